@@ -1,0 +1,163 @@
+/*
+ * TCP sockets (RFC 9293). A socket is fresh, bound, a listener, or a connection; what may be done
+ * with it is said at each call. Calls never block: what has to wait is told by an event
+ * (reeve/host.h). Errors are negative errnos, Linux's for the same call.
+ *
+ * Data moves without copies: the writer fills room that it has reserved in the send queue, the
+ * reader looks at the receive queue and then consumes. The receive window opens only as data is
+ * consumed.
+ */
+#pragma once
+
+#include "reeve/host.h"
+
+struct reeve_tcp;
+
+/* A fresh socket of the family. NULL at the host's limit. */
+struct reeve_tcp *reeve_tcp_new(struct reeve_host *host, enum reeve_family family, void *user);
+
+void reeve_tcp_set_user(struct reeve_tcp *tcp, void *user);
+void *reeve_tcp_user(const struct reeve_tcp *tcp);
+
+enum reeve_tcp_option {
+	REEVE_TCP_REUSE_ADDRESS,    /* 0 or 1 */
+	REEVE_TCP_REUSE_PORT,       /* 0 or 1 */
+	REEVE_TCP_IPV6_ONLY,        /* 0 or 1; -EINVAL once bound */
+	REEVE_TCP_OWNER,            /* uid, for REUSE_PORT's same-owner rule */
+	REEVE_TCP_NO_DELAY,         /* 0 or 1: 1 switches Nagle's algorithm off */
+	REEVE_TCP_CORK,             /* 0 or 1: send only full segments while 1 */
+	REEVE_TCP_QUICK_ACK,        /* 0 or 1 */
+	REEVE_TCP_KEEPALIVE,        /* 0 or 1 */
+	REEVE_TCP_KEEPALIVE_IDLE_S, /* 1..32767 */
+	REEVE_TCP_KEEPALIVE_INTERVAL_S,
+	REEVE_TCP_KEEPALIVE_COUNT,    /* 1..127 */
+	REEVE_TCP_USER_TIMEOUT_MS,    /* 0: the RFC's */
+	REEVE_TCP_MAX_SEGMENT,        /* 88..32767; 0: the path's */
+	REEVE_TCP_SYN_COUNT,          /* 1..127 */
+	REEVE_TCP_SEND_BUFFER,        /* bytes; bounds the send queue */
+	REEVE_TCP_RECEIVE_BUFFER,     /* bytes; bounds the window */
+	REEVE_TCP_TTL,                /* 1..255 */
+	REEVE_TCP_TOS,                /* 0..255 */
+	REEVE_TCP_CONGESTION_CONTROL, /* enum reeve_congestion */
+	REEVE_TCP_LINGER2_S,          /* FIN-WAIT-2 of a closed socket; default 60 */
+	REEVE_TCP_OPTION_COUNT,
+};
+
+enum reeve_congestion {
+	REEVE_CUBIC, /* the default */
+	REEVE_RENO,
+};
+
+/* -EINVAL for a value outside the range. A listener's options pass to what it accepts. */
+int reeve_tcp_set(struct reeve_tcp *tcp, enum reeve_tcp_option option, int64_t value);
+int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option);
+
+/*
+ * Fresh sockets only (-EINVAL). Port 0: chosen when something needs it. -EADDRINUSE,
+ * -EADDRNOTAVAIL (an address that the host has not), -EAFNOSUPPORT.
+ */
+int reeve_tcp_bind(struct reeve_tcp *tcp, const struct reeve_sockaddr *local);
+
+/* Fresh, bound, or a listener (changes the backlog). -EADDRINUSE, -EINVAL when connected. */
+int reeve_tcp_listen(struct reeve_tcp *tcp, uint32_t backlog);
+
+/* The oldest established connection that waits, or NULL. The caller owns it and gives it `user`. */
+struct reeve_tcp *reeve_tcp_accept(struct reeve_tcp *listener, void *user);
+
+/*
+ * Fresh or bound. 0: under way; CONNECTED or FAILED follows. After FAILED the socket may connect
+ * again. -EADDRNOTAVAIL (no free port), -ENETUNREACH, -EISCONN, -EALREADY, -EINVAL (listener),
+ * -EADDRINUSE (the four-tuple is taken), -EAFNOSUPPORT.
+ */
+int reeve_tcp_connect(struct reeve_tcp *tcp, const struct reeve_sockaddr *remote,
+		      struct reeve_time now);
+
+/*
+ * Room in the send queue: points at most `count` vectors at free bytes and returns how many were
+ * used; 0 when the queue is full (WRITABLE follows), or the socket may not send. Then write at
+ * most what they hold, from the first vector on, and commit that many bytes, before any other call
+ * with this host. `wanted` is a hint of how much is to come.
+ */
+size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov, size_t count);
+void reeve_tcp_commit(struct reeve_tcp *tcp, size_t bytes);
+
+/* The same with a copy. Bytes taken, 0..length; or -EPIPE, -ENOTCONN, or the pending error. */
+int64_t reeve_tcp_write(struct reeve_tcp *tcp, const void *bytes, size_t length);
+
+/* The last byte committed so far is urgent data (RFC 6093). */
+void reeve_tcp_mark_urgent(struct reeve_tcp *tcp);
+
+/* Points vectors at received bytes in order, as many as are there and fit; returns how many. They
+ * stay valid until the bytes are consumed. */
+size_t reeve_tcp_peek(const struct reeve_tcp *tcp, struct iovec *iov, size_t count);
+void reeve_tcp_consume(struct reeve_tcp *tcp, size_t bytes);
+
+/* The same with a copy. Bytes read; 0 at the peer's FIN; -EAGAIN, -ENOTCONN, or the pending
+ * error, once. */
+int64_t reeve_tcp_read(struct reeve_tcp *tcp, void *bytes, size_t length);
+
+/* Bytes from the read position to behind the urgent byte; -1 when there is none ahead. */
+int64_t reeve_tcp_urgent_offset(const struct reeve_tcp *tcp);
+
+size_t reeve_tcp_readable(const struct reeve_tcp *tcp); /* bytes received, not consumed */
+size_t reeve_tcp_unsent(const struct reeve_tcp *tcp);   /* bytes not acknowledged */
+bool reeve_tcp_peer_closed(const struct reeve_tcp *tcp);
+
+/* FIN behind what is queued; receiving goes on. -ENOTCONN. */
+int reeve_tcp_shutdown(struct reeve_tcp *tcp);
+
+/*
+ * Ends the owner's use; the socket must not be touched again. Close delivers what is queued and
+ * then FIN, as RFC 9293, 3.6 has it (RST if received data was never consumed, RFC 2525, 2.17);
+ * abort sends RST at once. Both take NULL. A listener's waiting connections are reset.
+ */
+void reeve_tcp_close(struct reeve_tcp *tcp);
+void reeve_tcp_abort(struct reeve_tcp *tcp);
+
+/* The pending error (positive errno, 0 for none), and clears it, as SO_ERROR. */
+int reeve_tcp_error(struct reeve_tcp *tcp);
+
+enum reeve_tcp_state reeve_tcp_state(const struct reeve_tcp *tcp);
+enum reeve_family reeve_tcp_family(const struct reeve_tcp *tcp);
+
+/* Chooses the port of a bind to port 0 now, if it still has none. -EADDRINUSE if there is none. */
+int reeve_tcp_local(struct reeve_tcp *tcp, struct reeve_sockaddr *ret);
+int reeve_tcp_remote(const struct reeve_tcp *tcp, struct reeve_sockaddr *ret); /* -ENOTCONN */
+
+struct reeve_tcp_info {
+	enum reeve_tcp_state state;
+	bool timestamps, sack, window_scaling;
+	uint8_t send_scale, receive_scale;
+	uint32_t rto_us, rtt_us, rtt_variance_us, rtt_min_us;
+	uint32_t send_mss, receive_mss;
+	uint32_t cwnd_bytes, ssthresh_bytes;
+	uint32_t send_window, receive_window; /* bytes, as last advertised */
+	uint32_t bytes_in_flight;
+	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
+	uint64_t segments_sent, segments_received;
+	const char *congestion_control;
+};
+
+void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret);
+
+/*
+ * Intercept, demultiplexing's last step: a listener for connections that no other socket takes, to
+ * any of the host's addresses in `to` (NULL: all; with `any_address`, every destination) and to
+ * `port`, or to every port if 0. Each SYN gives an INTERCEPTED event with a new socket, whose
+ * `user` is the listener's: read its local and remote name, then let it proceed (CONNECTED
+ * follows) or refuse it. The longest prefix wins, then the given port. -EADDRINUSE when that pair
+ * is taken, -ENOBUFS over 64 of them.
+ */
+int reeve_tcp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,
+			void *user, struct reeve_tcp **ret);
+void reeve_tcp_proceed(struct reeve_tcp *tcp);
+
+enum reeve_refusal {
+	REEVE_REFUSE_RESET,
+	REEVE_REFUSE_NETWORK_UNREACHABLE, /* ICMP */
+	REEVE_REFUSE_HOST_UNREACHABLE,
+	REEVE_REFUSE_PROHIBITED,
+};
+
+/* Answers the SYN so, and closes the socket. */
+void reeve_tcp_refuse(struct reeve_tcp *tcp, enum reeve_refusal refusal);

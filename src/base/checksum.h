@@ -1,0 +1,13 @@
+/*
+ * The Internet checksum (RFC 1071). A sum is carried in 64 bits, unfolded, so that ranges can be
+ * added one after another; a range that starts at an odd offset of what is summed is added with
+ * checksum_add_odd(). fold gives the 16 bits as a number to store big-endian, not complemented.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length);
+uint64_t checksum_add_odd(uint64_t sum, const void *bytes, size_t length);
+uint16_t checksum_fold(uint64_t sum);

@@ -1,0 +1,130 @@
+/*
+ * What a supervisor and the network process say to each other: fixed binary messages over one
+ * AF_UNIX SOCK_SEQPACKET connection a supervisor, in the order of sending, with descriptors where
+ * said. Native byte order and layout: both ends are the same binary on one machine, and the
+ * handshake compares versions.
+ *
+ * The division: the supervisor knows programs (their calls, memory, descriptors and every trick
+ * that makes an AF_UNIX socket look like a TCP or UDP one); the network process knows the stack. A
+ * socket of a program is named by a 64-bit number that the supervisor chooses (GUEST_INCOMING set
+ * for those that the network process chooses, for incoming connections). The network process
+ * learns of a socket with the first message that needs it.
+ *
+ * Requests carry a number in `request`; the answer (GUEST_ANSWER) carries the same and `error`, 0
+ * or a positive errno. A message with request 0 is not answered.
+ *
+ * The life of a TCP connection:
+ *
+ *	connect   CONNECT ...> ANSWER (established, or the errno, or minutes later ETIMEDOUT)
+ *	          on success the supervisor makes the AF_UNIX pair and hands over one end: ATTACH + fd
+ *	accept    INCOMING (from the network, with both names); the supervisor connects to the
+ *	          program's AF_UNIX listener and hands over its end: ATTACH + fd; when the program has
+ *	          accepted it: ACCEPTED (the backlog counts what is not yet accepted)
+ *	data      the network process reads and writes the attached end. EOF of the program's writes
+ *	          (RDHUP) is FIN out; FIN in is shutdown(SHUT_WR) of the attached end, which stays open
+ *	close     the program closes: HUP at the attached end. Without unread data the network process
+ *	          closes the connection in order, else resets it; it closes the end and says CLOSED
+ *	reset     the network process writes out what it has received, says RESET with the errno, and
+ *	          closes its end; the supervisor makes the program see it
+ *
+ * The supervisor keeps a duplicate of each attached end until CLOSED or RESET, so that the death of
+ * the network process does not look like an orderly end.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "port/policy.h"
+#include "reeve/address.h"
+
+#define GUEST_PROTOCOL_VERSION 1
+#define GUEST_INCOMING         (UINT64_C(1) << 63)
+#define GUEST_DATA_MAX         65536
+#define GUEST_HOST_NAME        64
+#define GUEST_ERROR_TEXT       256
+
+enum guest_message_type {
+	/* Supervisor to network process. */
+	GUEST_HELLO = 1, /* struct guest_hello; the first; + a pidfd of the supervisor */
+	GUEST_BIND,      /* `local`, flags: answered with `local` as bound (port 0 if deferred) */
+	GUEST_LISTEN,    /* value: backlog. Answered with `local`. Again: a new backlog */
+	GUEST_CONNECT,   /* `remote`; TCP: answered when done; UDP: at once (family 0 of `remote`
+	                    unspecified and port 0: disconnect). Answered with `local`, `remote` */
+	GUEST_ATTACH,    /* + one descriptor: the network process's end; no answer */
+	GUEST_ACCEPTED,  /* the program has taken this incoming connection; no answer */
+	GUEST_NAME,      /* answered with `local`, a deferred port chosen, and `remote` */
+	GUEST_SET,       /* value: setting, value2: the value */
+	GUEST_GET,       /* value: setting; answered with value2 (GUEST_SETTING_TCP_INFO: data) */
+	GUEST_SEND,      /* UDP, addressed: `remote`, `local` (unspecified: any), data. Answered */
+	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
+	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
+	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
+
+	/* Network process to supervisor. */
+	GUEST_ANSWER = 64,         /* to a request */
+	GUEST_WELCOME,             /* struct guest_welcome; the answer to HELLO, error 0 */
+	GUEST_REFUSED,             /* the other answer to HELLO: error and a line of text as data */
+	GUEST_INCOMING_CONNECTION, /* socket: its new number; value: the listener's; both names */
+	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
+	GUEST_CLOSED,              /* done in order; the duplicate may go */
+	GUEST_DATAGRAM, /* UDP: one of value bytes was just written to the attached end, from `remote`
+	                   to `local`; value2: ttl << 8 | tos */
+	GUEST_SOCKET_ERROR, /* UDP: an ICMP error for a connected socket */
+	GUEST_URGENT,       /* TCP: value: bytes from now on until behind the urgent byte */
+};
+
+enum guest_flags {
+	GUEST_UDP = 1 << 0,           /* else TCP; with the first message of a socket */
+	GUEST_IPV6 = 1 << 1,          /* an AF_INET6 socket; likewise */
+	GUEST_REUSE_ADDRESS = 1 << 2, /* BIND, CONNECT, LISTEN: as the socket has it now */
+	GUEST_REUSE_PORT = 1 << 3,
+	GUEST_IPV6_ONLY = 1 << 4,
+};
+
+/* What SET and GET speak of: enum reeve_tcp_option or reeve_udp_option, and these. */
+enum guest_setting {
+	GUEST_SETTING_TCP_INFO = 256, /* data: struct reeve_tcp_info */
+	GUEST_SETTING_LINGER,         /* value2: -1 off, else seconds */
+	GUEST_SETTING_UNSENT,         /* get: SIOCOUTQ */
+	GUEST_SETTING_ERROR,          /* get: SO_ERROR of what the stack holds, and clears it */
+};
+
+struct guest_message {
+	uint16_t type;
+	uint16_t flags;
+	uint32_t request;
+	uint64_t socket;
+	int32_t error;
+	uint32_t pid; /* the program's process (tgid) that made the call */
+	struct reeve_sockaddr local, remote;
+	int64_t value, value2;
+	uint32_t data_length; /* bytes behind this structure, at most GUEST_DATA_MAX */
+};
+
+/* The program asks for its host; the data of HELLO. */
+struct guest_hello {
+	uint32_t version;
+	uint32_t uid;
+	uint32_t supervisor_pid, program_pid;
+	char host[GUEST_HOST_NAME];   /* NUL-terminated */
+	struct reeve_address address; /* all zeroes: whichever the host has or gets */
+	struct port_grant grant;
+	char command[256]; /* for listings */
+};
+
+struct guest_welcome {
+	uint32_t version;
+	char host[GUEST_HOST_NAME];
+	struct reeve_address address;
+	uint8_t prefix_length;
+	struct reeve_address gateway;
+};
+
+struct guest_interface {
+	char name[16];
+	uint32_t index, mtu;
+	uint8_t mac[6];
+	uint8_t loopback, up;
+	uint32_t address_count;
+	struct reeve_prefix addresses[8];
+};

@@ -1,0 +1,76 @@
+/*
+ * Demultiplexing: which socket a packet belongs to. One table a host and protocol.
+ *
+ * The order is exact flow, then listener at (address, port), then listener at (any, port); among
+ * wildcards 0.0.0.0 comes before a dual-stack :: for IPv4 (as in Linux's compute_score()). What
+ * finds nothing here is the caller's to intercept or to refuse.
+ *
+ * Both tables are open addressing over SipHash with a key of their own, and grow step by step: no
+ * call ever rehashes more than a few slots. Entries are embedded in what they stand for; the table
+ * holds pointers, never owns.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "reeve/address.h"
+#include "reeve/time.h"
+
+/* A connection, a TIME-WAIT, or a connected UDP socket. */
+struct port_flow {
+	struct reeve_address local_address, remote_address;
+	uint16_t local_port, remote_port;
+	uint8_t kind;                 /* the owner's */
+	struct reeve_time recyclable; /* when connect() may take it over; NEVER unless TIME-WAIT */
+	struct port_flow *older;      /* the same four-tuple, UDP with SO_REUSEADDR only */
+};
+
+/* A listening TCP or a bound, unconnected UDP socket. */
+struct port_listener {
+	struct list node; /* the others at the same address and port */
+	struct reeve_address address;
+	uint16_t port;
+	bool ipv6_only;  /* of a :: listener */
+	bool reuse_port; /* shares its flows with the others of its group */
+};
+
+struct port_demux;
+
+struct port_demux_config {
+	struct hash_key key;
+	uint32_t max_flows, max_listeners;
+	bool duplicate_flows; /* UDP: the newest of equal four-tuples is found */
+};
+
+struct port_demux *port_demux_new(const struct port_demux_config *config); /* NULL: no memory */
+struct port_demux *port_demux_free(struct port_demux *d);                  /* must be empty */
+
+/* -EADDRINUSE: the four-tuple is there; -ENOBUFS: at the limit; -ENOMEM. */
+int port_demux_add_flow(struct port_demux *d, struct port_flow *f);
+void port_demux_remove_flow(struct port_demux *d, struct port_flow *f);
+struct port_flow *port_demux_find_flow(const struct port_demux *d,
+				       const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote);
+
+/* Several at one address and port are allowed here (space decides about conflicts): with
+ * reuse_port a flow's hash chooses among the group, else the last added is found. */
+int port_demux_add_listener(struct port_demux *d, struct port_listener *l);
+void port_demux_remove_listener(struct port_demux *d, struct port_listener *l);
+struct port_listener *port_demux_find_listener(const struct port_demux *d,
+					       const struct reeve_sockaddr *local,
+					       const struct reeve_sockaddr *remote);
+
+/* Every listener that would take a datagram to `local` (broadcast and multicast go to all of
+ * them): start with NULL; NULL after the last. */
+struct port_listener *port_demux_next_match(const struct port_demux *d,
+					    const struct reeve_sockaddr *local,
+					    const struct port_listener *previous);
+
+/* How many flows go to this remote from this local address (any port): for ephemeral's choice. */
+uint32_t port_demux_flow_count(const struct port_demux *d);
+
+/* Walks the table for listings; see reeve_host_next_socket(). NULL after the last. */
+struct port_flow *port_demux_next_flow(const struct port_demux *d, uint64_t *cursor);

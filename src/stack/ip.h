@@ -1,0 +1,64 @@
+/*
+ * The internet layer as the transports see it (RFC 791, RFC 1122, 3): a route, a packet to send, a
+ * packet received. Both families go through these shapes; IPv6 beyond ::1 follows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/packet.h"
+#include "reeve/address.h"
+#include "reeve/host.h"
+
+enum ip_protocol {
+	IP_ICMP = 1,
+	IP_TCP = 6,
+	IP_UDP = 17,
+	IP_ICMPV6 = 58,
+};
+
+#define IP_DEFAULT_TTL 64
+
+struct ip_route {
+	unsigned iface;
+	struct reeve_address source;   /* what a packet to there is sent from, if nobody says */
+	struct reeve_address next_hop; /* the gateway, or the destination itself */
+	uint32_t mtu;
+	uint32_t offloads; /* REEVE_OFFLOAD_* of the interface */
+	bool local;        /* the destination is the host itself */
+	bool broadcast;    /* of the interface's network, or 255.255.255.255 */
+};
+
+/* 0 or -ENETUNREACH. `source` NULL or unspecified: the interface's own choice (RFC 1122,
+ * 3.3.4.3); given, it decides among interfaces for loopback only and is put in as it is. */
+int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
+	     const struct reeve_address *source, struct ip_route *ret);
+
+struct ip_send {
+	struct reeve_address source, destination;
+	uint8_t protocol, ttl, tos;
+	bool dont_fragment;
+};
+
+/*
+ * Sends a transport packet (its header first): adds the IP and link headers, fragments what is
+ * longer than the MTU and is not to be segmented further down, and queues it at the interface or
+ * brings it back to the host itself. The offload's offsets count from the transport header on
+ * entry. Takes the packet in every case. 0, -ENETUNREACH, -EMSGSIZE (dont_fragment), -ENOBUFS.
+ */
+int ip_send_take(struct reeve_host *host, struct reeve_packet *p_take, const struct ip_send *how);
+
+/* A packet that has arrived whole for this host; the packet itself begins with the transport
+ * header and ends with the payload. */
+struct ip_received {
+	struct reeve_address source, destination;
+	unsigned iface;
+	uint16_t header_length; /* of the IP header, which still lies in front of packet_data() */
+	uint8_t protocol, ttl, tos;
+	bool broadcast; /* or multicast: at the link or by its destination */
+};
+
+/* Counts and frees. The one end of every packet that is not delivered. */
+void host_drop_take(struct reeve_host *host, struct reeve_packet *p_take, enum reeve_drop reason);
+void host_count_drop(struct reeve_host *host, enum reeve_drop reason);
