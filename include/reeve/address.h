@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(default)
+
 struct reeve_address {
 	uint8_t bytes[16];
 };
@@ -73,3 +75,5 @@ int reeve_prefix_parse(const char *text, struct reeve_prefix *ret);
 /* Address to text, RFC 5952 for IPv6; "1.2.3.4:80" and "[2001:db8::1]:80". Returns `text`. */
 char *reeve_address_format(const struct reeve_address *a, char text[REEVE_ADDRESS_TEXT]);
 char *reeve_sockaddr_format(const struct reeve_sockaddr *s, char text[REEVE_SOCKADDR_TEXT]);
+
+#pragma GCC visibility pop

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#pragma GCC visibility push(default)
+
 #define REEVE_DROPS(X)                                                        \
 	X(NO_MEMORY, "pool or table at its limit")                            \
 	X(LINK_SHORT, "frame shorter than its link header")                   \
@@ -67,3 +69,5 @@ const char *reeve_drop_text(enum reeve_drop reason);
 
 /* The reason's name in lower case ("tcp_no_port"), for programs. */
 const char *reeve_drop_name(enum reeve_drop reason);
+
+#pragma GCC visibility pop

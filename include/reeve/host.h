@@ -23,6 +23,8 @@
 #include "reeve/packet.h"
 #include "reeve/time.h"
 
+#pragma GCC visibility push(default)
+
 struct reeve_host;
 
 struct reeve_host_config {
@@ -174,3 +176,5 @@ struct reeve_socket_info {
  * or goes between two calls may be missed or seen twice. */
 bool reeve_host_next_socket(const struct reeve_host *host, uint64_t *cursor,
 			    struct reeve_socket_info *ret);
+
+#pragma GCC visibility pop

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#pragma GCC visibility push(default)
+
 struct reeve_pool;
 struct reeve_packet;
 
@@ -83,3 +85,5 @@ const struct reeve_offload *reeve_packet_offload(const struct reeve_packet *p);
 #define REEVE_PACKET_IOV 20
 size_t reeve_packet_iov(const struct reeve_packet *p, struct iovec *iov, size_t count);
 struct reeve_packet *reeve_packet_free(struct reeve_packet *p);
+
+#pragma GCC visibility pop

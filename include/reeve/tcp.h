@@ -11,6 +11,8 @@
 
 #include "reeve/host.h"
 
+#pragma GCC visibility push(default)
+
 struct reeve_tcp;
 
 /* A fresh socket of the family. NULL at the host's limit. */
@@ -161,3 +163,5 @@ enum reeve_refusal {
 
 /* Answers the SYN so, and closes the socket. */
 void reeve_tcp_refuse(struct reeve_tcp *tcp, enum reeve_refusal refusal);
+
+#pragma GCC visibility pop

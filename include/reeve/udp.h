@@ -6,6 +6,8 @@
 
 #include "reeve/host.h"
 
+#pragma GCC visibility push(default)
+
 #define REEVE_UDP_MAX 65507 /* payload bytes over IPv4 */
 
 struct reeve_udp;
@@ -87,3 +89,5 @@ int reeve_ping_send(struct reeve_ping *ping, const struct reeve_address *to, uin
 		    size_t length);
 bool reeve_ping_receive(struct reeve_ping *ping, struct reeve_ping_reply *ret);
 void reeve_ping_close(struct reeve_ping *ping);
+
+#pragma GCC visibility pop

@@ -1,0 +1,68 @@
+# A thin door to Meson: the build itself is in meson.build. `make help` says what there is.
+#
+# BUILD is where everything is built; a second user, or a tree that cannot be written, needs one of
+# its own: make test BUILD=/tmp/reeve
+BUILD ?= build
+PREFIX ?= /usr/local
+SEEDS ?= 10000
+FUZZ_SECONDS ?= 60
+TESTS ?=
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: help build demo test check lint format bench fuzz install
+
+help:
+	@echo 'make demo      two web servers on port 80 and a client, each on a host of its own'
+	@echo 'make test      build, and run every test (TESTS="NAME..." for some of them)'
+	@echo 'make check     the same with $(SEEDS) seeds of simulation (SEEDS=N)'
+	@echo 'make lint      clang-format, clang-tidy, mandoc, shell and Python syntax'
+	@echo 'make format    clang-format over all C files'
+	@echo 'make bench     every figure the documents quote, beside its peers'
+	@echo 'make fuzz      each fuzzer for $(FUZZ_SECONDS) seconds (FUZZ_SECONDS=N)'
+	@echo 'make install   into $(PREFIX) (PREFIX=, DESTDIR=)'
+	@echo
+	@echo 'Everything is built in $(BUILD) (BUILD=).'
+
+$(BUILD)/build.ninja:
+	@meson setup --prefix $(PREFIX) $(BUILD) >/dev/null || \
+		{ cat $(BUILD)/meson-logs/meson-log.txt >&2; exit 1; }
+
+.PHONY: packages
+packages:
+	@tools/packages.sh
+
+build: packages
+	@if [ -e $(BUILD) ] && [ ! -w $(BUILD) ]; then \
+		echo 'make: $(BUILD) belongs to another user; choose one: make BUILD=DIRECTORY' >&2; \
+		exit 1; fi
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja --quiet -C $(BUILD)
+
+demo: build
+	@BUILD=$(BUILD) tools/demo.sh
+
+test: build
+	@meson test -C $(BUILD) --no-rebuild --print-errorlogs $(TESTS)
+
+check: build
+	@REEVE_SIM_SEEDS=$(SEEDS) meson test -C $(BUILD) --no-rebuild --print-errorlogs -t 10 $(TESTS)
+
+lint:
+	@tools/packages.sh lint
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@BUILD=$(BUILD) tools/lint.sh
+
+format:
+	@tools/packages.sh lint
+	@tools/lint.sh --format
+
+bench: build
+	@tools/packages.sh bench
+	@BUILD=$(BUILD) bench/run
+
+fuzz:
+	@tools/packages.sh fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild --quiet
