@@ -11,12 +11,12 @@
 
 enum registry_status {
 	REGISTRY_ASSIGNED,
-	REGISTRY_RESERVED,
+	REGISTRY_RESERVED, /* by IANA, or taken back and not given out again */
 	REGISTRY_UNASSIGNED,
 };
 
 enum registry_protocol {
-	REGISTRY_NONE = 0, /* the row names no protocol */
+	REGISTRY_NONE = 0, /* the row names no protocol: it speaks of all */
 	REGISTRY_TCP = 1 << 0,
 	REGISTRY_UDP = 1 << 1,
 	REGISTRY_SCTP = 1 << 2,
@@ -25,7 +25,7 @@ enum registry_protocol {
 };
 
 struct registry_entry {
-	const char *name;        /* "" for Reserved and Unassigned */
+	const char *name;        /* "" for Reserved, Unassigned and "any private mail system" */
 	const char *description; /* as IANA has it, white space folded */
 	const char *reference;   /* "[RFC9110]", or "" */
 	const char *notes;       /* or "" */
@@ -35,14 +35,24 @@ struct registry_entry {
 	uint8_t status;          /* enum registry_status */
 };
 
+/*
+ * All of these give entries by value, as the tables hold no pointers: false when there is no
+ * index-th, and *ret is untouched then. The strings live for ever.
+ */
+
 size_t registry_count(void);
-const struct registry_entry *registry_entry(size_t index); /* in order of ports, then protocol */
 
-/* What the registry says of a port, the most specific row first: the index-th match or NULL. */
-const struct registry_entry *registry_by_port(uint16_t port, unsigned protocols, size_t index);
+/* In order of ports, then protocol; services without a port come last. */
+bool registry_entry(size_t index, struct registry_entry *ret);
 
-/* By service name or alias ("whois" is nicname), case-insensitive (RFC 6335, 5.1). */
-const struct registry_entry *registry_by_name(const char *name, unsigned protocols, size_t index);
+/* What the registry says of a port: its own rows first, then those of ranges it is in. Rows that
+ * name no protocol count for any. */
+bool registry_by_port(uint16_t port, unsigned protocols, size_t index, struct registry_entry *ret);
+
+/* By service name, then by alias ("whois" is nicname and whoispp); case-insensitive (RFC 6335,
+ * 5.1). */
+bool registry_by_name(const char *name, unsigned protocols, size_t index,
+		      struct registry_entry *ret);
 
 /* The assigned service's name at a port, NULL if there is none; constant time. */
 const char *registry_service_name(uint16_t port, enum registry_protocol protocol);
