@@ -67,7 +67,7 @@ enum reeve_drop {
 /* The reason's text, for people. */
 const char *reeve_drop_text(enum reeve_drop reason);
 
-/* The reason's name in lower case ("tcp_no_port"), for programs. */
+/* The reason as the enumeration has it ("TCP_NO_PORT"), for programs. */
 const char *reeve_drop_name(enum reeve_drop reason);
 
 #pragma GCC visibility pop

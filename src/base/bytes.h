@@ -1,6 +1,6 @@
 /*
- * Byte order, unaligned: big-endian integers in and out of memory. Only wire/ and what builds
- * frames in link/ and network/ look at network order.
+ * Byte order, unaligned: integers in and out of memory. Only wire/ and what builds frames in link/
+ * and network/ look at network order (big-endian).
  */
 #pragma once
 
@@ -28,4 +28,9 @@ static inline void store_be32(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)(v >> 16);
 	p[2] = (uint8_t)(v >> 8);
 	p[3] = (uint8_t)v;
+}
+
+static inline uint32_t load_le32(const uint8_t *p)
+{
+	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stddef.h>
 
 #define DEFINE_CLEANUP(function, type)                       \

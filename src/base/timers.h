@@ -46,6 +46,6 @@ void timers_advance(struct timers *t, struct reeve_time now);
 /* A timer that has expired, disarmed; NULL when none is left. */
 struct timer *timers_next(struct timers *t);
 
-/* When timers_advance() must be called next, at the latest: never later than the first expiry,
- * at most one slot's width early. REEVE_NEVER when none is armed. */
+/* When to call timers_advance() next: within a wheel tick after the first expiry, or earlier, when
+ * the wheel has to turn. REEVE_NEVER when none is armed. */
 struct reeve_time timers_deadline(const struct timers *t);
