@@ -12,5 +12,7 @@
 /* The structure that holds this member. */
 #define container_of(pointer, type, member) \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define container_of_const(pointer, type, member) \
+	((const type *)(const void *)((const char *)(pointer)-offsetof(type, member)))
 
 #define array_length(array) (sizeof(array) / sizeof((array)[0]))

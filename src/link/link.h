@@ -15,6 +15,9 @@
 
 struct link;
 
+/* The deadline of a link that has a frame now. */
+#define LINK_AT_ONCE ((struct reeve_time){ 0 })
+
 struct link_ops {
 	const char *name;
 	void (*send)(struct link *l, struct reeve_packet *p_take, struct reeve_time now);
@@ -47,7 +50,8 @@ static inline struct reeve_packet *link_receive(struct link *l, struct reeve_tim
 	return l->ops->receive(l, now);
 }
 
-/* When receive() will next have something without anything being sent; REEVE_NEVER if it won't. */
+/* When to call receive() next though nothing has come in from outside: it has a frame then, or has
+ * to send on one that waited. REEVE_NEVER when nothing waits. */
 static inline struct reeve_time link_deadline(const struct link *l)
 {
 	return l->ops->deadline(l);

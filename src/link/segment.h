@@ -9,9 +9,13 @@
 
 #include "base/packet.h"
 
+/* Whether a link with these offloads cannot take the frame as it is. */
+bool segment_is_needed(const struct reeve_packet *frame, uint32_t offloads);
+
 /*
  * Takes the frame and puts into `out` what a link with these offloads can take, in order: the
- * frame itself if nothing is to be done. False when the pool ran out; the frame is freed then and
- * what was already put out stays.
+ * frame itself if nothing is to be done. What has been filled in here counts as verified. False
+ * when the pool ran out or the frame is not what its offload facts say; it is freed then, and what
+ * was already put out stays.
  */
 bool segment_for_link(struct reeve_packet *frame_take, uint32_t offloads, struct packet_queue *out);
