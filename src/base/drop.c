@@ -5,13 +5,13 @@
 
 #include "base/check.h"
 
-#define DROP_TEXT(name, text) [REEVE_DROP_##name] = (text),
+#define DROP_TEXT(constant, name, text) [REEVE_DROP_##constant] = (text),
 
 static const char *const texts[REEVE_DROP_COUNT] = { REEVE_DROPS(DROP_TEXT) };
 
-#define DROP_NAME(name, text) [REEVE_DROP_##name] = #name,
+#define DROP_NAME(constant, name, text) [REEVE_DROP_##constant] = (name),
 
-static const char *const upper_names[REEVE_DROP_COUNT] = { REEVE_DROPS(DROP_NAME) };
+static const char *const names[REEVE_DROP_COUNT] = { REEVE_DROPS(DROP_NAME) };
 
 const char *reeve_drop_text(enum reeve_drop reason)
 {
@@ -22,5 +22,5 @@ const char *reeve_drop_text(enum reeve_drop reason)
 const char *reeve_drop_name(enum reeve_drop reason)
 {
 	check(reason < REEVE_DROP_COUNT);
-	return upper_names[reason];
+	return names[reason];
 }

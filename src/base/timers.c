@@ -22,8 +22,11 @@ static uint64_t tick_before(struct reeve_time t)
 	return t.ns <= 0 ? 0 : (uint64_t)t.ns >> TICK_BITS;
 }
 
+/* The last tick of all time is not rounded up, because no time would be left to fire in. */
 static uint64_t tick_after(struct reeve_time t)
 {
+	if (t.ns > INT64_MAX - (INT64_C(1) << TICK_BITS))
+		return (uint64_t)INT64_MAX >> TICK_BITS;
 	return t.ns <= 0 ? 0 : ((uint64_t)t.ns + (UINT64_C(1) << TICK_BITS) - 1) >> TICK_BITS;
 }
 

@@ -1,0 +1,90 @@
+/* The Internet checksum against the definition of RFC 1071, 1: sixteen bits at a time. */
+#include <string.h>
+
+#include "base/checksum.h"
+
+#include "cmocka_all.h"
+#include "seed.h"
+
+static uint16_t naive(const uint8_t *bytes, size_t length)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < length; i++)
+		sum += i % 2 ? bytes[i] : (uint64_t)bytes[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static void test_example_of_rfc_1071(void **state)
+{
+	static const uint8_t bytes[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
+
+	(void)state;
+	assert_int_equal(checksum_fold(checksum_add(0, bytes, sizeof(bytes))), 0xddf2);
+}
+
+static void test_every_length_and_alignment(void **state)
+{
+	struct random r = seeded(4);
+	uint8_t bytes[2048];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)random_u32(&r);
+	for (size_t offset = 0; offset < 17; offset++)
+		for (size_t length = 0; length < 300; length++)
+			assert_int_equal(checksum_fold(checksum_add(0, bytes + offset, length)),
+					 naive(bytes + offset, length));
+}
+
+/* A range cut anywhere into three, at odd places too, sums as the whole does. */
+static void test_pieces(void **state)
+{
+	struct random r = seeded(5);
+	uint8_t bytes[2048];
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		const size_t length = random_below(&r, sizeof(bytes) + 1);
+		const size_t second = random_below(&r, (uint32_t)length + 1);
+		const size_t first = random_below(&r, (uint32_t)second + 1);
+		const size_t cut[] = { 0, first, second, length };
+		uint64_t sum = 0;
+
+		bytes[random_below(&r, sizeof(bytes))] = (uint8_t)random_u32(&r);
+		for (int i = 0; i < 3; i++)
+			sum = cut[i] % 2
+				      ? checksum_add_odd(sum, bytes + cut[i], cut[i + 1] - cut[i])
+				      : checksum_add(sum, bytes + cut[i], cut[i + 1] - cut[i]);
+		assert_int_equal(checksum_fold(sum), naive(bytes, length));
+	}
+}
+
+static void test_carries(void **state)
+{
+	static uint8_t bytes[65536];
+
+	(void)state;
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(checksum_fold(checksum_add(0, bytes, sizeof(bytes))), 0xffff);
+	assert_int_equal(checksum_fold(checksum_add(0, bytes, 0)), 0);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 1000; i++)
+		sum = checksum_add(sum, bytes, sizeof(bytes));
+	assert_int_equal(checksum_fold(sum), 0xffff);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_example_of_rfc_1071),
+		cmocka_unit_test(test_every_length_and_alignment),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_carries),
+	};
+
+	return cmocka_run_group_tests_name("checksum", tests, NULL, NULL);
+}
