@@ -15,9 +15,11 @@ struct tap_config {
 	bool offload;
 };
 
-/* Opens /dev/net/tun in the calling process's network namespace: needs CAP_NET_ADMIN there. 0 and
- * *ret_fd, or a negative errno. */
+/* Opens /dev/net/tun in the calling process's network namespace, needs CAP_NET_ADMIN there, and sets
+ * the device up; addresses are the caller's. 0 and *ret_fd, or a negative errno. */
 int tap_open(const char *name, uint32_t mtu, bool offload, int *ret_fd);
 
+/* NULL: no memory (the descriptor is then still the caller's). What the kernel does not take at once
+ * is dropped and counted. */
 struct link *tap_new(const struct tap_config *config, struct reeve_pool *pool);
 int tap_fd(const struct link *tap);
