@@ -91,7 +91,7 @@ static void test_damaged_text(void **state)
 		uint8_t bytes[16];
 		struct reeve_address a;
 
-		strcpy(text, samples[random_below(&r, 6)]);
+		snprintf(text, sizeof(text), "%s", samples[random_below(&r, 6)]);
 		for (uint32_t n = 1 + random_below(&r, 2); n > 0; n--)
 			text[random_below(&r, (uint32_t)strlen(text))] =
 				letters[random_below(&r, sizeof(letters) - 1)];

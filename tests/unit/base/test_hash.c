@@ -20,8 +20,8 @@ static void test_published_vectors(void **state)
 	uint8_t input[64];
 
 	(void)state;
-	for (uint8_t i = 0; i < sizeof(input); i++)
-		input[i] = i;
+	for (size_t i = 0; i < sizeof(input); i++)
+		input[i] = (uint8_t)i;
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
 		assert_true(hash_bytes(&key, input, vectors[i].length) == vectors[i].hash);
 }
