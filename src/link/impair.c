@@ -27,11 +27,9 @@
 #include "base/packet.h"
 #include "base/random.h"
 #include "link/segment.h"
+#include "wire/ether.h"
 
-#define QUEUE_DEFAULT   1000
-#define ETHERNET_HEADER 14
-#define ETHERTYPE_IPV4  0x0800
-#define ETHERTYPE_IPV6  0x86dd
+#define QUEUE_DEFAULT 1000
 
 struct under_way {
 	struct reeve_time due;
@@ -129,11 +127,11 @@ static int64_t random_up_to(struct direction *d, int64_t bound)
 
 static bool is_ip(struct reeve_packet *p)
 {
-	if (p->length <= ETHERNET_HEADER || !packet_pull(p, ETHERNET_HEADER))
+	if (p->length <= ETHER_HEADER || !packet_pull(p, ETHER_HEADER))
 		return false;
 	const uint16_t type = load_be16(packet_data(p) + 12);
 
-	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
+	return type == ETHER_IPV4 || type == ETHER_IPV6;
 }
 
 /* False when there was no memory for bytes of its own. */
@@ -141,7 +139,7 @@ static bool corrupt(struct impair *i, struct direction *d, struct reeve_packet *
 {
 	if (!happens(d, i->settings.corrupt) || !is_ip(p))
 		return true;
-	const uint32_t at = ETHERNET_HEADER + random_below(&d->random, p->length - ETHERNET_HEADER);
+	const uint32_t at = ETHER_HEADER + random_below(&d->random, p->length - ETHER_HEADER);
 	const uint8_t change = (uint8_t)(1 + random_below(&d->random, 255));
 
 	if (!packet_unshare(p))

@@ -11,36 +11,24 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "stack/ip.h"
+#include "wire/ether.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
 
 /* Pieces smaller than this are no TCP's doing, but somebody's who wants many frames for one. */
 #define SEGMENT_LEAST 8
 
-enum {
-	ETHERNET_HEADER = 14,
-	ETHERNET_VLAN = 4,
-	ETHERTYPE_IPV4 = 0x0800,
-	ETHERTYPE_IPV6 = 0x86dd,
-	ETHERTYPE_VLAN = 0x8100,
-	IPV4_HEADER = 20,
-	IPV6_HEADER = 40,
-	IP_LENGTH_MAX = 65535,
-	PROTOCOL_TCP = 6,
-	TCP_HEADER = 20,
-	TCP_CHECKSUM_AT = 16,
-};
-
-enum {
-	FLAG_FIN = 0x01,
-	FLAG_PSH = 0x08,
-	FLAG_URG = 0x20,
-	FLAG_CWR = 0x80,
-};
+#define VLAN_TAG      4
+#define VLAN_TYPE     0x8100
+#define IP_LENGTH_MAX 65535
 
 /* Where things are in a packet to be cut. */
 struct layout {
 	bool ipv6;
 	uint16_t ip, tcp, payload; /* offsets of the headers and of what follows them */
-	uint32_t pseudo;           /* sum of the pseudo-header but for its length */
+	uint64_t addresses;        /* their part of the pseudo-header's sum */
 };
 
 /* How far the payload has been given out. */
@@ -53,21 +41,21 @@ struct progress {
 
 static bool find_ip(struct reeve_packet *p, struct layout *ret)
 {
-	uint16_t at = ETHERNET_HEADER;
+	uint16_t at = ETHER_HEADER;
 
-	if (!packet_pull(p, ETHERNET_HEADER))
+	if (!packet_pull(p, ETHER_HEADER))
 		return false;
 	uint16_t type = load_be16(packet_data(p) + 12);
 
-	if (type == ETHERTYPE_VLAN) {
-		if (!packet_pull(p, ETHERNET_HEADER + ETHERNET_VLAN))
+	if (type == VLAN_TYPE) {
+		if (!packet_pull(p, ETHER_HEADER + VLAN_TAG))
 			return false;
 		type = load_be16(packet_data(p) + 16);
-		at += ETHERNET_VLAN;
+		at += VLAN_TAG;
 	}
 	ret->ip = at;
-	ret->ipv6 = type == ETHERTYPE_IPV6;
-	return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6;
+	ret->ipv6 = type == ETHER_IPV6;
+	return type == ETHER_IPV4 || type == ETHER_IPV6;
 }
 
 static bool find_tcp_ipv4(struct reeve_packet *p, struct layout *l)
@@ -77,12 +65,12 @@ static bool find_tcp_ipv4(struct reeve_packet *p, struct layout *l)
 	const uint8_t *ip = packet_data(p) + l->ip;
 	const unsigned header = (ip[0] & 0x0fU) * 4;
 
-	if (ip[0] >> 4 != 4 || header < IPV4_HEADER || ip[9] != PROTOCOL_TCP)
+	if (ip[0] >> 4 != 4 || header < IPV4_HEADER || ip[9] != IP_TCP)
 		return false;
 	if ((load_be16(ip + 6) & 0x3fff) != 0) /* a fragment */
 		return false;
 	l->tcp = (uint16_t)(l->ip + header);
-	l->pseudo = checksum_fold(checksum_add(PROTOCOL_TCP, ip + 12, 8));
+	l->addresses = checksum_add(0, ip + 12, 8);
 	return true;
 }
 
@@ -98,12 +86,12 @@ static bool find_tcp_ipv6(struct reeve_packet *p, struct layout *l)
 	if (ip[0] >> 4 != 6)
 		return false;
 	l->tcp = (uint16_t)(l->ip + IPV6_HEADER);
-	if (ip[6] != PROTOCOL_TCP) {
+	if (ip[6] != IP_TCP) {
 		if (o->checksum != REEVE_CHECKSUM_PARTIAL || o->checksum_start <= l->tcp)
 			return false;
 		l->tcp = o->checksum_start;
 	}
-	l->pseudo = checksum_fold(checksum_add(PROTOCOL_TCP, ip + 8, 32));
+	l->addresses = checksum_add(0, ip + 8, 32);
 	return true;
 }
 
@@ -116,11 +104,11 @@ static bool find_headers(struct reeve_packet *p, struct layout *ret)
 		return false;
 	if (l.ipv6 != (p->offload.segmentation == REEVE_SEGMENTATION_TCP6))
 		return false;
-	if (!packet_pull(p, l.tcp + TCP_HEADER))
+	if (!packet_pull(p, l.tcp + TCP_HEADER_MIN))
 		return false;
 	const unsigned header = (packet_data(p)[l.tcp + 12] >> 4) * 4U;
 
-	if (header < TCP_HEADER || p->length - l.ip > IP_LENGTH_MAX ||
+	if (header < TCP_HEADER_MIN || p->length - l.ip > IP_LENGTH_MAX ||
 	    !packet_pull(p, l.tcp + header))
 		return false;
 	l.payload = (uint16_t)(l.tcp + header);
@@ -193,15 +181,15 @@ static void write_tcp(uint8_t *tcp, uint32_t offset, bool last)
 
 	store_be32(tcp + 4, load_be32(tcp + 4) + offset);
 	if (!last)
-		tcp[13] &= (uint8_t) ~(FLAG_FIN | FLAG_PSH);
+		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (offset)
-		tcp[13] &= (uint8_t)~FLAG_CWR;
-	if (!(tcp[13] & FLAG_URG) || !offset)
+		tcp[13] &= (uint8_t)~TCP_CWR;
+	if (!(tcp[13] & TCP_URG) || !offset)
 		return;
 	if (urgent > offset) {
 		store_be16(tcp + 18, (uint16_t)(urgent - offset));
 	} else {
-		tcp[13] &= (uint8_t)~FLAG_URG;
+		tcp[13] &= (uint8_t)~TCP_URG;
 		store_be16(tcp + 18, 0);
 	}
 }
@@ -222,12 +210,13 @@ static void write_headers(struct reeve_packet *p, const struct layout *l, uint32
 			  uint16_t index, bool last)
 {
 	uint8_t *const bytes = packet_data(p);
-	const uint32_t tcp_length = p->length - l->tcp;
+	uint8_t rest[8] = { [7] = IP_TCP }; /* of the pseudo-header: RFC 8200, 8.1 */
 
 	write_ip(bytes + l->ip, l, p->length - l->ip, index);
 	write_tcp(bytes + l->tcp, offset, last);
-	store_be16(bytes + l->tcp + TCP_CHECKSUM_AT,
-		   checksum_fold((uint64_t)l->pseudo + (tcp_length >> 16) + (tcp_length & 0xffff)));
+	store_be32(rest, p->length - l->tcp);
+	store_be16(bytes + l->tcp + TCP_CHECKSUM_OFFSET,
+		   checksum_fold(checksum_add(l->addresses, rest, sizeof(rest))));
 }
 
 static bool cut(struct reeve_packet *p, uint32_t offloads, struct packet_queue *out)
@@ -253,10 +242,10 @@ static bool cut(struct reeve_packet *p, uint32_t offloads, struct packet_queue *
 			piece->offload = (struct reeve_offload){
 				.checksum = REEVE_CHECKSUM_PARTIAL,
 				.checksum_start = l.tcp,
-				.checksum_offset = TCP_CHECKSUM_AT,
+				.checksum_offset = TCP_CHECKSUM_OFFSET,
 			};
 		else
-			fill_in(piece, l.tcp, (uint16_t)(l.tcp + TCP_CHECKSUM_AT));
+			fill_in(piece, l.tcp, (uint16_t)(l.tcp + TCP_CHECKSUM_OFFSET));
 		packet_queue_push(out, piece);
 	} while (at.payload_given < total);
 	return true;

@@ -16,10 +16,9 @@
 #include "base/list.h"
 #include "base/packet.h"
 #include "link/segment.h"
+#include "wire/ether.h"
 
-#define MAC_BYTES       6
-#define ETHERNET_HEADER 14
-#define VLAN_TAG        4
+#define VLAN_TAG 4
 
 struct station {
 	struct list by_age;      /* in switch_.stations_by_age, or switch_.stations_free */
@@ -27,7 +26,7 @@ struct station {
 	struct station *chained; /* in a bucket */
 	struct switch_port *port;
 	struct reeve_time heard;
-	uint8_t mac[MAC_BYTES];
+	uint8_t mac[ETHER_ADDRESS];
 };
 
 struct switch_port {
@@ -52,16 +51,16 @@ struct switch_ {
 	uint32_t bucket_mask;
 };
 
-static struct station **bucket_of(const struct switch_ *s, const uint8_t mac[MAC_BYTES])
+static struct station **bucket_of(const struct switch_ *s, const uint8_t mac[ETHER_ADDRESS])
 {
-	return &s->buckets[hash_bytes(&s->config.key, mac, MAC_BYTES) & s->bucket_mask];
+	return &s->buckets[hash_bytes(&s->config.key, mac, ETHER_ADDRESS) & s->bucket_mask];
 }
 
-static struct station *station_find(const struct switch_ *s, const uint8_t mac[MAC_BYTES])
+static struct station *station_find(const struct switch_ *s, const uint8_t mac[ETHER_ADDRESS])
 {
 	struct station *station = *bucket_of(s, mac);
 
-	while (station && memcmp(station->mac, mac, MAC_BYTES) != 0)
+	while (station && memcmp(station->mac, mac, ETHER_ADDRESS) != 0)
 		station = station->chained;
 	return station;
 }
@@ -108,12 +107,12 @@ static struct station *station_get(struct switch_ *s, struct switch_port *port,
 	return node ? list_entry(node, struct station, by_age) : NULL;
 }
 
-static void station_learn(struct switch_ *s, struct switch_port *port, const uint8_t mac[MAC_BYTES],
-			  struct reeve_time now)
+static void station_learn(struct switch_ *s, struct switch_port *port,
+			  const uint8_t mac[ETHER_ADDRESS], struct reeve_time now)
 {
 	struct station *station;
 
-	if (mac[0] & 1) /* no station sends from a group's address */
+	if (ether_is_group(mac)) /* no station sends from a group's address */
 		return;
 	station = station_find(s, mac);
 	if (!station) {
@@ -122,7 +121,7 @@ static void station_learn(struct switch_ *s, struct switch_port *port, const uin
 			return;
 		struct station **bucket = bucket_of(s, mac);
 
-		memcpy(station->mac, mac, MAC_BYTES);
+		memcpy(station->mac, mac, ETHER_ADDRESS);
 		station->chained = *bucket;
 		*bucket = station;
 		s->stats.stations++;
@@ -163,7 +162,7 @@ static void port_forward(struct switch_port *port, struct reeve_packet *p_take)
 
 	if (!segment_is_needed(p_take, port->link.offloads)) {
 		if (p_take->offload.segmentation == REEVE_SEGMENTATION_NONE &&
-		    p_take->length > port->link.mtu + ETHERNET_HEADER + VLAN_TAG) {
+		    p_take->length > port->link.mtu + ETHER_HEADER + VLAN_TAG) {
 			port->link.stats.dropped++;
 			reeve_packet_free(p_take);
 			return;
@@ -206,9 +205,9 @@ static void flood(struct switch_ *s, const struct switch_port *from, struct reev
 }
 
 /* Addresses that never pass a bridge (IEEE 802.1D-2004, 7.12.6). */
-static bool is_reserved(const uint8_t mac[MAC_BYTES])
+static bool is_reserved(const uint8_t mac[ETHER_ADDRESS])
 {
-	static const uint8_t prefix[MAC_BYTES - 1] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+	static const uint8_t prefix[ETHER_ADDRESS - 1] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
 
 	return memcmp(mac, prefix, sizeof(prefix)) == 0 && mac[5] < 0x10;
 }
@@ -220,20 +219,20 @@ static void switch_send(struct link *l, struct reeve_packet *p_take, struct reev
 
 	l->stats.sent_packets++;
 	l->stats.sent_bytes += p_take->length;
-	if (!packet_pull(p_take, ETHERNET_HEADER)) {
+	if (!packet_pull(p_take, ETHER_HEADER)) {
 		s->stats.malformed++;
 		reeve_packet_free(p_take);
 		return;
 	}
 	const uint8_t *to = packet_data(p_take);
 
-	station_learn(s, from, to + MAC_BYTES, now);
+	station_learn(s, from, to + ETHER_ADDRESS, now);
 	if (is_reserved(to)) {
 		s->stats.filtered++;
 		reeve_packet_free(p_take);
 		return;
 	}
-	const struct station *station = to[0] & 1 ? NULL : station_find(s, to);
+	const struct station *station = ether_is_group(to) ? NULL : station_find(s, to);
 
 	if (!station || station_is_old(s, station, now)) {
 		flood(s, from, p_take);

@@ -28,6 +28,8 @@
 #define SMALL      2048
 #define LARGE      REEVE_FRAME_MAX
 
+#define RECEIVE_TRIES 256 /* frames dropped in one call */
+
 struct tap {
 	struct link link;
 	int fd;
@@ -171,13 +173,14 @@ static bool tap_discard(struct tap *t)
 	return true;
 }
 
-/* Frames that make no sense are counted and passed over; a read that finds nothing ends it. */
+/* Frames that make no sense are counted and passed over, within measure; a read that finds nothing
+ * ends it. */
 static struct reeve_packet *tap_receive(struct link *l, struct reeve_time now)
 {
 	(void)now;
 	struct tap *t = tap_of(l);
 
-	for (;;) {
+	for (unsigned i = 0; i < RECEIVE_TRIES; i++) {
 		if (!tap_prepare(t)) {
 			if (tap_discard(t))
 				continue;
@@ -208,6 +211,7 @@ static struct reeve_packet *tap_receive(struct link *l, struct reeve_time now)
 		l->stats.dropped++;
 		reeve_packet_free(p);
 	}
+	return NULL;
 }
 
 static struct reeve_time tap_deadline(const struct link *l)
