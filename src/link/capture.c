@@ -17,7 +17,7 @@
 #include "base/packet.h"
 
 #define ATTACHED_MAX 8
-#define NAME_MAX_    31
+#define NAME_LENGTH  31
 
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
@@ -64,7 +64,7 @@ struct attachment {
 struct capture_link {
 	struct link link;
 	struct link *inner;
-	char name[NAME_MAX_ + 1];
+	char name[NAME_LENGTH + 1];
 	uint32_t attached;
 	struct attachment attachments[ATTACHED_MAX];
 };
@@ -390,7 +390,7 @@ struct link *capture_link_new(struct link *inner, const char *name)
 	c->link.mtu = inner->mtu;
 	c->link.offloads = inner->offloads;
 	c->inner = inner;
-	strncpy(c->name, name, NAME_MAX_);
+	strncpy(c->name, name, NAME_LENGTH);
 	return &c->link;
 }
 

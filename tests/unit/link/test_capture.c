@@ -249,7 +249,7 @@ static void test_stream(void **state)
 		send_one(&b, &r, &sent[i]);
 		b.now.ns += random_below(&r, 1000000);
 		if (random_below(&r, 3) == 0)
-			consume(&b, random_below(&r, 5000));
+			consume(&b, random_below(&r, 3000));
 	}
 	consume_all(&b);
 	for (int i = 0; i < LINKS; i++)
