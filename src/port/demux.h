@@ -24,8 +24,10 @@ struct port_flow {
 	struct reeve_address local_address, remote_address;
 	uint16_t local_port, remote_port;
 	uint8_t kind;                 /* the owner's */
+	bool queued;                  /* the rest is the demux's */
 	struct reeve_time recyclable; /* when connect() may take it over; NEVER unless TIME-WAIT */
-	struct port_flow *older;      /* the same four-tuple, UDP with SO_REUSEADDR only */
+	/* Neighbours among UDP's flows of the same four-tuple, or a destination's TIME-WAITs. */
+	struct port_flow *older, *newer;
 };
 
 /* A listening TCP or a bound, unconnected UDP socket. */
@@ -33,11 +35,14 @@ struct port_listener {
 	struct list node; /* the others at the same address and port */
 	struct reeve_address address;
 	uint16_t port;
-	bool ipv6_only;  /* of a :: listener */
+	bool ipv6;      /* an AF_INET6 socket's: at the same IPv4 address an AF_INET one is found */
+	bool ipv6_only; /* of a :: listener */
 	bool reuse_port; /* shares its flows with the others of its group */
+	uint32_t share;  /* the demux's */
 };
 
 struct port_demux;
+struct destinations;
 
 struct port_demux_config {
 	struct hash_key key;
@@ -51,6 +56,9 @@ struct port_demux *port_demux_free(struct port_demux *d);                  /* mu
 /* -EADDRINUSE: the four-tuple is there; -ENOBUFS: at the limit; -ENOMEM. */
 int port_demux_add_flow(struct port_demux *d, struct port_flow *f);
 void port_demux_remove_flow(struct port_demux *d, struct port_flow *f);
+
+/* `f` takes the place of `old`, the same four-tuple. Never with duplicate_flows. */
+void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct port_flow *f);
 struct port_flow *port_demux_find_flow(const struct port_demux *d,
 				       const struct reeve_sockaddr *local,
 				       const struct reeve_sockaddr *remote);
@@ -69,8 +77,15 @@ struct port_listener *port_demux_next_match(const struct port_demux *d,
 					    const struct reeve_sockaddr *local,
 					    const struct port_listener *previous);
 
-/* How many flows go to this remote from this local address (any port): for ephemeral's choice. */
+/* Flows and listeners in all. */
 uint32_t port_demux_flow_count(const struct port_demux *d);
+uint32_t port_demux_listener_count(const struct port_demux *d);
+
+bool port_demux_has_duplicates(const struct port_demux *d);
+
+/* For connect's choice of a port: the crowded destinations, and the key they are hashed with. */
+struct destinations *port_demux_destinations(struct port_demux *d);
+const struct hash_key *port_demux_key(const struct port_demux *d);
 
 /* Walks the table for listings; see reeve_host_next_socket(). NULL after the last. */
 struct port_flow *port_demux_next_flow(const struct port_demux *d, uint64_t *cursor);

@@ -19,8 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
-#include "base/random.h"
 #include "port/demux.h"
 #include "reeve/address.h"
 #include "reeve/time.h"
@@ -42,17 +40,20 @@ enum port_state {
  * compares the flags as they are at the time of the later bind, so setting SO_REUSEADDR after bind
  * counts: change flags only through port_space_set_reuse(). */
 struct port_reservation {
-	struct list node;
+	struct port_use *use;  /* the space's: what of the port this counts in */
+	struct port_use *home; /* the space's: the wildcard's, while connected from it */
 	struct reeve_address address;
-	uint16_t port; /* 0: none yet */
-	uint8_t state; /* enum port_state */
-	bool ipv6;     /* an AF_INET6 socket's */
+	uint32_t owner; /* uid */
+	uint16_t port;  /* 0: none yet */
+	uint8_t state;  /* enum port_state */
+	uint8_t class;  /* the space's */
+	bool ipv6;      /* an AF_INET6 socket's */
 	bool ipv6_only;
 	bool reuse_address;
 	bool reuse_port;
-	bool deferred;  /* bound to port 0, not chosen yet */
-	bool implicit;  /* chosen by connect, without a bind */
-	uint32_t owner; /* uid */
+	bool deferred; /* bound to port 0, and settle has not chosen one */
+	bool implicit; /* chosen by connect */
+	uint8_t any;   /* the space's: the wildcard that it was bound to, 4 or 6, else 0 */
 };
 
 struct port_space;
@@ -69,7 +70,9 @@ struct port_space *port_space_free(struct port_space *s);                  /* mu
 
 void port_reservation_init(struct port_reservation *r, bool ipv6);
 
-/* Port 0: deferred. -EADDRINUSE, -EINVAL (not PORT_NONE), -ENOMEM. */
+/* Port 0: deferred; when every free port is promised to deferred ones already, one that is taken
+ * only at other addresses is chosen at once. -EADDRINUSE, -EINVAL (not PORT_NONE, or an IPv4
+ * address and ipv6_only), -ENOMEM. */
 int port_space_bind(struct port_space *s, struct port_reservation *r,
 		    const struct reeve_address *address, uint16_t port);
 
@@ -86,7 +89,8 @@ void port_space_unlisten(struct port_space *s, struct port_reservation *r);
 /*
  * NONE or BOUND to CONNECTED: `flow` holds the local address and the remote name; its local port
  * is the reservation's, or chosen here at random among those free for this destination, and then
- * the flow is in `demux`. A TIME-WAIT flow that may be taken over at `now` is removed from the
+ * the flow is in `demux`. From CONNECTED, for a UDP socket that names another peer (its flow has
+ * left the demux): it keeps its port if it can. A TIME-WAIT flow that may be taken over at `now` is removed from the
  * demux and given back in *ret_replaced for its owner to end; else that is NULL.
  * -EADDRNOTAVAIL: no port left for this destination, or the four-tuple of a bound port is taken
  * (Linux's errno for both); -ENOBUFS, -ENOMEM. On failure nothing has changed.
@@ -95,8 +99,9 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 		       struct port_flow *flow, struct reeve_time now,
 		       struct port_flow **ret_replaced);
 
-/* CONNECTED back to BOUND (UDP disconnect, a failed connect) or, if implicit, to NONE. The flow
- * must have left the demux. */
+/* CONNECTED back to BOUND (UDP disconnect, a failed connect) or, if implicit, to NONE. What was
+ * bound to port 0 is deferred again, or NONE if no capacity is left; as in Linux, a port that
+ * connect chose is given back. The flow must have left the demux. */
 void port_space_disconnect(struct port_space *s, struct port_reservation *r);
 
 /* NONE to CONNECTED, for a connection that the listener has accepted. -ENOMEM. */
