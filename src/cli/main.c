@@ -1,0 +1,82 @@
+/*
+ * The command `reeve`: finds the verb, has its options read, and runs it. Also the entry by which
+ * the network process is started (network/connect.h).
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/quantity.h"
+#include "cli/say.h"
+#include "guest/run.h"
+#include "network/connect.h"
+#include "network/main.h"
+
+/* `reeve NETWORK_VERB NAME READY_FD`. */
+static int run_network_process(int argc, char **argv)
+{
+	int64_t ready_fd;
+
+	if (argc != 4 || quantity_count(argv[3], 0, INT32_MAX, &ready_fd) < 0)
+		return say_fail(EX_USAGE, "'%s' is for reeve's own use", NETWORK_VERB);
+	const struct network_options options = { .network = argv[2], .ready_fd = (int)ready_fd };
+
+	return network_main(&options);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct invocation invocation;
+	void *values = calloc(1, command->values_size ? command->values_size : 1);
+
+	say_as(command->name);
+	if (!values)
+		return say_fail(EX_OSERR, "out of memory");
+	if (command->defaults)
+		memcpy(values, command->defaults, command->values_size);
+	/* A reader that has seen enough ends us without a word; `run` keeps the signals it was
+	 * given for its program. */
+	if (!(command->uses & USES_PROGRAM))
+		signal(SIGPIPE, SIG_DFL);
+	int status = options_parse(command, argc, argv, &invocation, values);
+
+	if (status == OPTIONS_RUN)
+		status = command->run(&invocation, values);
+	else if (status == EX_USAGE && (command->uses & USES_PROGRAM))
+		status = RUN_FAILED;
+	free(values);
+	return output_finish(status);
+}
+
+static int complain_command(const char *name)
+{
+	const char *best = command_suggest(name);
+
+	if (name[0] == '-')
+		return say_fail(EX_USAGE, "no option '%s'; 'reeve help' lists the commands", name);
+	if (best)
+		return say_fail(EX_USAGE, "no command '%s'; did you mean '%s'?", name, best);
+	return say_fail(EX_USAGE, "no command '%s'; 'reeve help' lists them", name);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return say_fail(EX_USAGE, "what to do? 'reeve help' lists the commands");
+	const char *name = argv[1];
+
+	if (strcmp(name, NETWORK_VERB) == 0)
+		return run_network_process(argc, argv);
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+		name = "version";
+	const struct command *command = command_find(name);
+
+	return command ? run_command(command, argc - 1, argv + 1) : complain_command(name);
+}

@@ -1,0 +1,264 @@
+/* A command's talk with one network, and the words for what goes wrong in it. */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/check.h"
+#include "cli/field.h"
+#include "cli/say.h"
+#include "network/connect.h"
+
+#define INTERFACE     "io.reeve.Network."
+#define REPLY_TIMEOUT 20000 /* ms; the network process answers in microseconds, if it is well */
+#define METHOD_TEXT   128
+#define LINE_TEXT     512
+
+struct session {
+	struct varlink *varlink;
+	char *network;
+	bool last; /* the reply of the current call that was to be the last has come */
+};
+
+static int no_network(const char *network, enum session_start start, struct session **ret)
+{
+	if (start == SESSION_NEED)
+		return say_fail(EX_UNAVAILABLE, "network '%s' is not running", network);
+	say("network '%s' is not running", network);
+	*ret = NULL;
+	return EX_OK;
+}
+
+int session_open(const char *network, enum session_start start, struct session **ret)
+{
+	char error[NETWORK_ERROR_TEXT] = "";
+	int fd;
+	const int r = network_connect(network, NETWORK_CONTROL, start == SESSION_START, &fd, error);
+
+	if (r == -ESRCH && start != SESSION_START)
+		return no_network(network, start, ret);
+	if (r == -EINVAL || r == -ENAMETOOLONG)
+		return say_fail(EX_USAGE, "%s", error);
+	if (r == -EPERM || r == -EACCES || r == -EROFS)
+		return say_fail(EX_NOPERM, "%s", error);
+	if (r < 0)
+		return say_fail(EX_UNAVAILABLE, "%s", error);
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->varlink = varlink_new(fd);
+		s->network = strdup(network);
+	}
+	if (!s || !s->varlink || !s->network) {
+		session_free(s);
+		return say_fail(EX_OSERR, "out of memory");
+	}
+	*ret = s;
+	return EX_OK;
+}
+
+struct session *session_free(struct session *s)
+{
+	if (!s)
+		return NULL;
+	varlink_free(s->varlink);
+	free(s->network);
+	free(s);
+	return NULL;
+}
+
+int session_fd(const struct session *s)
+{
+	return varlink_fd(s->varlink);
+}
+
+/* The errors of the interface in words; what is in braces is a parameter of the error, or
+ * {network}. Each says what, where, and what to do. */
+static const struct {
+	const char *error;
+	int status;
+	const char *words;
+} errors[] = {
+	{ "NoSuchHost", EX_NOHOST,
+	  "no host '{name}' in network '{network}'; 'reeve hosts' lists them" },
+	{ "HostExists", EX_UNAVAILABLE, "host '{name}' is there already; 'reeve hosts' shows it" },
+	{ "HostBusy", EX_UNAVAILABLE,
+	  "host '{name}' still has programs ({programs}); end them first" },
+	{ "AddressInUse", EX_UNAVAILABLE,
+	  "address {address} belongs to another host; 'reeve hosts' shows which" },
+	{ "AddressInvalid", EX_DATAERR, "address '{address}': {reason}" },
+	{ "NameInvalid", EX_DATAERR, "name '{name}': {reason}" },
+	{ "NetworkFull", EX_UNAVAILABLE, "network '{network}' is full: it has {hosts} hosts" },
+	{ "NoSuchLink", EX_UNAVAILABLE,
+	  "no link '{name}' in network '{network}'; 'reeve link' lists them" },
+	{ "LinkExists", EX_UNAVAILABLE, "link '{name}' is there already; 'reeve link' shows it" },
+	{ "Refused", EX_NOPERM, "refused: {reason}" },
+	{ "Failed", EX_OSERR, "{operation}: {errno}" },
+};
+
+/* The parameter `key` as text. */
+static const char *parameter_text(const struct session *s, const json_t *parameters,
+				  const char *key, char number[32])
+{
+	const json_t *value = json_object_get(parameters, key);
+
+	if (strcmp(key, "network") == 0)
+		return s->network;
+	if (json_is_string(value))
+		return json_string_value(value);
+	if (!json_is_integer(value))
+		return "?";
+	snprintf(number, 32, "%lld", (long long)json_integer_value(value));
+	return number;
+}
+
+/* `words` with its braces filled in; cut to the room there is. */
+static void fill_in(const struct session *s, const char *words, const json_t *parameters,
+		    char line[LINE_TEXT])
+{
+	size_t length = 0;
+
+	while (*words && length < LINE_TEXT - 1) {
+		char key[32], number[32];
+		const size_t end = strcspn(words, "}");
+
+		if (*words != '{' || words[end] != '}' || end - 1 >= sizeof(key)) {
+			line[length++] = *words++;
+			continue;
+		}
+		memcpy(key, words + 1, end - 1);
+		key[end - 1] = '\0';
+		const char *text = parameter_text(s, parameters, key, number);
+		const int added = snprintf(line + length, LINE_TEXT - length, "%s", text);
+
+		length = strnlen(line, added < 0 ? length : LINE_TEXT - 1);
+		words += end + 1;
+	}
+	line[length] = '\0';
+}
+
+static int complain_error(const struct session *s, const struct varlink_reply *reply)
+{
+	const size_t length = strlen(INTERFACE);
+	const char *name = reply->error;
+	char line[LINE_TEXT];
+
+	if (strncmp(name, INTERFACE, length) == 0)
+		name += length;
+	for (size_t i = 0; i < array_length(errors); i++) {
+		if (strcmp(errors[i].error, name) != 0)
+			continue;
+		fill_in(s, errors[i].words, reply->parameters, line);
+		return say_fail(errors[i].status, "%s", line);
+	}
+	char *text = json_dumps(reply->parameters, JSON_COMPACT);
+	const int status = say_fail(EX_PROTOCOL, "network '%s' answers %s %s", s->network,
+				    reply->error, text ? text : "");
+
+	free(text);
+	return status;
+}
+
+static int complain_transport(const struct session *s, int error)
+{
+	if (error == -ECONNRESET || error == -EPIPE)
+		return say_fail(EX_UNAVAILABLE, "network '%s' has ended", s->network);
+	if (error == -ETIMEDOUT)
+		return say_fail(EX_TEMPFAIL, "network '%s' does not answer", s->network);
+	if (error == -EBADMSG)
+		return say_fail(EX_PROTOCOL, "network '%s' answers what is not Varlink",
+				s->network);
+	return say_fail(EX_OSERR, "network '%s': %s", s->network, strerror(-error));
+}
+
+int session_begin(struct session *s, const char *method, json_t *parameters_take, int fd)
+{
+	char name[METHOD_TEXT];
+
+	snprintf(name, sizeof(name), INTERFACE "%s", method);
+	const struct varlink_call call = {
+		.method = name, .parameters = parameters_take, .more = true, .fd = fd
+	};
+	const int r = varlink_send(s->varlink, &call);
+
+	s->last = false;
+	return r ? complain_transport(s, r) : EX_OK;
+}
+
+int session_next(struct session *s, int timeout_ms, json_t **ret)
+{
+	struct varlink_reply reply = { 0 };
+
+	if (s->last) {
+		*ret = NULL;
+		return EX_OK;
+	}
+	const int r = varlink_receive(s->varlink, timeout_ms, &reply);
+
+	if (r == -EINTR) {
+		*ret = NULL;
+		return EX_OK;
+	}
+	if (r)
+		return complain_transport(s, r);
+	s->last = !reply.continues;
+	int status = EX_OK;
+
+	if (reply.error)
+		status = complain_error(s, &reply);
+	else
+		*ret = json_incref(reply.parameters);
+	varlink_reply_deinit(&reply);
+	return status;
+}
+
+int session_call_fd(struct session *s, const char *method, json_t *parameters_take, int fd,
+		    json_t **ret)
+{
+	char name[METHOD_TEXT];
+	json_t *parameters = NULL;
+
+	snprintf(name, sizeof(name), INTERFACE "%s", method);
+	const struct varlink_call call = { .method = name,
+					   .parameters = parameters_take,
+					   .fd = fd };
+	const int r = varlink_send(s->varlink, &call);
+
+	if (r)
+		return complain_transport(s, r);
+	s->last = false;
+	const int status = session_next(s, REPLY_TIMEOUT, &parameters);
+
+	if (status == EX_OK && ret)
+		*ret = json_incref(parameters);
+	json_decref(parameters);
+	return status;
+}
+
+int session_call(struct session *s, const char *method, json_t *parameters_take, json_t **ret)
+{
+	return session_call_fd(s, method, parameters_take, -1, ret);
+}
+
+bool session_stays(struct session *s)
+{
+	json_t *network = NULL;
+
+	if (session_call(s, "GetNetwork", NULL, &network))
+		return true;
+	const bool stays = field_is_true(network, "keep");
+
+	json_decref(network);
+	return stays;
+}
+
+void session_say_stays(const struct session *s)
+{
+	if (strcmp(s->network, "default") == 0)
+		say("network 'default' stays until 'reeve down'");
+	else
+		say("network '%s' stays until 'reeve down --network %s'", s->network, s->network);
+}

@@ -1,0 +1,42 @@
+/*
+ * A command's talk with one network: connects, starts the network where that makes sense, calls,
+ * and turns what goes wrong into one line and an exit status.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "cli/varlink.h"
+
+struct session;
+
+enum session_start {
+	SESSION_START, /* starts the network if it does not run */
+	SESSION_LOOK,  /* listings: no network is an empty one, with a note */
+	SESSION_NEED,  /* no network is an error */
+};
+
+/* 0; or the exit status after a complaint. With SESSION_LOOK and no network, 0 and *ret NULL. */
+int session_open(const char *network, enum session_start start, struct session **ret);
+struct session *session_free(struct session *s);
+
+/* One call of io.reeve.Network with one reply. `parameters_take` may be NULL. 0 and, if wanted,
+ * *ret the reply's parameters (a new reference); or the exit status after a complaint. */
+int session_call(struct session *s, const char *method, json_t *parameters_take, json_t **ret);
+
+/* The same with a descriptor that goes with it. */
+int session_call_fd(struct session *s, const char *method, json_t *parameters_take, int fd,
+		    json_t **ret);
+
+/* A call with several replies: begin, then next until *ret is NULL: the last was there,
+ * or a signal came. */
+int session_begin(struct session *s, const char *method, json_t *parameters_take, int fd);
+int session_next(struct session *s, int timeout_ms, json_t **ret);
+
+int session_fd(const struct session *s);
+
+/* Whether the network stays when its last program has ended. Commands that may make it stay ask
+ * before and after, and tell the user if they did. */
+bool session_stays(struct session *s);
+void session_say_stays(const struct session *s);
