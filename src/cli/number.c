@@ -118,27 +118,39 @@ static bool gather(const char *text, unsigned base, struct digits *ret)
 	return after_digit;
 }
 
+/* Four groups of 8 binary digits or eight of 16, as number_format() writes them, need no mark. */
+static bool is_bare_binary(const char *text)
+{
+	const size_t group = strspn(text, "01");
+
+	return ((group == 8 && text[8] == '.') || (group == 16 && text[16] == ':')) &&
+	       text[strspn(text, "01.:")] == '\0';
+}
+
 /* The base that the text shows; *text is behind its mark. */
 static unsigned take_base(const char **text)
 {
 	const char *t = *text;
 
-	if (t[0] != '0' || t[1] == '\0') {
-		/* Four groups of eight bits need no mark. */
-		const bool binary =
-			strspn(t, "01") == 8 && t[8] == '.' && t[strspn(t, "01.")] == '\0';
-
-		return binary ? 2 : 10;
-	}
-	if (t[1] == 'x' || t[1] == 'X' || t[1] == 'o' || t[1] == 'O' || t[1] == 'b' ||
-	    t[1] == 'B') {
-		*text += 2;
-		return t[1] == 'x' || t[1] == 'X' ? 16 : t[1] == 'o' || t[1] == 'O' ? 8 : 2;
-	}
-	if (strchr(t, '.') && t[strspn(t, "01.")] == '\0')
+	if (is_bare_binary(t))
 		return 2;
-	*text += 1;
-	return 8;
+	if (t[0] != '0' || t[1] == '\0')
+		return 10;
+	*text += 2;
+	switch (t[1]) {
+	case 'x':
+	case 'X':
+		return 16;
+	case 'o':
+	case 'O':
+		return 8;
+	case 'b':
+	case 'B':
+		return 2;
+	default:
+		*text -= 1; /* the 0 alone is the mark */
+		return 8;
+	}
 }
 
 static bool digits_value(const struct digits *d, unsigned base, unsigned __int128 *ret)

@@ -135,6 +135,16 @@ static int read_interface(struct pcapng *p, const uint8_t *body, size_t length)
 	return 0;
 }
 
+/* A time that no clock can show is none. */
+static int64_t time_of(uint64_t ticks, int64_t tick_ns)
+{
+	int64_t ns;
+
+	if (ticks > INT64_MAX || __builtin_mul_overflow((int64_t)ticks, tick_ns, &ns))
+		return 0;
+	return ns;
+}
+
 static int read_packet(struct pcapng *p, const uint8_t *body, size_t length,
 		       struct pcapng_block *ret)
 {
@@ -151,12 +161,12 @@ static int read_packet(struct pcapng *p, const uint8_t *body, size_t length,
 	ret->frame = body + PACKET_HEAD;
 	if (index < p->interface_count) {
 		ret->interface = p->interfaces[index].name;
-		ret->time_ns = (int64_t)ticks * p->interfaces[index].tick_ns;
+		ret->time_ns = time_of(ticks, p->interfaces[index].tick_ns);
 		return 0;
 	}
 	snprintf(p->number, sizeof(p->number), "%u", index);
 	ret->interface = p->number;
-	ret->time_ns = (int64_t)ticks;
+	ret->time_ns = time_of(ticks, 1);
 	return 0;
 }
 
