@@ -129,6 +129,8 @@ bool reeve_host_next_event(struct reeve_host *host, struct reeve_event *ret);
 struct reeve_host_stats {
 	uint64_t drops[REEVE_DROP_COUNT];
 	uint64_t ip_in, ip_out, ip_fragments_in, ip_fragments_out, ip_reassembled;
+	uint64_t ip_fragments_joined; /* those of datagrams that became whole */
+	uint64_t arp_in, arp_out;
 	uint64_t icmp_in, icmp_out;
 	uint64_t udp_in, udp_out;
 	uint64_t tcp_segments_in, tcp_segments_out;

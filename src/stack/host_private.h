@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/packet.h"
 #include "base/random.h"
@@ -16,6 +17,10 @@ struct fragment_table;
 struct icmp_host;
 struct udp_host;
 struct tcp_host;
+
+#define HOST_LOOPBACK_PACKETS 1024 /* that may wait to be brought in again */
+
+#define HOST_ID_COUNTERS 256
 
 /* Which module a timer of the host belongs to: timer.kind is one of these plus the module's own
  * number, 0..15. */
@@ -52,6 +57,9 @@ struct reeve_host {
 	struct udp_host *udp;
 	struct tcp_host *tcp;
 
+	struct hash_key ip_key;            /* of the identification counters (RFC 7739) */
+	uint16_t ip_ids[HOST_ID_COUNTERS]; /* which destinations share by their hash */
+
 	struct packet_queue loopback; /* to be brought in again by reeve_host_output() */
 };
 
@@ -63,6 +71,9 @@ void host_raise(struct reeve_host *host, struct socket_events *e, uint32_t what)
 
 /* The owner has closed the socket: nothing more will be told. */
 void host_silence(struct socket_events *e);
+
+/* What keeping the packet costs: itself and the whole of each buffer that it holds on to. */
+uint32_t host_charge(const struct reeve_packet *p);
 
 /* Seeds and keys for the modules' own tables, different at each call. */
 void host_derive(struct reeve_host *host, void *ret, size_t length);

@@ -27,3 +27,22 @@ void icmp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 void icmp_refuse_take(struct reeve_host *host, struct reeve_packet *p_take,
 		      const struct ip_received *how, uint8_t type, uint8_t code,
 		      enum reeve_drop reason);
+
+/* A packet of ours, its IPv4 header in front, that the neighbour will never get: tells its
+ * transport EHOSTUNREACH, counts and frees it. */
+void icmp_unreachable_take(struct reeve_host *host, struct reeve_packet *p_take);
+
+struct icmp_host *icmp_host_new(struct reeve_host *host); /* NULL: no memory */
+struct icmp_host *icmp_host_free(struct icmp_host *i);    /* with all echo sockets */
+
+/* ping.c: an echo reply, its ICMP header in front, or an error about an echo request. False when no
+ * socket of ours has sent such a request; nothing was taken then. */
+bool ping_input(struct reeve_host *host, const struct reeve_packet *p,
+		const struct ip_received *how, uint32_t rest);
+bool ping_error(struct reeve_host *host, const struct icmp_error *e, uint32_t rest);
+
+struct ping_table;
+
+struct ping_table *ping_table_new(struct reeve_host *host);
+struct ping_table *ping_table_free(struct ping_table *t);
+struct ping_table *icmp_pings(const struct reeve_host *host);

@@ -30,7 +30,7 @@ struct ip_route {
 	bool broadcast;    /* of the interface's network, or 255.255.255.255 */
 };
 
-/* 0 or -ENETUNREACH. `source` NULL or unspecified: the interface's own choice (RFC 1122,
+/* 0, -ENETUNREACH, or -EINVAL (from a loopback address to elsewhere). `source` NULL or unspecified: the interface's own choice (RFC 1122,
  * 3.3.4.3); given, it decides among interfaces for loopback only and is put in as it is. */
 int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
 	     const struct reeve_address *source, struct ip_route *ret);
@@ -49,6 +49,9 @@ struct ip_send {
  */
 int ip_send_take(struct reeve_host *host, struct reeve_packet *p_take, const struct ip_send *how);
 
+/* Fills in a PARTIAL checksum: it is then as on the wire. */
+void ip_complete_checksum(struct reeve_packet *p);
+
 /* A packet that has arrived whole for this host; the packet itself begins with the transport
  * header and ends with the payload. */
 struct ip_received {
@@ -58,6 +61,11 @@ struct ip_received {
 	uint8_t protocol, ttl, tos;
 	bool broadcast; /* or multicast: at the link or by its destination */
 };
+
+/* A packet that has come in by the interface, its link header gone. `group`: the frame was for more
+ * than this station. */
+void ip_input_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
+		   bool group);
 
 /* Counts and frees. The one end of every packet that is not delivered. */
 void host_drop_take(struct reeve_host *host, struct reeve_packet *p_take, enum reeve_drop reason);

@@ -1,0 +1,360 @@
+/*
+ * Interfaces and their addresses.
+ *
+ * Every packet that comes in asks whether its destination is the host's, so the addresses stand in
+ * a small hash table; they are the administrator's choice, not a stranger's, and a plain
+ * multiplicative hash does.
+ */
+#include "stack/iface.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/ip.h"
+#include "stack/neighbour.h"
+#include "wire/ipv4.h"
+
+#define SLOTS     512 /* an address and its two broadcasts each: at most 192 are taken */
+#define SLOT_BITS 9
+
+struct iface {
+	struct reeve_iface_info info;
+	uint32_t queue_limit;
+	struct packet_queue queue;
+};
+
+struct slot {
+	uint32_t address;
+	uint8_t relation; /* enum iface_relation; IFACE_FOREIGN: free */
+	uint8_t iface;
+};
+
+struct iface_table {
+	unsigned count, address_count;
+	unsigned turn; /* whose frame goes next */
+	uint32_t queued;
+	struct iface ifaces[IFACE_MAX];
+	struct iface_address addresses[IFACE_ADDRESSES];
+	struct slot slots[SLOTS];
+};
+
+static_assert(SLOTS == 1 << SLOT_BITS && SLOTS > 3 * IFACE_ADDRESSES, "the table never fills");
+
+static void iface_init(struct iface *i, const struct reeve_iface_config *config)
+{
+	snprintf(i->info.name, sizeof(i->info.name), "%s", config->name);
+	memcpy(i->info.mac, config->mac, sizeof(i->info.mac));
+	i->info.mtu = config->mtu;
+	i->info.offloads = config->offloads;
+	i->info.up = true;
+	i->queue_limit = config->queue_packets;
+	packet_queue_init(&i->queue);
+}
+
+struct iface_table *iface_table_new(void)
+{
+	static const struct reeve_iface_config lo = {
+		.name = "lo",
+		.mtu = IFACE_LO_MTU,
+		.offloads = REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4 | REEVE_OFFLOAD_TCP6,
+	};
+	struct iface_table *const t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	iface_init(&t->ifaces[IFACE_LO], &lo);
+	t->count = 1;
+	return t;
+}
+
+struct iface_table *iface_table_free(struct iface_table *t)
+{
+	if (!t)
+		return NULL;
+	for (unsigned i = 0; i < t->count; i++)
+		packet_queue_clear(&t->ifaces[i].queue);
+	free(t);
+	return NULL;
+}
+
+struct reeve_iface_info *iface_info(const struct reeve_host *host, unsigned iface)
+{
+	check(iface < host->ifaces->count);
+	return &host->ifaces->ifaces[iface].info;
+}
+
+unsigned iface_count(const struct reeve_host *host)
+{
+	return host->ifaces->count;
+}
+
+bool iface_exists(const struct reeve_host *host, unsigned iface)
+{
+	return iface < host->ifaces->count;
+}
+
+static unsigned slot_of(uint32_t address)
+{
+	return address * UINT32_C(2654435769) >> (32 - SLOT_BITS);
+}
+
+enum iface_relation iface_relation_of(const struct reeve_host *host, uint32_t address,
+				      unsigned *ret_iface)
+{
+	const struct iface_table *const t = host->ifaces;
+
+	for (unsigned i = slot_of(address);; i = (i + 1) % SLOTS) {
+		const struct slot *const s = &t->slots[i];
+
+		if (s->relation == IFACE_FOREIGN)
+			return IFACE_FOREIGN;
+		if (s->address == address) {
+			*ret_iface = s->iface;
+			return (enum iface_relation)s->relation;
+		}
+	}
+}
+
+/* What is there stays: an address of our own is no broadcast, whatever another network says. */
+static void slot_add(struct iface_table *t, uint32_t address, enum iface_relation relation,
+		     unsigned iface)
+{
+	unsigned i = slot_of(address);
+
+	while (t->slots[i].relation != IFACE_FOREIGN && t->slots[i].address != address)
+		i = (i + 1) % SLOTS;
+	struct slot *const s = &t->slots[i];
+
+	if (s->relation == IFACE_FOREIGN || relation == IFACE_OWN)
+		*s = (struct slot){ address, (uint8_t)relation, (uint8_t)iface };
+}
+
+static uint32_t mask_of(unsigned length)
+{
+	return length == 0 ? 0 : UINT32_MAX << (32 - length);
+}
+
+int reeve_host_add_iface(struct reeve_host *host, const struct reeve_iface_config *config,
+			 unsigned *ret_index)
+{
+	struct iface_table *const t = host->ifaces;
+
+	if (!config->name || !*config->name ||
+	    strlen(config->name) >= sizeof(t->ifaces[0].info.name))
+		return -EINVAL;
+	if (config->mtu < 576 || config->mtu > IPV4_PACKET_MAX || ether_is_group(config->mac) ||
+	    config->queue_packets == 0)
+		return -EINVAL;
+	if (t->count == IFACE_MAX)
+		return -ENOSPC;
+	iface_init(&t->ifaces[t->count], config);
+	*ret_index = t->count++;
+	return 0;
+}
+
+int reeve_host_set_offloads(struct reeve_host *host, unsigned iface, uint32_t offloads)
+{
+	if (iface == IFACE_LO || !iface_exists(host, iface))
+		return -ENODEV;
+	host->ifaces->ifaces[iface].info.offloads = offloads;
+	return 0;
+}
+
+int reeve_host_iface(const struct reeve_host *host, unsigned iface, struct reeve_iface_info *ret)
+{
+	if (!iface_exists(host, iface))
+		return -ENODEV;
+	*ret = *iface_info(host, iface);
+	return 0;
+}
+
+/* -EINVAL for what no interface may be called. */
+static int address_check(unsigned iface, const struct reeve_prefix *a)
+{
+	if (!reeve_address_is_ipv4(&a->address))
+		return iface == IFACE_LO && a->length == 128 &&
+				       reeve_address_equal(&a->address, &reeve_loopback_ipv6)
+			       ? 0
+			       : -EINVAL;
+	if (a->length > 32 || reeve_address_is_unspecified(&a->address) ||
+	    reeve_address_is_multicast(&a->address) || reeve_address_is_broadcast(&a->address))
+		return -EINVAL;
+	return reeve_address_is_loopback(&a->address) && iface != IFACE_LO ? -EINVAL : 0;
+}
+
+static void address_index(struct iface_table *t, const struct iface_address *a)
+{
+	const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
+	const uint32_t mask = mask_of(a->prefix.length);
+
+	slot_add(t, address, IFACE_OWN, a->iface);
+	/* RFC 1122, 3.2.1.3 and 3.3.6: all ones, and the old all zeroes; RFC 3021: a /31 has none. */
+	if (a->prefix.length < 31 && a->iface != IFACE_LO) {
+		slot_add(t, address | ~mask, IFACE_BROADCAST, a->iface);
+		slot_add(t, address & mask, IFACE_BROADCAST, a->iface);
+	}
+}
+
+int reeve_host_add_address(struct reeve_host *host, unsigned iface,
+			   const struct reeve_prefix *address)
+{
+	struct iface_table *const t = host->ifaces;
+
+	if (!iface_exists(host, iface))
+		return -ENODEV;
+	const int bad = address_check(iface, address);
+
+	if (bad)
+		return bad;
+	for (unsigned i = 0; i < t->address_count; i++) {
+		if (reeve_address_equal(&t->addresses[i].prefix.address, &address->address))
+			return -EEXIST;
+	}
+	if (t->address_count == IFACE_ADDRESSES)
+		return -ENOSPC;
+	if (reeve_address_is_ipv4(&address->address)) {
+		/* Another address of the same network has already brought the route. */
+		const int error = reeve_host_add_route(host, address, NULL, iface);
+
+		if (error && error != -EEXIST)
+			return error;
+	}
+	struct iface_address *const a = &t->addresses[t->address_count++];
+
+	*a = (struct iface_address){ .prefix = *address, .iface = iface };
+	timer_init(&a->timer, NEIGHBOUR_TIMER_ANNOUNCE);
+	a->not_defended = (struct reeve_time){ INT64_MIN };
+	if (reeve_address_is_ipv4(&address->address)) {
+		address_index(t, a);
+		if (iface != IFACE_LO)
+			neighbour_announce(host, a);
+	}
+	return 0;
+}
+
+int reeve_host_address(const struct reeve_host *host, unsigned iface, unsigned index,
+		       struct reeve_prefix *ret)
+{
+	const struct iface_table *const t = host->ifaces;
+
+	for (unsigned i = 0; i < t->address_count; i++) {
+		if (t->addresses[i].iface != iface || index-- > 0)
+			continue;
+		*ret = t->addresses[i].prefix;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+bool reeve_host_has_address(const struct reeve_host *host, const struct reeve_address *a)
+{
+	unsigned iface;
+
+	if (reeve_address_is_loopback(a))
+		return true;
+	return reeve_address_is_ipv4(a) &&
+	       iface_relation_of(host, reeve_address_to_ipv4(a), &iface) == IFACE_OWN;
+}
+
+bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_hop,
+		  uint32_t *ret_address)
+{
+	const struct iface_table *const t = host->ifaces;
+	const struct iface_address *first = NULL;
+
+	for (unsigned i = 0; i < t->address_count; i++) {
+		const struct iface_address *const a = &t->addresses[i];
+
+		if (a->iface != iface || !reeve_address_is_ipv4(&a->prefix.address))
+			continue;
+		const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
+
+		if (((address ^ next_hop) & mask_of(a->prefix.length)) == 0) {
+			*ret_address = address;
+			return true;
+		}
+		if (!first)
+			first = a;
+	}
+	if (!first)
+		return false;
+	*ret_address = reeve_address_to_ipv4(&first->prefix.address);
+	return true;
+}
+
+bool iface_on_link(const struct reeve_host *host, unsigned iface, uint32_t address)
+{
+	const struct iface_table *const t = host->ifaces;
+	const struct reeve_address a = reeve_address_from_ipv4(address);
+
+	for (unsigned i = 0; i < t->address_count; i++) {
+		if (t->addresses[i].iface == iface &&
+		    reeve_prefix_contains(&t->addresses[i].prefix, &a))
+			return true;
+	}
+	return false;
+}
+
+struct iface_address *iface_own(struct reeve_host *host, unsigned iface, uint32_t address)
+{
+	struct iface_table *const t = host->ifaces;
+	const struct reeve_address wanted = reeve_address_from_ipv4(address);
+
+	for (unsigned i = 0; i < t->address_count; i++) {
+		struct iface_address *const a = &t->addresses[i];
+
+		if (a->iface == iface && reeve_address_equal(&a->prefix.address, &wanted))
+			return a;
+	}
+	return NULL;
+}
+
+int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
+		    const uint8_t destination[ETHER_ADDRESS], uint16_t type)
+{
+	struct iface_table *const t = host->ifaces;
+	struct iface *const i = &t->ifaces[iface];
+
+	check(iface < t->count && iface != IFACE_LO);
+	if (i->queue.count >= i->queue_limit) {
+		host_drop_take(host, p_take, REEVE_DROP_LINK_QUEUE);
+		return -ENOBUFS;
+	}
+	struct ether_header h = { .type = type };
+
+	memcpy(h.destination, destination, ETHER_ADDRESS);
+	memcpy(h.source, i->info.mac, ETHER_ADDRESS);
+	ether_emit(&h, packet_push(p_take, ETHER_HEADER));
+	i->info.tx_packets++;
+	i->info.tx_bytes += p_take->length;
+	packet_queue_push(&i->queue, p_take);
+	t->queued++;
+	return 0;
+}
+
+struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface)
+{
+	struct iface_table *const t = host->ifaces;
+
+	if (t->queued == 0)
+		return NULL;
+	for (;;) {
+		const unsigned i = t->turn;
+		struct reeve_packet *const p = packet_queue_pop(&t->ifaces[i].queue);
+
+		t->turn = (i + 1) % t->count;
+		if (!p)
+			continue;
+		t->queued--;
+		*ret_iface = i;
+		return p;
+	}
+}
+
+bool iface_has_output(const struct reeve_host *host)
+{
+	return host->ifaces->queued > 0;
+}

@@ -1,0 +1,61 @@
+/*
+ * Interfaces and their addresses: what the host is called on which link, the queue of frames that
+ * wait to be sent, and the counters. Interface 0 is lo: it has no link, no queue of its own, and
+ * nobody but the host itself ever sees its packets.
+ */
+#pragma once
+
+#include "stack/host_private.h"
+#include "wire/ether.h"
+
+#define IFACE_LO        0
+#define IFACE_MAX       16
+#define IFACE_ADDRESSES 64 /* of all interfaces */
+
+/* lo's: an IPv6 packet of one page over 64 KiB fits, an IPv4 one ends at 65,535 by its header. */
+#define IFACE_LO_MTU 65536
+
+struct iface_address {
+	struct reeve_prefix prefix;
+	unsigned iface;
+	uint8_t announcements;          /* still to be made (RFC 5227, 2.3) */
+	struct timer timer;             /* for the next of them */
+	struct reeve_time not_defended; /* until then: the last defence was just now (2.4) */
+};
+
+/* What an IPv4 address is to the host. */
+enum iface_relation {
+	IFACE_FOREIGN,
+	IFACE_OWN,
+	IFACE_BROADCAST, /* of a network that the host is on */
+};
+
+struct iface_table *iface_table_new(void);
+struct iface_table *iface_table_free(struct iface_table *t);
+
+/* The counters and facts; the index must be one that was given out. */
+struct reeve_iface_info *iface_info(const struct reeve_host *host, unsigned iface);
+unsigned iface_count(const struct reeve_host *host);
+bool iface_exists(const struct reeve_host *host, unsigned iface);
+
+enum iface_relation iface_relation_of(const struct reeve_host *host, uint32_t address,
+				      unsigned *ret_iface);
+
+/* The interface's address for packets to `next_hop`: that of the network it is in, else the first.
+ * False when it has none. */
+bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_hop,
+		  uint32_t *ret_address);
+
+/* Whether `address` lies in one of the interface's networks. */
+bool iface_on_link(const struct reeve_host *host, unsigned iface, uint32_t address);
+
+/* The record of an address of the host's own on this interface, or NULL. */
+struct iface_address *iface_own(struct reeve_host *host, unsigned iface, uint32_t address);
+
+/* Puts the Ethernet header in front and queues the frame. 0 or -ENOBUFS (dropped, counted). */
+int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
+		    const uint8_t destination[ETHER_ADDRESS], uint16_t type);
+
+/* The next frame of any interface, each in its turn; NULL when all queues are empty. */
+struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface);
+bool iface_has_output(const struct reeve_host *host);

@@ -1,0 +1,33 @@
+/*
+ * Neighbours: the stations on the links, found by ARP (RFC 826, RFC 1122, 2.3.2), and our own
+ * addresses announced and defended there (RFC 5227).
+ */
+#pragma once
+
+#include "stack/host_private.h"
+#include "stack/iface.h"
+
+#define NEIGHBOUR_TIMER_ENTRY    (HOST_TIMER_NEIGHBOUR + 0)
+#define NEIGHBOUR_TIMER_ANNOUNCE (HOST_TIMER_NEIGHBOUR + 1)
+
+#define NEIGHBOUR_MAX       1024 /* entries of a host */
+#define NEIGHBOUR_QUEUE_MAX 32   /* packets that wait for one of them */
+
+struct neighbour_table *neighbour_table_new(struct reeve_host *host); /* NULL: no memory */
+struct neighbour_table *neighbour_table_free(struct reeve_host *host, struct neighbour_table *t);
+
+/* An IPv4 packet to a station on the link: sent at once, or when the station has answered. 0 or
+ * -ENOBUFS (dropped, counted). */
+int neighbour_send_take(struct reeve_host *host, unsigned iface, uint32_t next_hop,
+			struct reeve_packet *p_take);
+
+/* An ARP packet, its Ethernet header gone. */
+void neighbour_input_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take);
+
+/* Tells the link that the address is ours now. */
+void neighbour_announce(struct reeve_host *host, struct iface_address *a);
+
+void neighbour_timer_fired(struct reeve_host *host, struct timer *timer);
+
+/* Entries now, for tests of bounds. */
+uint32_t neighbour_count(const struct reeve_host *host);

@@ -1,0 +1,21 @@
+/*
+ * UDP as the host knows it: one udp_host a host, made with it and freed with it.
+ */
+#pragma once
+
+#include "stack/icmp.h"
+#include "stack/ip.h"
+
+struct udp_host;
+
+struct udp_host *udp_host_new(struct reeve_host *host); /* NULL: no memory */
+struct udp_host *udp_host_free(struct udp_host *u);     /* with all its sockets */
+
+void udp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
+		    const struct ip_received *how);
+
+/* False when no socket of ours sends there. */
+bool udp_icmp_error(struct reeve_host *host, const struct icmp_error *e);
+
+bool udp_next_socket(const struct reeve_host *host, uint64_t *cursor,
+		     struct reeve_socket_info *ret);

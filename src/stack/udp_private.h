@@ -1,0 +1,64 @@
+/*
+ * The inside of UDP, for udp*.c only.
+ *
+ * A socket is in one of these, and its place in the tables follows from it:
+ *
+ *	fresh      no port; nobody can reach it
+ *	deferred   bound to port 0 and not chosen yet; nobody can reach it either
+ *	listening  has a port: a listener in the demux
+ *	connected  a flow in the demux, and then no listener
+ *	intercept  in neither; in the host's list of intercepts
+ */
+#pragma once
+
+#include "port/demux.h"
+#include "port/space.h"
+#include "reeve/udp.h"
+#include "stack/host_private.h"
+#include "stack/ip.h"
+#include "stack/udp.h"
+#include "stack/udp_queue.h"
+
+#define UDP_INTERCEPTS 64
+
+struct reeve_udp {
+	struct reeve_host *host;
+	struct socket_events events;
+	struct udp_queue queue;
+	struct port_reservation reservation;
+	struct port_listener listener;
+	struct port_flow flow;
+	uint32_t index; /* in the host's array */
+	int error;      /* pending, positive */
+	uint8_t family; /* enum reeve_family */
+	uint8_t ttl, tos;
+	bool dont_fragment, may_broadcast;
+	bool listening, connected, intercept;
+	struct reeve_prefix to; /* intercept: which destinations; length 0 of ::: all */
+	uint16_t to_port;       /* intercept: 0 for every port */
+};
+
+struct udp_host {
+	struct port_space *space;
+	struct port_demux *demux;
+	struct reeve_udp **sockets; /* in no order; a hole is filled by the last */
+	uint32_t count, capacity;
+	struct reeve_udp *intercepts[UDP_INTERCEPTS];
+	unsigned intercept_count;
+};
+
+/* udp_socket.c: a socket in the host's array, or NULL. */
+struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, void *user);
+
+/* Chooses a port for a socket that has none. -EAGAIN when none is left, as Linux's send and connect
+ * say for UDP. */
+int udp_autobind(struct reeve_udp *udp);
+
+/* The name that the caller means: checks the family, and to the unspecified address is to the host
+ * itself. */
+int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *given,
+		    struct reeve_sockaddr *ret);
+
+/* ip_route() with what UDP adds: -EACCES for a broadcast without the option. */
+int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
+	      const struct reeve_address *source, struct ip_route *ret);

@@ -1,0 +1,80 @@
+/* The datagrams that wait in a UDP socket. */
+#include "stack/udp_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "stack/host_private.h"
+
+#define FIRST_SIZE 4
+
+void udp_queue_init(struct udp_queue *q, uint32_t limit)
+{
+	*q = (struct udp_queue){ .limit = limit };
+}
+
+void udp_queue_deinit(struct udp_queue *q)
+{
+	while (q->count > 0)
+		udp_queue_pop(q);
+	free(q->ring);
+	q->ring = NULL;
+	q->size = 0;
+}
+
+static int grow(struct udp_queue *q)
+{
+	const uint32_t size = q->size ? 2 * q->size : FIRST_SIZE;
+	struct udp_waiting *const ring = calloc(size, sizeof(*ring));
+
+	if (!ring)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < q->count; i++)
+		ring[i] = q->ring[(q->first + i) % q->size];
+	free(q->ring);
+	q->ring = ring;
+	q->size = size;
+	q->first = 0;
+	return 0;
+}
+
+int udp_queue_push(struct udp_queue *q, const struct udp_waiting *w)
+{
+	if (q->charged > q->limit)
+		return -ENOBUFS;
+	if (q->count == q->size) {
+		const int error = grow(q);
+
+		if (error)
+			return error;
+	}
+	q->ring[(q->first + q->count) % q->size] = *w;
+	q->count++;
+	q->charged += host_charge(w->packet);
+	return 0;
+}
+
+const struct udp_waiting *udp_queue_first(const struct udp_queue *q)
+{
+	return q->count > 0 ? &q->ring[q->first] : NULL;
+}
+
+void udp_queue_pop(struct udp_queue *q)
+{
+	check(q->count > 0);
+	struct reeve_packet *const p = q->ring[q->first].packet;
+
+	q->charged -= host_charge(p);
+	q->first = (q->first + 1) % q->size;
+	q->count--;
+	reeve_packet_free(p);
+}
+
+uint64_t udp_queue_bytes(const struct udp_queue *q)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < q->count; i++)
+		bytes += q->ring[(q->first + i) % q->size].packet->length;
+	return bytes;
+}

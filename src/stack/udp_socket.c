@@ -1,0 +1,496 @@
+/*
+ * What the owner of a UDP socket does with it, but for sending (udp_output.c).
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "stack/iface.h"
+#include "stack/udp_private.h"
+
+#define RECEIVE_BUFFER_DEFAULT 212992 /* Linux's net.core.rmem_default */
+#define RECEIVE_BUFFER_MIN     2048
+#define RECEIVE_BUFFER_MAX     (INT64_C(1) << 28)
+#define FIRST_CAPACITY         16
+
+/* Room in the array for one more, up to the host's limit. */
+static bool make_room(struct udp_host *u, uint32_t limit)
+{
+	if (u->count >= limit)
+		return false;
+	if (u->count < u->capacity)
+		return true;
+	const uint32_t capacity = u->capacity ? 2 * u->capacity : FIRST_CAPACITY;
+	struct reeve_udp **const sockets =
+		reallocarray(u->sockets, capacity, sizeof(struct reeve_udp *));
+
+	if (!sockets)
+		return false;
+	u->sockets = sockets;
+	u->capacity = capacity;
+	return true;
+}
+
+struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, void *user)
+{
+	struct udp_host *const u = host->udp;
+
+	if (!make_room(u, host->config.max_sockets))
+		return NULL;
+	struct reeve_udp *const udp = calloc(1, sizeof(*udp));
+
+	if (!udp)
+		return NULL;
+	udp->host = host;
+	udp->family = (uint8_t)family;
+	udp->ttl = IP_DEFAULT_TTL;
+	socket_events_init(&udp->events, REEVE_UDP, udp, user);
+	udp_queue_init(&udp->queue, RECEIVE_BUFFER_DEFAULT);
+	port_reservation_init(&udp->reservation, family == REEVE_IPV6);
+	list_init(&udp->listener.node);
+	udp->flow.recyclable = REEVE_NEVER;
+	udp->index = u->count;
+	u->sockets[u->count++] = udp;
+	host->stats.udp_sockets++;
+	return udp;
+}
+
+struct reeve_udp *reeve_udp_new(struct reeve_host *host, enum reeve_family family, void *user)
+{
+	return udp_new(host, family, user);
+}
+
+static void stop_listening(struct reeve_udp *udp)
+{
+	if (udp->listening)
+		port_demux_remove_listener(udp->host->udp->demux, &udp->listener);
+	udp->listening = false;
+}
+
+/* Once the port is known the socket can be reached. */
+static int start_listening(struct reeve_udp *udp)
+{
+	const struct port_reservation *const r = &udp->reservation;
+
+	check(!udp->listening && r->port != 0);
+	udp->listener.address = r->address;
+	udp->listener.port = r->port;
+	udp->listener.ipv6 = udp->family == REEVE_IPV6;
+	udp->listener.ipv6_only = r->ipv6_only;
+	udp->listener.reuse_port = r->reuse_port;
+	const int error = port_demux_add_listener(udp->host->udp->demux, &udp->listener);
+
+	udp->listening = error == 0;
+	return error;
+}
+
+static void leave_intercepts(struct udp_host *u, const struct reeve_udp *udp)
+{
+	for (unsigned i = 0; i < u->intercept_count; i++) {
+		if (u->intercepts[i] == udp) {
+			u->intercepts[i] = u->intercepts[--u->intercept_count];
+			return;
+		}
+	}
+}
+
+void reeve_udp_close(struct reeve_udp *udp)
+{
+	if (!udp)
+		return;
+	struct udp_host *const u = udp->host->udp;
+
+	host_silence(&udp->events);
+	if (udp->connected)
+		port_demux_remove_flow(u->demux, &udp->flow);
+	stop_listening(udp);
+	if (udp->intercept)
+		leave_intercepts(u, udp);
+	port_space_release(u->space, &udp->reservation);
+	udp_queue_deinit(&udp->queue);
+	u->sockets[udp->index] = u->sockets[--u->count];
+	u->sockets[udp->index]->index = udp->index;
+	udp->host->stats.udp_sockets--;
+	free(udp);
+}
+
+static int set_reuse(struct reeve_udp *udp, bool address, bool port)
+{
+	port_space_set_reuse(udp->host->udp->space, &udp->reservation, address, port);
+	return 0;
+}
+
+static int set_ipv6_only(struct reeve_udp *udp, bool only)
+{
+	if (udp->family != REEVE_IPV6)
+		return -ENOPROTOOPT;
+	if (udp->reservation.state != PORT_NONE)
+		return -EINVAL;
+	udp->reservation.ipv6_only = only;
+	return 0;
+}
+
+/* The least and most that an option may be set to. */
+static const struct {
+	int64_t least, most;
+} ranges[REEVE_UDP_OPTION_COUNT] = {
+	[REEVE_UDP_REUSE_ADDRESS] = { 0, 1 },
+	[REEVE_UDP_REUSE_PORT] = { 0, 1 },
+	[REEVE_UDP_IPV6_ONLY] = { 0, 1 },
+	[REEVE_UDP_OWNER] = { 0, UINT32_MAX },
+	[REEVE_UDP_BROADCAST] = { 0, 1 },
+	[REEVE_UDP_RECEIVE_BUFFER] = { RECEIVE_BUFFER_MIN, RECEIVE_BUFFER_MAX },
+	[REEVE_UDP_TTL] = { 1, 255 },
+	[REEVE_UDP_TOS] = { 0, 255 },
+	[REEVE_UDP_DONT_FRAGMENT] = { 0, 1 },
+};
+
+int reeve_udp_set(struct reeve_udp *udp, enum reeve_udp_option option, int64_t value)
+{
+	struct port_reservation *const r = &udp->reservation;
+
+	if (option >= REEVE_UDP_OPTION_COUNT || value < ranges[option].least ||
+	    value > ranges[option].most)
+		return -EINVAL;
+	switch (option) {
+	case REEVE_UDP_REUSE_ADDRESS:
+		return set_reuse(udp, value, r->reuse_port);
+	case REEVE_UDP_REUSE_PORT:
+		return set_reuse(udp, r->reuse_address, value);
+	case REEVE_UDP_IPV6_ONLY:
+		return set_ipv6_only(udp, value);
+	case REEVE_UDP_OWNER:
+		if (r->state != PORT_NONE)
+			return -EINVAL;
+		r->owner = (uint32_t)value;
+		return 0;
+	case REEVE_UDP_BROADCAST:
+		udp->may_broadcast = value;
+		return 0;
+	case REEVE_UDP_RECEIVE_BUFFER:
+		udp->queue.limit = (uint32_t)value;
+		return 0;
+	case REEVE_UDP_TTL:
+		udp->ttl = (uint8_t)value;
+		return 0;
+	case REEVE_UDP_TOS:
+		udp->tos = (uint8_t)value;
+		return 0;
+	case REEVE_UDP_DONT_FRAGMENT:
+		udp->dont_fragment = value;
+		return 0;
+	case REEVE_UDP_OPTION_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+int64_t reeve_udp_get(const struct reeve_udp *udp, enum reeve_udp_option option)
+{
+	switch (option) {
+	case REEVE_UDP_REUSE_ADDRESS:
+		return udp->reservation.reuse_address;
+	case REEVE_UDP_REUSE_PORT:
+		return udp->reservation.reuse_port;
+	case REEVE_UDP_IPV6_ONLY:
+		return udp->reservation.ipv6_only;
+	case REEVE_UDP_OWNER:
+		return udp->reservation.owner;
+	case REEVE_UDP_BROADCAST:
+		return udp->may_broadcast;
+	case REEVE_UDP_RECEIVE_BUFFER:
+		return udp->queue.limit;
+	case REEVE_UDP_TTL:
+		return udp->ttl;
+	case REEVE_UDP_TOS:
+		return udp->tos;
+	case REEVE_UDP_DONT_FRAGMENT:
+		return udp->dont_fragment;
+	case REEVE_UDP_OPTION_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* Whether the address is of a kind that the socket can use at all. */
+static int family_check(const struct reeve_udp *udp, const struct reeve_address *a)
+{
+	return udp->family == REEVE_IPV4 && !reeve_address_is_ipv4(a) ? -EAFNOSUPPORT : 0;
+}
+
+/* Linux lets UDP bind to what it can receive for: own, broadcast and multicast addresses. */
+static bool may_bind_to(const struct reeve_host *host, const struct reeve_address *a)
+{
+	unsigned iface;
+
+	if (reeve_address_is_unspecified(a) || reeve_host_has_address(host, a))
+		return true;
+	return reeve_address_is_ipv4(a) &&
+	       (reeve_address_is_broadcast(a) || reeve_address_is_multicast(a) ||
+		iface_relation_of(host, reeve_address_to_ipv4(a), &iface) == IFACE_BROADCAST);
+}
+
+int reeve_udp_bind(struct reeve_udp *udp, const struct reeve_sockaddr *local)
+{
+	struct udp_host *const u = udp->host->udp;
+	const int unfit = family_check(udp, &local->address);
+
+	if (unfit)
+		return unfit;
+	if (udp->intercept || udp->reservation.state != PORT_NONE)
+		return -EINVAL;
+	if (udp->reservation.ipv6_only && reeve_address_is_ipv4(&local->address))
+		return -EINVAL;
+	if (!may_bind_to(udp->host, &local->address))
+		return -EADDRNOTAVAIL;
+	int error = port_space_bind(u->space, &udp->reservation, &local->address, local->port);
+
+	if (error || udp->reservation.port == 0)
+		return error;
+	error = start_listening(udp);
+	if (error)
+		port_space_release(u->space, &udp->reservation);
+	return error;
+}
+
+/* A deferred port is chosen now. */
+static int settle(struct reeve_udp *udp)
+{
+	struct udp_host *const u = udp->host->udp;
+
+	if (udp->connected || udp->listening || udp->reservation.state == PORT_NONE)
+		return 0;
+	const int error = port_space_settle(u->space, &udp->reservation);
+
+	return error ? error : start_listening(udp);
+}
+
+int udp_autobind(struct reeve_udp *udp)
+{
+	struct udp_host *const u = udp->host->udp;
+
+	if (udp->reservation.state == PORT_NONE && !udp->connected) {
+		const struct reeve_address *const any =
+			udp->family == REEVE_IPV6 ? &reeve_any_ipv6 : &reeve_any_ipv4;
+		const int error = port_space_bind(u->space, &udp->reservation, any, 0);
+
+		if (error)
+			return error == -EADDRINUSE ? -EAGAIN : error;
+	}
+	const int error = settle(udp);
+
+	return error == -EADDRINUSE ? -EAGAIN : error;
+}
+
+/* Not connected any more: back to where bind had left it. */
+static void leave_flow(struct reeve_udp *udp)
+{
+	port_demux_remove_flow(udp->host->udp->demux, &udp->flow);
+	udp->connected = false;
+}
+
+static int disconnect(struct reeve_udp *udp)
+{
+	if (!udp->connected)
+		return 0;
+	leave_flow(udp);
+	port_space_disconnect(udp->host->udp->space, &udp->reservation);
+	if (udp->reservation.state == PORT_NONE || udp->reservation.port == 0)
+		return 0;
+	return start_listening(udp);
+}
+
+int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *given,
+		    struct reeve_sockaddr *ret)
+{
+	const struct reeve_address *const bound = &udp->reservation.address;
+	const int unfit = family_check(udp, &given->address);
+
+	if (unfit)
+		return unfit;
+	if (udp->reservation.ipv6_only && reeve_address_is_ipv4(&given->address))
+		return -ENETUNREACH;
+	*ret = *given;
+	/* To nowhere is to oneself. */
+	if (reeve_address_equal(&given->address, &reeve_any_ipv4) ||
+	    (reeve_address_equal(&given->address, &reeve_any_ipv6) &&
+	     reeve_address_is_ipv4(bound) && udp->reservation.state != PORT_NONE))
+		ret->address = reeve_loopback_ipv4;
+	else if (reeve_address_equal(&given->address, &reeve_any_ipv6))
+		ret->address = reeve_loopback_ipv6;
+	return 0;
+}
+
+int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
+	      const struct reeve_address *source, struct ip_route *ret)
+{
+	/* Bound to an address of the other family there is no way. */
+	if (!reeve_address_is_unspecified(source) &&
+	    reeve_address_family(source) != reeve_address_family(destination))
+		return -ENETUNREACH;
+	struct ip_route r;
+	const int error = ip_route(udp->host, destination, source, &r);
+
+	if (error)
+		return error;
+	if (r.broadcast && !udp->may_broadcast)
+		return -EACCES;
+	*ret = r;
+	return 0;
+}
+
+/* The address that bind gave it; any, if none did. */
+static struct reeve_address bound_address(const struct reeve_udp *udp)
+{
+	const struct port_reservation *const r = &udp->reservation;
+
+	if (r->state == PORT_NONE || r->implicit || r->any)
+		return reeve_any_ipv6;
+	/* Broadcast and multicast addresses are for receiving. */
+	return reeve_host_has_address(udp->host, &r->address) ? r->address : reeve_any_ipv6;
+}
+
+int reeve_udp_connect(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
+{
+	struct udp_host *const u = udp->host->udp;
+	const struct port_flow before = udp->flow;
+	struct reeve_sockaddr to;
+	struct ip_route route;
+	struct port_flow *replaced;
+
+	if (udp->intercept)
+		return -EINVAL;
+	if (!remote)
+		return disconnect(udp);
+	int error = udp_destination(udp, remote, &to);
+
+	if (error)
+		return error;
+	const struct reeve_address source = bound_address(udp);
+
+	error = udp_route(udp, &to.address, &source, &route);
+	if (error)
+		return error;
+	const bool was_connected = udp->connected;
+	const bool was_listening = udp->listening;
+
+	if (was_connected)
+		leave_flow(udp);
+	stop_listening(udp);
+	udp->flow.local_address = route.source;
+	udp->flow.remote_address = to.address;
+	udp->flow.local_port = udp->reservation.port;
+	udp->flow.remote_port = to.port;
+	error = port_space_connect(u->space, &udp->reservation, u->demux, &udp->flow,
+				   udp->host->now, &replaced);
+	if (!error) {
+		udp->connected = true;
+		udp->error = 0;
+		return 0;
+	}
+	/* As it was; both tables have just had room for it. */
+	udp->flow = before;
+	if (was_connected)
+		udp->connected = port_demux_add_flow(u->demux, &udp->flow) == 0;
+	if (was_listening)
+		start_listening(udp);
+	return error == -EADDRNOTAVAIL ? -EAGAIN : error;
+}
+
+int reeve_udp_local(struct reeve_udp *udp, struct reeve_sockaddr *ret)
+{
+	const int error = udp->intercept ? 0 : settle(udp);
+
+	if (error)
+		return error;
+	*ret = (struct reeve_sockaddr){ 0 };
+	if (udp->connected) {
+		ret->address = udp->flow.local_address;
+		ret->port = udp->flow.local_port;
+	} else if (udp->intercept) {
+		ret->address = udp->to.address;
+		ret->port = udp->to_port;
+	} else if (udp->reservation.state == PORT_NONE) {
+		ret->address = udp->family == REEVE_IPV6 ? reeve_any_ipv6 : reeve_any_ipv4;
+	} else {
+		ret->address = udp->reservation.address;
+		ret->port = udp->reservation.port;
+	}
+	return 0;
+}
+
+int reeve_udp_remote(const struct reeve_udp *udp, struct reeve_sockaddr *ret)
+{
+	if (!udp->connected)
+		return -ENOTCONN;
+	*ret = (struct reeve_sockaddr){ .address = udp->flow.remote_address,
+					.port = udp->flow.remote_port };
+	return 0;
+}
+
+bool reeve_udp_peek(const struct reeve_udp *udp, struct reeve_datagram *ret)
+{
+	const struct udp_waiting *const w = udp_queue_first(&udp->queue);
+
+	if (!w)
+		return false;
+	ret->remote = w->remote;
+	ret->local = w->local;
+	ret->iface = w->iface;
+	ret->ttl = w->ttl;
+	ret->tos = w->tos;
+	ret->length = w->packet->length;
+	ret->iov_count = reeve_packet_iov(w->packet, ret->iov, array_length(ret->iov));
+	return true;
+}
+
+void reeve_udp_consume(struct reeve_udp *udp)
+{
+	if (udp_queue_first(&udp->queue))
+		udp_queue_pop(&udp->queue);
+}
+
+int reeve_udp_error(struct reeve_udp *udp)
+{
+	const int error = udp->error;
+
+	udp->error = 0;
+	return error;
+}
+
+enum reeve_family reeve_udp_family(const struct reeve_udp *udp)
+{
+	return (enum reeve_family)udp->family;
+}
+
+void *reeve_udp_user(const struct reeve_udp *udp)
+{
+	return udp->events.user;
+}
+
+int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,
+			void *user, struct reeve_udp **ret)
+{
+	static const struct reeve_prefix everything = { { { 0 } }, 0 };
+	struct udp_host *const u = host->udp;
+	const struct reeve_prefix *const prefix = to ? to : &everything;
+
+	for (unsigned i = 0; i < u->intercept_count; i++) {
+		const struct reeve_udp *const other = u->intercepts[i];
+
+		if (other->to_port == port && other->to.length == prefix->length &&
+		    reeve_address_equal(&other->to.address, &prefix->address))
+			return -EADDRINUSE;
+	}
+	if (u->intercept_count == UDP_INTERCEPTS)
+		return -ENOBUFS;
+	struct reeve_udp *const udp = udp_new(host, reeve_address_family(&prefix->address), user);
+
+	if (!udp)
+		return -ENOBUFS;
+	udp->intercept = true;
+	udp->to = *prefix;
+	udp->to_port = port;
+	u->intercepts[u->intercept_count++] = udp;
+	*ret = udp;
+	return 0;
+}
