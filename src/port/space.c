@@ -21,10 +21,13 @@
  * too) and whose four-tuple is free, and may share such a port with other destinations. A port
  * whose four-tuple is a TIME-WAIT that may be taken over counts as free.
  *
- * The conflict rules are inet_rcv_saddr_equal() and inet_bind_conflict(), with one quirk kept, which
- * programs can see: an AF_INET wildcard conflicts with a specific IPv6 address that is bound without
- * IPV6_V6ONLY, though not the other way round. Not kept: Linux remembers per port that all its
- * sockets had SO_REUSEADDR or SO_REUSEPORT once and then skips the check; here it is always made.
+ * The conflict rules are inet_rcv_saddr_equal() and inet_bind_conflict(), with what programs can see
+ * of Linux's inside: a bind to a specific IPv6 address sets IPV6_V6ONLY; an AF_INET wildcard
+ * conflicts with a specific IPv6 address that a socket without IPV6_V6ONLY came to by connect or
+ * accept, though not the other way round; a socket that was bound to ::ffff:0.0.0.0 stays at the
+ * address it was connected from. One thing is stricter: once a socket has joined a SO_REUSEPORT
+ * group, Linux lets further members in without looking at the port's other sockets; here each is
+ * looked at, so that none gets beside a socket that shares with nobody.
  */
 #include "port/space.h"
 
@@ -595,19 +598,26 @@ static int bind_to_port(struct port_space *s, struct port_reservation *r,
 int port_space_bind(struct port_space *s, struct port_reservation *r,
 		    const struct reeve_address *address, uint16_t port)
 {
-	if (r->state != PORT_NONE || (r->ipv6_only && reeve_address_is_ipv4(address)))
+	const bool ipv4 = reeve_address_is_ipv4(address);
+	const bool any = reeve_address_is_unspecified(address);
+	const bool ipv6_only = r->ipv6_only;
+
+	if (r->state != PORT_NONE || (ipv6_only && ipv4))
 		return -EINVAL;
 	r->deferred = false;
 	r->implicit = false;
+	r->ipv6_only = ipv6_only || (!ipv4 && !any);
 
 	const int error =
 		port ? bind_to_port(s, r, address, port) : bind_to_any_port(s, r, address);
 
-	if (error)
+	if (error) {
+		r->ipv6_only = ipv6_only;
 		return error;
+	}
 	r->any = 0;
-	if (reeve_address_is_unspecified(address))
-		r->any = reeve_address_is_ipv4(address) ? 4 : 6;
+	if (any && !(r->ipv6 && ipv4))
+		r->any = ipv4 ? 4 : 6;
 	enter(s, r, PORT_BOUND);
 	return 0;
 }
@@ -749,7 +759,7 @@ static int choose_towards(struct port_space *s, struct port_demux *demux, struct
 /* The port that the reservation has, for another flow of it: 0, -EADDRNOTAVAIL, or 1: give it up
  * and choose another. */
 static int keep_port(const struct port_reservation *r, const struct port_demux *demux,
-		     struct port_flow *flow, struct reeve_time now, struct port_flow **ret_replaced)
+		     struct port_flow *flow, struct port_flow **ret_replaced)
 {
 	flow->local_port = r->port;
 
@@ -761,7 +771,8 @@ static int keep_port(const struct port_reservation *r, const struct port_demux *
 		return 1;
 	if (port_demux_has_duplicates(demux))
 		return 0;
-	if (!is_recyclable(same, now))
+	/* As in Linux, a port that was asked for doesn't wait until the time to recycle it. */
+	if (reeve_time_is_never(same->recyclable))
 		return -EADDRNOTAVAIL;
 	*ret_replaced = same;
 	return 0;
@@ -774,7 +785,7 @@ static int choose_for_connect(struct port_space *s, const struct port_reservatio
 	const bool holds = r->deferred && r->state == PORT_BOUND;
 
 	if (r->port) {
-		const int kept = keep_port(r, demux, flow, now, ret_replaced);
+		const int kept = keep_port(r, demux, flow, ret_replaced);
 
 		if (kept <= 0)
 			return kept;

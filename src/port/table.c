@@ -7,12 +7,13 @@
  * tombstones and a search ends at the first empty slot.
  *
  * When `now` is three quarters full, or nearly empty, it becomes `old` and a new `now` of twice or
- * half the size takes its place. Each later add or remove takes the entries of STEP slots of `old`
- * over; `moved` goes from slot 0 upwards and leaves only empty slots behind it. At most c/STEP
- * calls empty an `old` of c slots, in which time c/STEP entries can be added: `now` is then no more
- * than 7/16 (grown) or 1/2 (shrunk) full, so two moves never overlap.
+ * half the size takes its place. Each later add or remove takes STEP steps through `old`: a step
+ * takes an entry over or passes an empty slot; `moved` leaves only empty slots behind it. An `old`
+ * of c slots with n entries takes c + n steps, in which time (c + n) / STEP entries can be added:
+ * then `now` is less than half full (grown, n = 3c/4) or little more (shrunk, n = c/8), so that two
+ * moves never overlap.
  *
- * Slots come in chunks of 16 KiB, allocated at the first entry and freed as `moved` passes, so that
+ * Slots come in chunks of 4 KiB, allocated at the first entry and freed as `moved` passes, so that
  * neither growing nor freeing a table of millions touches much memory in one call. When a chunk
  * cannot be had, an add fails before it has changed anything and a move waits for the next call.
  */
@@ -24,7 +25,7 @@
 
 #include "base/check.h"
 
-#define CHUNK_BITS 10
+#define CHUNK_BITS 8
 #define LEAST_BITS 3
 #define STEP       8
 
@@ -136,12 +137,25 @@ static struct port_slot *slots_find(const struct port_slots *s, uint64_t hash, c
 	}
 }
 
+/* `moved` goes over an empty slot, or all that is left of its chunk when nothing is in `old`. */
+static void pass_slot(struct port_table *t)
+{
+	const size_t size = chunk_size(&t->old);
+	struct port_slot **chunk = &t->old.chunks[t->moved >> CHUNK_BITS];
+
+	t->moved = t->old.count && *chunk ? t->moved + 1 : (t->moved | (size - 1)) + 1;
+	if (t->moved % size == 0) {
+		free(*chunk);
+		*chunk = NULL;
+	}
+}
+
 /* Takes over what the next few slots of `old` hold. */
 static void move_some(struct port_table *t)
 {
 	if (!t->old.chunks)
 		return;
-	for (unsigned i = 0; i < STEP && t->old.count; i++) {
+	for (unsigned i = 0; i < STEP && t->moved < slot_count(&t->old); i++) {
 		const struct port_slot *slot = slot_at(&t->old, t->moved);
 
 		/* An entry of a later slot may move into this one: stay here until it is empty. */
@@ -149,18 +163,15 @@ static void move_some(struct port_table *t)
 			if (slots_add(&t->now, slot->hash, slot->entry))
 				return;
 			slots_remove_at(&t->old, t->moved);
-			continue;
-		}
-		t->moved++;
-		if (t->moved % chunk_size(&t->old) == 0) {
-			struct port_slot **done = &t->old.chunks[(t->moved - 1) >> CHUNK_BITS];
-
-			free(*done);
-			*done = NULL;
+		} else {
+			pass_slot(t);
 		}
 	}
-	if (!t->old.count)
-		slots_deinit(&t->old);
+	if (t->moved == slot_count(&t->old)) {
+		check(!t->old.count);
+		free(t->old.chunks);
+		t->old = (struct port_slots){ 0 };
+	}
 }
 
 static int resize(struct port_table *t, uint32_t bits)
