@@ -1,0 +1,199 @@
+#include "network/connect.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "network/path.h"
+
+static_assert(NETWORK_ERROR_TEXT == PATH_ERROR_TEXT, "one line is one line");
+static_assert(PATH_MAX_LENGTH <= sizeof(((struct sockaddr_un *)0)->sun_path), "a path must fit");
+
+int network_lock(int lock_fd, int byte, short type, bool wait)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	while (fcntl(lock_fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) < 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EACCES ? -EAGAIN : -errno;
+	}
+	return 0;
+}
+
+/* 0 and a connected descriptor, or a negative errno without a word. */
+static int connect_to(const char *path, int type, int *ret_fd)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	while (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
+		if (errno == EINTR)
+			continue;
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static bool is_not_running(int r)
+{
+	return r == -ENOENT || r == -ECONNREFUSED;
+}
+
+/* In the child: nothing of the caller's may stay open or reach the network process. */
+static _Noreturn void become_network_process(const char *network, int ready_fd)
+{
+	char number[16];
+	sigset_t none;
+
+	/* The grandchild is nobody's child: it ends without a wait of ours. */
+	const pid_t pid = fork();
+
+	if (pid)
+		_exit(pid < 0 ? 1 : 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Above all others, so that one close_range() leaves just this one. */
+	if (dup3(ready_fd, 3, 0) < 0 && ready_fd != 3)
+		_exit(1);
+	if (ready_fd == 3)
+		fcntl(3, F_SETFD, 0);
+	close_range(4, UINT_MAX, 0);
+	snprintf(number, sizeof(number), "%d", 3);
+	execl("/proc/self/exe", "reeve", NETWORK_VERB, network, number, (char *)NULL);
+	_exit(127);
+}
+
+/* Reads what the new process says of itself: "\0" or a line. */
+static int await_ready(int fd, char error[NETWORK_ERROR_TEXT])
+{
+	size_t length = 0;
+
+	for (;;) {
+		const ssize_t n = read(fd, error + length, NETWORK_ERROR_TEXT - 1 - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if (error[0] == '\0')
+			return 0;
+		length += (size_t)n;
+		if (length == NETWORK_ERROR_TEXT - 1)
+			break;
+	}
+	error[length] = '\0';
+	error[strcspn(error, "\n")] = '\0';
+	if (error[0] == '\0')
+		snprintf(error, NETWORK_ERROR_TEXT, "the network process ended before it began");
+	return -ECHILD;
+}
+
+static int start(const char *network, char error[NETWORK_ERROR_TEXT])
+{
+	int ready[2], status, r;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		goto failed;
+	pid = fork();
+	if (pid < 0) {
+		close(ready[0]);
+		close(ready[1]);
+		goto failed;
+	}
+	if (pid == 0)
+		become_network_process(network, ready[1]);
+	close(ready[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	r = await_ready(ready[0], error);
+	close(ready[0]);
+	return r;
+failed:
+	r = -errno;
+	snprintf(error, NETWORK_ERROR_TEXT, "cannot start the network process: %s", strerror(-r));
+	return r;
+}
+
+static int say(int r, const char *network, const char *path, char error[NETWORK_ERROR_TEXT])
+{
+	if (r == -ESRCH || is_not_running(r)) {
+		snprintf(error, NETWORK_ERROR_TEXT, "network '%s' is not running", network);
+		return -ESRCH;
+	}
+	snprintf(error, NETWORK_ERROR_TEXT, "%s: %s", path, strerror(-r));
+	return r;
+}
+
+/* With byte 1 held in turn, shared and exclusive (connect.h). */
+static int connect_or_start(const char *network, const char *path, int type, int lock_fd,
+			    int *ret_fd, char error[NETWORK_ERROR_TEXT])
+{
+	int r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_RDLCK, true);
+
+	if (r == 0)
+		r = connect_to(path, type, ret_fd);
+	if (!is_not_running(r))
+		goto out;
+	/* Not by raising the shared lock: two who do that wait for each other. */
+	network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_UNLCK, false);
+	r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_WRLCK, true);
+	if (r == 0)
+		r = connect_to(path, type, ret_fd);
+	if (!is_not_running(r))
+		goto out;
+	r = start(network, error);
+	if (r < 0)
+		return r;
+	r = connect_to(path, type, ret_fd);
+out:
+	return r < 0 ? say(r, network, path, error) : 0;
+}
+
+int network_connect(const char *network, enum network_socket which, bool start_it, int *ret_fd,
+		    char error[NETWORK_ERROR_TEXT])
+{
+	const int type = which == NETWORK_CONTROL ? SOCK_STREAM : SOCK_SEQPACKET;
+	const char *name = network ? network : "default";
+	struct path_set paths;
+	const char *path;
+	int lock_fd, r;
+
+	r = path_resolve(name, start_it, &paths, error);
+	if (r == -ENOENT && !start_it)
+		return say(-ESRCH, name, "", error);
+	if (r < 0)
+		return r;
+	path = which == NETWORK_CONTROL ? paths.control : paths.guest;
+	if (!start_it) {
+		r = connect_to(path, type, ret_fd);
+		return r < 0 ? say(r, name, path, error) : 0;
+	}
+	lock_fd = open(paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock_fd < 0) {
+		r = -errno;
+		snprintf(error, NETWORK_ERROR_TEXT, "%s: %s", paths.lock, strerror(-r));
+		return r;
+	}
+	r = connect_or_start(name, path, type, lock_fd, ret_fd, error);
+	close(lock_fd);
+	return r;
+}

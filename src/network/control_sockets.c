@@ -1,0 +1,103 @@
+/* ListSockets, ListPrograms. */
+#include <string.h>
+
+#include "network/control_private.h"
+#include "network/guest.h"
+#include "port/registry.h"
+
+static json_t *string_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+static json_t *describe_socket(const struct network_host *host,
+			       const struct reeve_socket_info *info)
+{
+	const struct socket_owner *owner = info->user;
+	const bool is_tcp = info->kind == REEVE_TCP;
+	const bool connected = info->remote.port != 0;
+	const char *state = connected ? "ESTAB" : "UNCONN";
+	const char *service =
+		registry_service_name(info->local.port, is_tcp ? REGISTRY_TCP : REGISTRY_UDP);
+	json_t *object;
+
+	if (is_tcp)
+		state = reeve_tcp_state_name(info->state);
+	if (!service && connected)
+		service = registry_service_name(info->remote.port,
+						is_tcp ? REGISTRY_TCP : REGISTRY_UDP);
+	object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:s}", "protocol", is_tcp ? "tcp" : "udp",
+			   "state", state, "receive_queue", (json_int_t)info->receive_queue,
+			   "send_queue", (json_int_t)info->send_queue, "local",
+			   control_sockaddr(&info->local, true), "remote",
+			   control_sockaddr(&info->remote, connected), "service",
+			   string_or_null(service), "host", host->name);
+	json_object_set_new(object, "program", string_or_null(owner ? owner->program : NULL));
+	json_object_set_new(object, "pid",
+			    owner && owner->program ? json_integer(owner->pid) : json_null());
+	return object;
+}
+
+/* What the network process itself has open, its name server, is no socket of the host's. */
+static bool is_own(const struct reeve_socket_info *info)
+{
+	const struct socket_owner *owner = info->user;
+
+	return owner && !owner->program;
+}
+
+static void add_sockets(json_t *sockets, const struct network_host *host)
+{
+	struct reeve_socket_info info;
+	uint64_t cursor = 0;
+
+	while (reeve_host_next_socket(host->stack, &cursor, &info))
+		if (info.kind != REEVE_PING && !is_own(&info))
+			json_array_append_new(sockets, describe_socket(host, &info));
+}
+
+static void list_sockets(struct control_call *call)
+{
+	const char *name = NULL;
+	struct network_host *host;
+	json_t *sockets;
+
+	if (!control_string(call, "host", true, &name))
+		return;
+	host = name ? control_find_host(call, name) : host_first(call->network);
+	if (name && !host)
+		return;
+	sockets = json_array();
+	for (; host; host = name ? NULL : host_next(host))
+		add_sockets(sockets, host);
+	control_reply(call->client, json_pack("{s:o}", "sockets", sockets), false);
+}
+
+static void list_programs(struct control_call *call)
+{
+	const struct guest_session *session = NULL;
+	const struct network_host *host = NULL;
+	struct guest_program program;
+	const char *name = NULL;
+	json_t *programs;
+
+	if (!control_string(call, "host", true, &name))
+		return;
+	host = name ? control_find_host(call, name) : NULL;
+	if (name && !host)
+		return;
+	programs = json_array();
+	while ((session = guest_next_program(call->network->guests, session, &program)))
+		if (!host || program.host == host)
+			json_array_append_new(programs,
+					      json_pack("{s:s,s:i,s:s}", "host", program.host->name,
+							"pid", (int)program.pid, "command",
+							program.command));
+	control_reply(call->client, json_pack("{s:o}", "programs", programs), false);
+}
+
+const struct control_method control_socket_methods[] = {
+	{ "io.reeve.Network.ListSockets", list_sockets },
+	{ "io.reeve.Network.ListPrograms", list_programs },
+	{ NULL, NULL },
+};

@@ -1,0 +1,432 @@
+#include "network/guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "network/guest_private.h"
+#include "network/log.h"
+
+#define MESSAGES_A_GO 64
+#define MAX_OUTGOING  (16u << 20) /* bytes that wait for a supervisor */
+#define MAX_ANCESTORS 4096
+
+struct outgoing {
+	struct outgoing *next;
+	size_t length;
+	uint8_t bytes[];
+};
+
+static void session_ready(struct loop_source *source, uint32_t events);
+
+/* From here on nothing is heard of it and nothing told; freed when the turn is over. */
+void guest_session_end(struct guest_session *session, const char *why)
+{
+	unsigned killed;
+
+	if (session->gone)
+		return;
+	session->gone = true;
+	list_remove(&session->node);
+	list_append(&session->server->gone, &session->node);
+	guest_socket_drop_all(session);
+	if (!session->host)
+		return;
+	/* An orderly supervisor goes when the tree has: then nobody is found. */
+	killed = tree_kill(&session->members);
+	if (killed > 0)
+		log_line("supervisor %d %s: ended %u processes of '%s' on host '%s'",
+			 (int)session->supervisor, why, killed, session->command,
+			 session->host->name);
+	session->host->programs--;
+	host_release(session->host);
+	session->host = NULL;
+}
+
+static void session_free(struct guest_session *session)
+{
+	struct guest_server *s = session->server;
+	const int fd = session->source.fd, pidfd = session->death.fd;
+
+	while (session->first) {
+		struct outgoing *o = session->first;
+
+		session->first = o->next;
+		free(o);
+	}
+	loop_remove(s->network->loop, &session->source);
+	close(fd);
+	if (pidfd >= 0) {
+		loop_remove(s->network->loop, &session->death);
+		close(pidfd);
+	}
+	list_remove(&session->node);
+	free(session->sockets);
+	free(session);
+	s->session_count--;
+}
+
+static bool put_off(struct guest_session *session, const struct iovec *iov)
+{
+	const size_t length = iov[0].iov_len + iov[1].iov_len;
+	struct outgoing *o = NULL;
+
+	if (session->outgoing_bytes + length <= MAX_OUTGOING)
+		o = malloc(sizeof(*o) + length);
+	if (!o) {
+		guest_session_end(session, "takes no messages");
+		return false;
+	}
+	o->next = NULL;
+	o->length = length;
+	memcpy(o->bytes, iov[0].iov_base, iov[0].iov_len);
+	if (iov[1].iov_len)
+		memcpy(o->bytes + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
+	*session->last = o;
+	session->last = &o->next;
+	session->outgoing_bytes += length;
+	loop_change(session->network->loop, &session->source, EPOLLIN | EPOLLOUT);
+	return true;
+}
+
+/* 1 sent, 0 not now, -1 never. */
+static int send_iov(struct guest_session *session, struct iovec *iov, size_t count)
+{
+	const struct msghdr header = { .msg_iov = iov, .msg_iovlen = count };
+
+	for (;;) {
+		if (sendmsg(session->source.fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 1;
+		if (errno == EAGAIN || errno == ENOBUFS)
+			return 0;
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+bool guest_send(struct guest_session *session, const struct guest_message *message,
+		const void *data, size_t length)
+{
+	struct guest_message head = *message;
+	union {
+		const void *in;
+		void *out;
+	} body = { .in = data }; /* sendmsg() only reads it */
+	struct iovec iov[2] = { { &head, sizeof(head) }, { body.out, length } };
+	int sent;
+
+	if (session->gone)
+		return false;
+	head.data_length = (uint32_t)length;
+	if (session->first)
+		return put_off(session, iov);
+	sent = send_iov(session, iov, length ? 2 : 1);
+	if (sent == 0)
+		return put_off(session, iov);
+	if (sent < 0)
+		guest_session_end(session, "hears nothing");
+	return sent > 0;
+}
+
+void guest_answer(const struct guest_call *call, int error, const struct guest_message *values)
+{
+	struct guest_message m = values ? *values : (struct guest_message){ 0 };
+
+	if (call->message->request == 0)
+		return;
+	m.type = GUEST_ANSWER;
+	m.flags = 0;
+	m.request = call->message->request;
+	m.socket = call->message->socket;
+	m.error = -error;
+	guest_send(call->session, &m, NULL, 0);
+}
+
+static void flush(struct guest_session *session)
+{
+	while (session->first && !session->gone) {
+		struct outgoing *o = session->first;
+		struct iovec iov = { o->bytes, o->length };
+		const int sent = send_iov(session, &iov, 1);
+
+		if (sent == 0)
+			return;
+		if (sent < 0) {
+			guest_session_end(session, "hears nothing");
+			return;
+		}
+		session->first = o->next;
+		if (!session->first)
+			session->last = &session->first;
+		session->outgoing_bytes -= o->length;
+		free(o);
+	}
+	if (!session->gone)
+		loop_change(session->network->loop, &session->source, EPOLLIN);
+}
+
+/* The first descriptor that came; more than one is no message of ours. */
+static int take_descriptor(struct msghdr *header)
+{
+	int first = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (first < 0)
+				first = fd;
+			else
+				close(fd);
+		}
+	}
+	return first;
+}
+
+/* False when there is nothing more to read. */
+static bool receive(struct guest_session *session)
+{
+	struct guest_server *s = session->server;
+	char ancillary[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov = { s->buffer, sizeof(s->buffer) };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct guest_message message;
+	struct guest_call call = { .session = session, .message = &message };
+	ssize_t n;
+
+	header.msg_control = ancillary;
+	header.msg_controllen = sizeof(ancillary);
+	n = recvmsg(session->source.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		guest_session_end(session, "has gone");
+		return false;
+	}
+	call.fd = take_descriptor(&header);
+	if ((size_t)n < sizeof(message) || (header.msg_flags & MSG_TRUNC)) {
+		guest_session_end(session, "speaks another protocol");
+	} else {
+		memcpy(&message, s->buffer, sizeof(message));
+		call.data = s->buffer + sizeof(message);
+		if (message.data_length != (size_t)n - sizeof(message))
+			guest_session_end(session, "speaks another protocol");
+		else
+			guest_handle(&call);
+	}
+	if (call.fd >= 0)
+		close(call.fd);
+	return !session->gone;
+}
+
+static void session_ready(struct loop_source *source, uint32_t events)
+{
+	struct guest_session *session = container_of(source, struct guest_session, source);
+
+	if (session->gone)
+		return;
+	if (events & EPOLLOUT)
+		flush(session);
+	for (unsigned i = 0; i < MESSAGES_A_GO && !session->gone; i++)
+		if (!receive(session))
+			break;
+}
+
+static void supervisor_died(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	guest_session_end(container_of(source, struct guest_session, death), "has died");
+}
+
+static struct guest_session *session_new(struct guest_server *s, int fd_take)
+{
+	struct guest_session *session = calloc(1, sizeof(*session));
+
+	if (!session) {
+		close(fd_take);
+		return NULL;
+	}
+	session->server = s;
+	session->network = s->network;
+	session->last = &session->first;
+	loop_source_init(&session->source, session_ready);
+	loop_source_init(&session->death, supervisor_died);
+	list_init(&session->node);
+	if (loop_add(s->network->loop, &session->source, fd_take, EPOLLIN) < 0) {
+		close(fd_take);
+		free(session);
+		return NULL;
+	}
+	list_append(&s->sessions, &session->node);
+	s->session_count++;
+	return session;
+}
+
+int guest_adopt(struct guest_server *s, int fd_take)
+{
+	struct guest_session *session = session_new(s, fd_take);
+
+	if (!session)
+		return -ENOMEM;
+	session->uid = geteuid();
+	return 0;
+}
+
+static bool is_supervisor(const struct guest_server *s, pid_t pid)
+{
+	list_for_each(node, &s->sessions)
+		if (pid > 0 && list_entry(node, struct guest_session, node)->supervisor == pid)
+			return true;
+	return false;
+}
+
+/* One that cannot be looked at, as it has just ended, is taken for one. */
+bool guest_is_inside(const struct guest_server *s, pid_t pid)
+{
+	for (unsigned i = 0; i < MAX_ANCESTORS; i++) {
+		pid_t parent;
+
+		if (pid <= 1)
+			return false;
+		if (tree_parent(pid, &parent) < 0)
+			return i == 0;
+		if (is_supervisor(s, parent))
+			return true;
+		pid = parent;
+	}
+	return true;
+}
+
+static void take_in(struct guest_server *s, int fd_take)
+{
+	struct guest_session *session;
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd_take, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		close(fd_take);
+		return;
+	}
+	session = session_new(s, fd_take);
+	if (!session)
+		return;
+	session->uid = peer.uid;
+	/* Said in answer to HELLO, so that it is heard. */
+	if (peer.uid != geteuid())
+		session->refusal = "the network belongs to another user";
+	else if (guest_is_inside(s, peer.pid))
+		session->refusal = "a program that runs in the network cannot run others there";
+}
+
+void guest_accept(struct guest_server *s)
+{
+	while (s->listener.fd >= 0) {
+		const int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 && errno == EINTR)
+			continue;
+		if (fd < 0)
+			return;
+		take_in(s, fd);
+	}
+}
+
+static void listener_ready(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	guest_accept(container_of(source, struct guest_server, listener));
+}
+
+struct guest_server *guest_server_new(struct network *n, int listen_fd)
+{
+	struct guest_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		goto failed;
+	s->network = n;
+	list_init(&s->sessions);
+	list_init(&s->gone);
+	list_init(&s->dead);
+	loop_source_init(&s->listener, listener_ready);
+	if (listen_fd >= 0 && loop_add(n->loop, &s->listener, listen_fd, EPOLLIN) < 0)
+		goto failed;
+	return s;
+failed:
+	if (listen_fd >= 0)
+		close(listen_fd);
+	free(s);
+	return NULL;
+}
+
+void guest_close_listener(struct guest_server *s)
+{
+	const int fd = s->listener.fd;
+
+	if (fd < 0)
+		return;
+	loop_remove(s->network->loop, &s->listener);
+	close(fd);
+}
+
+void guest_end_all(struct guest_server *s)
+{
+	list_for_each_safe(node, &s->sessions)
+		guest_session_end(list_entry(node, struct guest_session, node), "is told to end");
+}
+
+struct guest_server *guest_server_free(struct guest_server *s)
+{
+	if (!s)
+		return NULL;
+	guest_close_listener(s);
+	guest_end_all(s);
+	guest_settle(s);
+	free(s);
+	return NULL;
+}
+
+uint32_t guest_session_count(const struct guest_server *s)
+{
+	return s->session_count;
+}
+
+void guest_settle(struct guest_server *s)
+{
+	struct list *node;
+
+	while ((node = list_pop(&s->dead)))
+		free(list_entry(node, struct guest_socket, dead));
+	while ((node = list_first(&s->gone)))
+		session_free(list_entry(node, struct guest_session, node));
+}
+
+const struct guest_session *guest_next_program(const struct guest_server *s,
+					       const struct guest_session *after,
+					       struct guest_program *ret)
+{
+	struct list *node = after ? after->node.next : s->sessions.next;
+
+	for (; node != &s->sessions; node = node->next) {
+		const struct guest_session *session = list_entry(node, struct guest_session, node);
+
+		if (!session->host)
+			continue;
+		*ret = (struct guest_program){
+			.host = session->host,
+			.pid = session->members.count ? session->members.members[0].pid : 0,
+			.command = session->command,
+		};
+		return session;
+	}
+	return NULL;
+}

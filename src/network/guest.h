@@ -1,0 +1,46 @@
+/*
+ * The network process's side of guest/protocol.h: one session for each supervisor, and in it the
+ * sockets of its programs. What a session is told it may do: its host, its grants; a number of one
+ * session means nothing in another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct network;
+struct network_host;
+struct guest_server;
+struct guest_session;
+
+/* Owns the listening descriptor in any case; -1: none. NULL: no memory. */
+struct guest_server *guest_server_new(struct network *n, int listen_fd);
+struct guest_server *guest_server_free(struct guest_server *s);
+void guest_close_listener(struct guest_server *s);
+void guest_accept(struct guest_server *s);
+
+/* A supervisor that is connected already, without a look at who it is. For tests. */
+int guest_adopt(struct guest_server *s, int fd_take);
+
+/* Does the process belong to a program that runs in the network? */
+bool guest_is_inside(const struct guest_server *s, pid_t pid);
+
+uint32_t guest_session_count(const struct guest_server *s);
+
+/* Ends all programs, and with them their sessions. */
+void guest_end_all(struct guest_server *s);
+
+/* After each turn: frees what has gone. */
+void guest_settle(struct guest_server *s);
+
+struct guest_program {
+	const struct network_host *host;
+	pid_t pid;
+	const char *command;
+};
+
+/* The sessions' programs, for listings: start with NULL; NULL after the last. */
+const struct guest_session *guest_next_program(const struct guest_server *s,
+					       const struct guest_session *after,
+					       struct guest_program *ret);

@@ -1,0 +1,116 @@
+/*
+ * Inside the guest server: sessions, their sockets, and what moves between a socket of a program (an
+ * AF_UNIX end) and one of the stack.
+ */
+#pragma once
+
+#include "guest/protocol.h"
+#include "network/guest.h"
+#include "network/guest_tree.h"
+#include "network/host.h"
+#include "network/loop.h"
+#include "network/network.h"
+
+struct guest_server {
+	struct network *network;
+	struct loop_source listener;
+	struct list sessions, gone; /* struct guest_session */
+	struct list dead;           /* struct guest_socket, freed at the end of the turn */
+	uint32_t session_count;
+	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX]; /* one message */
+};
+
+struct guest_session {
+	struct guest_server *server;
+	struct network *network;
+	struct network_host *host; /* NULL before HELLO */
+	struct loop_source source; /* the connection */
+	struct loop_source death;  /* the supervisor's pidfd */
+	struct list node;
+	const char *refusal; /* what HELLO is answered with */
+	bool gone;
+	struct port_actor actor;
+	uint32_t uid;
+	pid_t supervisor;
+	struct tree_members members;
+	char command[256];
+	struct guest_socket **sockets; /* by number, chained */
+	uint32_t buckets, count;
+	uint64_t next_incoming;
+	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */
+	size_t outgoing_bytes;
+};
+
+/* What a TCP or UDP socket of a program is on this side. */
+struct guest_socket {
+	struct socket_owner owner;
+	struct guest_session *session;
+	struct guest_socket *next; /* with the same hash; or dead */
+	struct list dead;
+	uint64_t number;
+	struct reeve_tcp *tcp; /* one of these two */
+	struct reeve_udp *udp;
+	struct loop_source source; /* the attached end */
+
+	uint32_t connect_request; /* to be answered when the handshake is done */
+	bool connecting;
+	bool connected;
+
+	uint32_t backlog;  /* a listener's */
+	uint32_t pending;  /* a listener's connections that the program has not accepted */
+	uint64_t listener; /* while counted there: its number */
+	bool is_listener, is_pending;
+
+	bool can_read, can_write;  /* the attached end, until it says EAGAIN */
+	bool hung_up;              /* the program has closed */
+	bool read_ended;           /* nothing more will come from the program */
+	bool fin_sent, fin_passed; /* to the network; to the program */
+	bool deaf;                 /* the program takes no more: what comes is thrown away */
+	bool reset_on_close;       /* SO_LINGER with 0 */
+	bool urgent_in, urgent_out;
+	int failed; /* errno; told when what was received is passed on */
+};
+
+/* A message as it came in; `data` has message->data_length bytes. */
+struct guest_call {
+	struct guest_session *session;
+	const struct guest_message *message;
+	const uint8_t *data;
+	int fd; /* that came with it, or -1; taken by setting it to -1 */
+};
+
+/* False when the session is gone. `data` may be NULL. */
+bool guest_send(struct guest_session *session, const struct guest_message *message,
+		const void *data, size_t length);
+/* The answer to the call, unless it wants none. `error` is 0 or a negative errno. */
+void guest_answer(const struct guest_call *call, int error, const struct guest_message *values);
+
+void guest_session_end(struct guest_session *session, const char *why);
+
+/* guest_socket.c: a session's table of sockets. */
+struct guest_socket *guest_socket_find(struct guest_session *session, uint64_t number);
+/* The socket that the call speaks of, made if it is new. NULL: no room for it. */
+struct guest_socket *guest_socket_get(const struct guest_call *call);
+struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t number);
+/* Forgets the socket and closes its attached end; the stack's socket has been closed before. */
+void guest_socket_drop(struct guest_socket *s);
+/* Resets all that is left in the session. */
+void guest_socket_drop_all(struct guest_session *session);
+void guest_socket_name(const struct guest_socket *s, struct guest_message *values);
+
+/* guest_call.c: what each message does. */
+void guest_handle(struct guest_call *call);
+
+/* guest_stream.c */
+void guest_stream_event(struct socket_owner *owner, const struct reeve_event *event);
+void guest_stream_resume(struct socket_owner *owner);
+void guest_stream_attach(struct guest_socket *s, int fd_take);
+void guest_stream_accepted(struct guest_socket *s);
+void guest_stream_accept(struct guest_socket *listener);
+
+/* guest_datagram.c */
+void guest_datagram_event(struct socket_owner *owner, const struct reeve_event *event);
+void guest_datagram_resume(struct socket_owner *owner);
+void guest_datagram_attach(struct guest_socket *s, int fd_take);
+
+extern const struct socket_owner_ops guest_stream_ops, guest_datagram_ops;

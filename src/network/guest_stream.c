@@ -1,0 +1,360 @@
+/*
+ * A TCP socket of a program: bytes between the attached AF_UNIX end and the stack's socket, read
+ * straight into the send queue's buffers and written straight from the received packets.
+ *
+ * The attached end is watched edge-triggered, so it costs no call to start and stop listening to it:
+ * can_read and can_write say whether the last call on it ended in EAGAIN. Whichever side has become
+ * ready, pump() moves what can be moved, then looks at what has ended:
+ *
+ *	the program will write no more (EOF)	FIN to the network
+ *	the program has closed (HUP)		close, or reset if it left data unread
+ *	FIN from the network			shutdown of the attached end, which stays open
+ *	the connection failed			RESET, when what came before it is passed on
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+
+#include "base/check.h"
+#include "network/guest_private.h"
+#include "network/log.h"
+
+#define VECTORS       24
+#define BYTES_WANTED  (128u << 10)
+#define BYTES_A_TURN  (1u << 20) /* each way, before others have their turn */
+#define OOB_SUPPORTED MSG_OOB
+
+static void say(struct guest_socket *s, uint16_t type, int error)
+{
+	const struct guest_message m = { .type = type, .socket = s->number, .error = error };
+
+	guest_send(s->session, &m, NULL, 0);
+}
+
+/* In order: what is still in the send queue is the stack's to deliver. */
+static void end_in_order(struct guest_socket *s)
+{
+	if (s->reset_on_close)
+		reeve_tcp_abort(s->tcp);
+	else
+		reeve_tcp_close(s->tcp);
+	s->tcp = NULL;
+	guest_socket_drop(s);
+	say(s, GUEST_CLOSED, 0);
+}
+
+/* The program has closed with data unread: Linux sends RST then (RFC 2525, 2.17). */
+static void end_unread(struct guest_socket *s)
+{
+	reeve_tcp_abort(s->tcp);
+	s->tcp = NULL;
+	guest_socket_drop(s);
+	say(s, GUEST_CLOSED, 0);
+}
+
+static void end_failed(struct guest_socket *s)
+{
+	const int error = s->failed;
+
+	reeve_tcp_close(s->tcp);
+	s->tcp = NULL;
+	/* Before our end closes, so that the supervisor can make the program see the reason. */
+	say(s, GUEST_RESET, error);
+	if (!list_is_linked(&s->dead))
+		guest_socket_drop(s);
+}
+
+/* Keeps of the vectors what lies in front of `length` bytes. Returns how many are left. */
+static size_t cut(struct iovec *iov, size_t count, size_t length)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (iov[i].iov_len >= length) {
+			iov[i].iov_len = length;
+			return i + 1;
+		}
+		length -= iov[i].iov_len;
+	}
+	return count;
+}
+
+/* The bytes to pass on next, up to where urgent data ends. *ret_flags is for sendmsg(). */
+static size_t next_bytes(struct guest_socket *s, struct iovec *iov, int *ret_flags)
+{
+	size_t count = reeve_tcp_peek(s->tcp, iov, VECTORS);
+	int64_t urgent;
+
+	*ret_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	if (!s->urgent_in || count == 0)
+		return count;
+	urgent = reeve_tcp_urgent_offset(s->tcp);
+	if (urgent <= 0) {
+		s->urgent_in = false;
+	} else if (urgent == 1) {
+		/* AF_UNIX has urgent data of one byte too: SIGURG, EPOLLPRI and SO_OOBINLINE at
+		 * the program's end are the kernel's own. */
+		*ret_flags |= MSG_OOB;
+		count = cut(iov, count, 1);
+	} else {
+		count = cut(iov, count, (size_t)urgent - 1);
+	}
+	return count;
+}
+
+/* What the program does not want to hear any more is received all the same, as Linux does after
+ * shutdown(SHUT_RD). */
+static void throw_away(struct guest_socket *s)
+{
+	reeve_tcp_consume(s->tcp, reeve_tcp_readable(s->tcp));
+}
+
+/* From the network to the program. True when the turn is used up. */
+static bool pass_in(struct guest_socket *s)
+{
+	struct iovec iov[VECTORS];
+	struct msghdr header = { .msg_iov = iov };
+	size_t moved = 0;
+	int flags;
+
+	while (s->can_write && !s->deaf) {
+		if (moved >= BYTES_A_TURN)
+			return true;
+		header.msg_iovlen = next_bytes(s, iov, &flags);
+		if (header.msg_iovlen == 0)
+			break;
+		const ssize_t n = sendmsg(s->source.fd, &header, flags);
+
+		if (n > 0) {
+			reeve_tcp_consume(s->tcp, (size_t)n);
+			moved += (size_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			s->can_write = false;
+		} else if (n < 0 && errno == EOPNOTSUPP && (flags & MSG_OOB)) {
+			s->urgent_in = false;
+		} else if (n < 0 && errno != EINTR) {
+			s->deaf = true;
+			s->can_read = true; /* and look why */
+		}
+	}
+	if (s->deaf)
+		throw_away(s);
+	return false;
+}
+
+/* Urgent data of the program's: its byte alone, so that it can be marked. */
+static bool is_at_urgent_byte(struct guest_socket *s)
+{
+	int at = 0;
+
+	if (!s->urgent_out)
+		return false;
+	if (ioctl(s->source.fd, SIOCATMARK, &at) < 0)
+		s->urgent_out = false;
+	return at != 0;
+}
+
+/* One read. False when nothing more can be read now. */
+static bool pass_out_once(struct guest_socket *s, size_t *moved)
+{
+	struct iovec iov[VECTORS];
+	struct msghdr header = { .msg_iov = iov };
+	const bool urgent = is_at_urgent_byte(s);
+	ssize_t n;
+
+	header.msg_iovlen = reeve_tcp_reserve(s->tcp, BYTES_WANTED, iov, VECTORS);
+	if (header.msg_iovlen == 0)
+		return false; /* REEVE_WRITABLE follows */
+	if (urgent)
+		header.msg_iovlen = cut(iov, header.msg_iovlen, 1);
+	n = recvmsg(s->source.fd, &header, MSG_DONTWAIT);
+	if (n > 0) {
+		reeve_tcp_commit(s->tcp, (size_t)n);
+		*moved += (size_t)n;
+		if (urgent) {
+			reeve_tcp_mark_urgent(s->tcp);
+			s->urgent_out = false;
+		}
+		return true;
+	}
+	if (n < 0 && errno == EINTR)
+		return true;
+	s->can_read = false;
+	if (n == 0) {
+		s->read_ended = true;
+	} else if (errno != EAGAIN) {
+		s->read_ended = true;
+		s->hung_up = true;
+		s->deaf = true;
+		s->reset_on_close = true;
+	}
+	return false;
+}
+
+/* From the program to the network. True when the turn is used up. */
+static bool pass_out(struct guest_socket *s)
+{
+	size_t moved = 0;
+
+	while (s->can_read && !s->read_ended) {
+		if (moved >= BYTES_A_TURN)
+			return true;
+		if (!pass_out_once(s, &moved))
+			break;
+	}
+	return false;
+}
+
+/* What has ended. The socket may be gone afterwards. */
+static void settle(struct guest_socket *s)
+{
+	if (s->failed) {
+		if (s->deaf || s->hung_up || reeve_tcp_readable(s->tcp) == 0)
+			end_failed(s);
+		return;
+	}
+	if (s->read_ended && s->hung_up) {
+		/* What we hold of data that it will never read counts as unread too. */
+		if (s->deaf && s->reset_on_close)
+			end_unread(s);
+		else
+			end_in_order(s);
+		return;
+	}
+	if (s->read_ended && !s->fin_sent) {
+		s->fin_sent = true;
+		reeve_tcp_shutdown(s->tcp);
+	}
+	if (!s->fin_passed && reeve_tcp_peer_closed(s->tcp) && reeve_tcp_readable(s->tcp) == 0) {
+		s->fin_passed = true;
+		shutdown(s->source.fd, SHUT_WR);
+	}
+}
+
+static void pump(struct guest_socket *s)
+{
+	bool more;
+
+	if (s->source.fd < 0)
+		return;
+	more = pass_in(s);
+	if (!s->failed)
+		more |= pass_out(s);
+	if (more)
+		socket_owner_resume(&s->owner);
+	settle(s);
+}
+
+/* The handshake is done, or has failed: the program's connect() returns. */
+static void answer_connect(struct guest_socket *s, int error)
+{
+	struct guest_message m = {
+		.type = GUEST_ANSWER,
+		.request = s->connect_request,
+		.socket = s->number,
+		.error = error,
+	};
+
+	s->connecting = false;
+	s->connected = error == 0;
+	if (error == 0)
+		guest_socket_name(s, &m);
+	if (m.request)
+		guest_send(s->session, &m, NULL, 0);
+}
+
+/* The stack holds on to what is over the backlog until the program has accepted some: it answers no
+ * more SYN when its own queue is as long as that. */
+void guest_stream_accept(struct guest_socket *listener)
+{
+	struct guest_session *session = listener->session;
+
+	while (listener->pending <= listener->backlog) {
+		struct guest_message m = {
+			.type = GUEST_INCOMING_CONNECTION,
+			.value = (int64_t)listener->number,
+		};
+		struct reeve_tcp *tcp = reeve_tcp_accept(listener->tcp, NULL);
+		struct guest_socket *s;
+
+		if (!tcp)
+			return;
+		s = guest_socket_add(session, GUEST_INCOMING | session->next_incoming++);
+		if (!s) {
+			reeve_tcp_abort(tcp);
+			continue;
+		}
+		socket_owner_init(&s->owner, &guest_stream_ops, session->host);
+		s->owner.program = session->command;
+		s->owner.pid = listener->owner.pid;
+		s->tcp = tcp;
+		s->connected = true;
+		s->is_pending = true;
+		s->listener = listener->number;
+		listener->pending++;
+		reeve_tcp_set_user(tcp, &s->owner);
+		m.socket = s->number;
+		guest_socket_name(s, &m);
+		if (!guest_send(session, &m, NULL, 0))
+			return;
+	}
+}
+
+void guest_stream_event(struct socket_owner *owner, const struct reeve_event *event)
+{
+	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
+
+	if (s->is_listener) {
+		if (event->what & REEVE_ACCEPTABLE)
+			guest_stream_accept(s);
+		return;
+	}
+	if (event->what & REEVE_URGENT)
+		s->urgent_in = true;
+	if (event->what & REEVE_FAILED) {
+		const int error = reeve_tcp_error(s->tcp);
+
+		if (s->connecting) {
+			answer_connect(s, error ? error : ECONNREFUSED);
+			return;
+		}
+		s->failed = error ? error : ECONNRESET;
+	} else if (s->connecting && (event->what & REEVE_CONNECTED)) {
+		answer_connect(s, 0);
+	}
+	pump(s);
+}
+
+void guest_stream_resume(struct socket_owner *owner)
+{
+	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
+
+	if (s->is_listener)
+		guest_stream_accept(s);
+	else
+		pump(s);
+}
+
+const struct socket_owner_ops guest_stream_ops = {
+	.event = guest_stream_event,
+	.resume = guest_stream_resume,
+};
+
+void guest_stream_attach(struct guest_socket *s, int fd_take)
+{
+	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	const int on = 1;
+
+	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, events) < 0) {
+		close(fd_take);
+		return;
+	}
+	/* Else the byte that a program sends as urgent would be lost to reads. */
+	setsockopt(fd_take, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	s->can_read = true;
+	s->can_write = true;
+	pump(s);
+}

@@ -1,0 +1,222 @@
+#include "network/guest_tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KILL_ROUNDS 16 /* for trees that fork while they are ended */
+
+struct process {
+	pid_t pid, parent;
+	uint64_t began;
+	bool doomed;
+};
+
+struct process_list {
+	struct process *processes;
+	size_t count, size;
+};
+
+/* proc(5), /proc/pid/stat: the name, in parentheses, may hold anything. */
+static int read_process(pid_t pid, struct process *ret)
+{
+	char path[32], text[1024];
+	const char *at;
+	struct process p = { .pid = pid };
+	unsigned long long began;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = '\0';
+	at = strrchr(text, ')');
+	if (!at || sscanf(at + 1,
+			  " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
+			  " %*d %llu",
+			  &p.parent, &began) != 2)
+		return -ESRCH;
+	p.began = began;
+	*ret = p;
+	return 0;
+}
+
+int tree_parent(pid_t pid, pid_t *ret_parent)
+{
+	struct process p;
+	const int r = read_process(pid, &p);
+
+	if (r == 0)
+		*ret_parent = p.parent;
+	return r;
+}
+
+void tree_add(struct tree_members *m, pid_t pid)
+{
+	struct process p;
+
+	/* Newest first: a program makes many calls in a row. */
+	for (uint32_t i = 1; i <= m->count; i++)
+		if (m->members[(m->next + TREE_MEMBERS - i) % TREE_MEMBERS].pid == pid)
+			return;
+	if (pid <= 1 || read_process(pid, &p) < 0)
+		return;
+	m->members[m->next].pid = pid;
+	m->members[m->next].began = p.began;
+	m->next = (m->next + 1) % TREE_MEMBERS;
+	if (m->count < TREE_MEMBERS)
+		m->count++;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct process *pa = a, *pb = b;
+
+	return (pa->pid > pb->pid) - (pa->pid < pb->pid);
+}
+
+static struct process *find(const struct process_list *list, pid_t pid)
+{
+	const struct process key = { .pid = pid };
+
+	return bsearch(&key, list->processes, list->count, sizeof(key), by_pid);
+}
+
+static void add(struct process_list *list, const struct process *p)
+{
+	if (list->count == list->size) {
+		const size_t size = list->size ? 2 * list->size : 256;
+		struct process *grown = realloc(list->processes, size * sizeof(*grown));
+
+		if (!grown)
+			return;
+		list->processes = grown;
+		list->size = size;
+	}
+	list->processes[list->count++] = *p;
+}
+
+static void read_all(struct process_list *list)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	struct process p;
+
+	while (proc && (entry = readdir(proc))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		if (read_process((pid_t)strtol(entry->d_name, NULL, 10), &p) == 0)
+			add(list, &p);
+	}
+	if (proc)
+		closedir(proc);
+	if (list->count > 0)
+		qsort(list->processes, list->count, sizeof(p), by_pid);
+}
+
+static bool is_member(const struct tree_members *m, const struct process *p)
+{
+	for (uint32_t i = 0; i < m->count; i++)
+		if (m->members[i].pid == p->pid && m->members[i].began == p->began)
+			return true;
+	return false;
+}
+
+/* Whom a member has begotten; each pass goes one generation further at least. */
+static void doom_descendants(struct process_list *list)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < list->count; i++) {
+			struct process *p = &list->processes[i];
+			const struct process *parent = p->doomed ? NULL : find(list, p->parent);
+
+			if (parent && parent->doomed)
+				p->doomed = more = true;
+		}
+	}
+}
+
+/* By a pidfd, and a look that it is still the one that was meant. */
+static bool kill_one(const struct process *p)
+{
+	const int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	struct process now;
+	bool killed = false;
+
+	if (fd < 0)
+		return false;
+	if (read_process(p->pid, &now) == 0 && now.began == p->began)
+		killed = syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+	close(fd);
+	return killed;
+}
+
+static bool is_anyone_alive(const struct tree_members *m)
+{
+	struct process p;
+
+	for (uint32_t i = 0; i < m->count; i++)
+		if (read_process(m->members[i].pid, &p) == 0 && is_member(m, &p))
+			return true;
+	return false;
+}
+
+/* One generation of the list. Those that were killed become members, so that what they have forked
+ * meanwhile is found the next time. */
+static unsigned kill_round(const struct tree_members *m, struct tree_members *killed)
+{
+	struct process_list list = { 0 };
+	unsigned count = 0;
+
+	read_all(&list);
+	for (size_t i = 0; i < list.count; i++)
+		list.processes[i].doomed =
+			is_member(m, &list.processes[i]) || is_member(killed, &list.processes[i]);
+	doom_descendants(&list);
+	for (size_t i = 0; i < list.count; i++) {
+		const struct process *p = &list.processes[i];
+
+		if (!p->doomed || is_member(killed, p) || !kill_one(p))
+			continue;
+		killed->members[killed->next].pid = p->pid;
+		killed->members[killed->next].began = p->began;
+		killed->next = (killed->next + 1) % TREE_MEMBERS;
+		if (killed->count < TREE_MEMBERS)
+			killed->count++;
+		count++;
+	}
+	free(list.processes);
+	return count;
+}
+
+unsigned tree_kill(const struct tree_members *m)
+{
+	struct tree_members *killed;
+	unsigned total = 0, count = 1;
+
+	if (!is_anyone_alive(m))
+		return 0;
+	killed = calloc(1, sizeof(*killed));
+	for (unsigned i = 0; killed && count > 0 && i < KILL_ROUNDS; i++) {
+		count = kill_round(m, killed);
+		total += count;
+	}
+	free(killed);
+	return total;
+}

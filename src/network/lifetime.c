@@ -1,0 +1,234 @@
+#include "network/lifetime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "network/connect.h"
+#include "network/control.h"
+#include "network/guest.h"
+#include "network/host.h"
+#include "network/log.h"
+
+#define DRAIN_MS 2000
+#define RETRY_MS 100
+
+/* Bound under byte 0 of the lock: what is there is stale. */
+static int listen_at(const char *path, int type, int *ret_fd, char error[PATH_ERROR_TEXT])
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		goto failed;
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	unlink(path);
+	if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) < 0 || listen(fd, 1024) < 0)
+		goto failed;
+	*ret_fd = fd;
+	return 0;
+failed:
+	r = -errno;
+	snprintf(error, PATH_ERROR_TEXT, "cannot listen at %s: %s", path, strerror(-r));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int listen_both(struct lifetime *l, char error[PATH_ERROR_TEXT])
+{
+	struct network *n = l->network;
+	int control_fd, guest_fd;
+	int r = listen_at(l->paths.control, SOCK_STREAM, &control_fd, error);
+
+	if (r < 0)
+		return r;
+	r = listen_at(l->paths.guest, SOCK_SEQPACKET, &guest_fd, error);
+	if (r < 0) {
+		close(control_fd);
+		return r;
+	}
+	n->control = control_server_new(n, control_fd);
+	n->guests = guest_server_new(n, guest_fd);
+	if (!n->control || !n->guests) {
+		snprintf(error, PATH_ERROR_TEXT, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void signal_ready(struct loop_source *source, uint32_t events)
+{
+	struct lifetime *l = container_of(source, struct lifetime, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		log_line("ends by signal %u from process %u", info.ssi_signo, info.ssi_pid);
+		lifetime_down(l);
+	}
+}
+
+static int catch_signals(struct lifetime *l, char error[PATH_ERROR_TEXT])
+{
+	sigset_t set;
+	int fd, r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	r = fd < 0 ? -errno : loop_add(l->network->loop, &l->signals, fd, EPOLLIN);
+	if (r < 0)
+		snprintf(error, PATH_ERROR_TEXT, "cannot wait for signals: %s", strerror(-r));
+	return r;
+}
+
+static void drain_over(struct loop_timer *timer)
+{
+	struct lifetime *l = container_of(timer, struct lifetime, drained);
+	struct network *n = l->network;
+
+	log_line("gives up what %u hosts could not deliver in %d ms", host_count(n), DRAIN_MS);
+	while (host_first(n))
+		host_remove(host_first(n));
+	if (n->ending)
+		loop_stop(n->loop);
+	else
+		lifetime_settle(l);
+}
+
+static void look_again(struct loop_timer *timer)
+{
+	lifetime_settle(container_of(timer, struct lifetime, retry));
+}
+
+int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_TEXT])
+{
+	int r;
+
+	*l = (struct lifetime){ .network = n, .lock_fd = -1 };
+	loop_source_init(&l->signals, signal_ready);
+	loop_timer_init(&l->drained, drain_over);
+	loop_timer_init(&l->retry, look_again);
+	r = path_resolve(n->name, true, &l->paths, error);
+	if (r < 0)
+		return r;
+	l->lock_fd = open(l->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* One that is about to end holds the lock for a moment yet: two seconds at most. */
+	r = l->lock_fd < 0 ? -errno : network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, true);
+	if (r < 0) {
+		snprintf(error, PATH_ERROR_TEXT, "%s: %s", l->paths.lock, strerror(-r));
+		return r;
+	}
+	r = catch_signals(l, error);
+	return r < 0 ? r : listen_both(l, error);
+}
+
+/* Clients find no socket from here on. Only ever under byte 0 of the lock. */
+static void unlisten(struct lifetime *l)
+{
+	unlink(l->paths.control);
+	unlink(l->paths.guest);
+	control_close_listener(l->network->control);
+	guest_close_listener(l->network->guests);
+}
+
+void lifetime_end(struct lifetime *l)
+{
+	struct network *n = l->network;
+
+	if (n->control && n->guests)
+		unlisten(l);
+	n->guests = guest_server_free(n->guests);
+	n->control = control_server_free(n->control);
+	loop_timer_disarm(n->loop, &l->drained);
+	loop_timer_disarm(n->loop, &l->retry);
+	if (l->signals.fd >= 0) {
+		const int fd = l->signals.fd;
+
+		loop_remove(n->loop, &l->signals);
+		close(fd);
+	}
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
+	l->lock_fd = -1;
+}
+
+void lifetime_down(struct lifetime *l)
+{
+	struct network *n = l->network;
+
+	if (n->ending)
+		return;
+	n->ending = true;
+	n->keep = false;
+	n->configured = false;
+	unlisten(l);
+	guest_end_all(n->guests);
+	for (struct network_host *host = host_first(n); host; host = host_next(host)) {
+		host->is_explicit = false;
+		host_activate(host);
+	}
+	loop_timer_arm(n->loop, &l->drained, reeve_time_add_ms(network_now(n), DRAIN_MS));
+}
+
+static bool is_needed(const struct network *n)
+{
+	return n->keep || n->configured || guest_session_count(n->guests) > 0 ||
+	       control_client_count(n->control) > 0;
+}
+
+/* Nobody uses the network, and all is delivered. Has somebody just come? (connect.h) */
+static void end_unless_called(struct lifetime *l)
+{
+	struct network *n = l->network;
+
+	if (network_lock(l->lock_fd, NETWORK_LOCK_CONNECT, F_WRLCK, false) < 0) {
+		loop_timer_arm(n->loop, &l->retry, reeve_time_add_ms(network_now(n), RETRY_MS));
+		return;
+	}
+	control_accept(n->control);
+	guest_accept(n->guests);
+	if (!is_needed(n)) {
+		n->ending = true;
+		unlisten(l);
+		loop_stop(n->loop);
+	}
+	network_lock(l->lock_fd, NETWORK_LOCK_CONNECT, F_UNLCK, false);
+}
+
+void lifetime_settle(struct lifetime *l)
+{
+	struct network *n = l->network;
+
+	if (n->ending) {
+		if (host_count(n) == 0 && control_is_flushed(n->control))
+			loop_stop(n->loop);
+		return;
+	}
+	if (is_needed(n)) {
+		l->draining = false;
+		loop_timer_disarm(n->loop, &l->drained);
+		loop_timer_disarm(n->loop, &l->retry);
+		return;
+	}
+	if (host_count(n) == 0) {
+		end_unless_called(l);
+		return;
+	}
+	if (!l->draining)
+		loop_timer_arm(n->loop, &l->drained, reeve_time_add_ms(network_now(n), DRAIN_MS));
+	l->draining = true;
+}
