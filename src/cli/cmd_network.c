@@ -71,7 +71,7 @@ static int run(const struct invocation *invocation, const void *values)
 		return status;
 	if (!s) {
 		if (invocation->json)
-			json_print(NULL);
+			json_print(json_null());
 		return EX_OK;
 	}
 	if (v->keep || v->no_keep)

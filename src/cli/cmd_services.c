@@ -212,6 +212,8 @@ static int parse_query(const char *text, struct query *q)
 	char ports[sizeof(word)];
 
 	memcpy(ports, word, sizeof(ports));
+	if (word[0] == '\0')
+		return say_fail(EX_USAGE, "'%s' names no port and no service", text);
 	const int status = parse_ports(ports, q);
 
 	if (status == 1)

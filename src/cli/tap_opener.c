@@ -154,7 +154,7 @@ int tap_opener_open(const struct tap_request *request, int *ret_fd)
 	case STEP_OPENED:
 		return EX_OK;
 	case STEP_NAMESPACE:
-		return say_fail(EX_USAGE, "no network namespace '%s'; 'ip netns' lists them",
+		return say_fail(EX_NOINPUT, "no network namespace '%s'; 'ip netns' lists them",
 				request->netns);
 	case STEP_ENTER:
 		return say_fail(EX_NOPERM, "cannot enter network namespace '%s': %s",
