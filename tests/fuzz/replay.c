@@ -1,0 +1,122 @@
+/*
+ * Runs a fuzzer without libFuzzer: over the files of its corpus, and over random changes of them.
+ *
+ *	fuzz_x COUNT FILE...
+ *
+ * COUNT random inputs, of which each is a file of the corpus with some bytes changed, cut or
+ * repeated, or nothing but random bytes. REEVE_SEED in the environment chooses others.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+
+#include "fuzz.h"
+
+#define INPUT_MAX  8192
+#define CORPUS_MAX 256
+
+struct input {
+	uint8_t bytes[INPUT_MAX];
+	size_t length;
+};
+
+static struct input corpus[CORPUS_MAX];
+static size_t corpus_count;
+
+static void read_file(const char *path)
+{
+	FILE *const file = fopen(path, "rb");
+
+	if (!file || corpus_count == CORPUS_MAX) {
+		perror(path);
+		exit(1);
+	}
+	struct input *const in = &corpus[corpus_count++];
+
+	in->length = fread(in->bytes, 1, sizeof(in->bytes), file);
+	fclose(file);
+}
+
+/* From an allocation of just that length, so that a sanitizer sees every byte behind it. */
+static void run(const struct input *in)
+{
+	uint8_t *const bytes = malloc(in->length);
+
+	if (in->length > 0 && !bytes)
+		abort();
+	if (in->length > 0)
+		memcpy(bytes, in->bytes, in->length);
+	LLVMFuzzerTestOneInput(bytes, in->length);
+	free(bytes);
+}
+
+static void change(struct input *in, struct random *r)
+{
+	if (in->length == 0)
+		return;
+	const uint32_t length = (uint32_t)in->length;
+	const uint32_t at = random_below(r, length);
+	const uint32_t part = 1 + random_below(r, length - at < 16 ? length - at : 16);
+
+	switch (random_below(r, 5)) {
+	case 0:
+		in->bytes[at] = (uint8_t)random_u32(r);
+		break;
+	case 1:
+		in->bytes[at] ^= (uint8_t)(1 << random_below(r, 8));
+		break;
+	case 2: /* cut out */
+		memmove(in->bytes + at, in->bytes + at + part, in->length - at - part);
+		in->length -= part;
+		break;
+	case 3: /* say twice */
+		if (in->length + part > sizeof(in->bytes))
+			break;
+		memmove(in->bytes + at + part, in->bytes + at, in->length - at);
+		in->length += part;
+		break;
+	default: /* the values at which lengths break */
+		in->bytes[at] = (uint8_t[]){ 0, 1, 0x7f, 0x80, 0xff }[random_below(r, 5)];
+	}
+}
+
+static void make_up(struct input *in, struct random *r)
+{
+	if (corpus_count > 0 && random_below(r, 8)) {
+		*in = corpus[random_below(r, (uint32_t)corpus_count)];
+		for (uint32_t i = random_below(r, 8); i > 0; i--)
+			change(in, r);
+		return;
+	}
+	in->length = random_below(r, 200);
+	for (size_t i = 0; i < in->length; i++)
+		in->bytes[i] = (uint8_t)random_u32(r);
+}
+
+int main(int argc, char **argv)
+{
+	const char *const text = getenv("REEVE_SEED");
+	const uint64_t number = text ? strtoull(text, NULL, 0) : 1;
+	uint8_t seed[32] = { 0 };
+	struct random r;
+	static struct input in;
+
+	memcpy(seed, &number, sizeof(number));
+	random_init(&r, seed);
+	for (int i = 2; i < argc; i++)
+		read_file(argv[i]);
+	for (size_t i = 0; i < corpus_count; i++)
+		run(&corpus[i]);
+	const long count = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
+
+	printf("REEVE_SEED=%llu, %zu files, %ld random inputs\n", (unsigned long long)number,
+	       corpus_count, count);
+	fflush(stdout);
+	for (long i = 0; i < count; i++) {
+		make_up(&in, &r);
+		run(&in);
+	}
+	return 0;
+}
