@@ -30,8 +30,9 @@ struct ip_route {
 	bool broadcast;    /* of the interface's network, or 255.255.255.255 */
 };
 
-/* 0, -ENETUNREACH, or -EINVAL (from a loopback address to elsewhere). `source` NULL or unspecified: the interface's own choice (RFC 1122,
- * 3.3.4.3); given, it decides among interfaces for loopback only and is put in as it is. */
+/* 0, -ENETUNREACH (also from one family to the other), or -EINVAL (from a loopback address to
+ * elsewhere). `source` NULL or unspecified: the interface's own choice (RFC 1122, 3.3.4.3); given,
+ * it is put in as it is, and chooses the interface only of a broadcast to 255.255.255.255. */
 int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
 	     const struct reeve_address *source, struct ip_route *ret);
 

@@ -88,6 +88,8 @@ int ip_route(const struct reeve_host *host, const struct reeve_address *destinat
 	struct ip_route r = { 0 };
 	unsigned iface;
 
+	if (given && reeve_address_is_ipv4(source) != reeve_address_is_ipv4(destination))
+		return -ENETUNREACH;
 	if (!reeve_address_is_ipv4(destination)) {
 		if (!reeve_address_equal(destination, &reeve_loopback_ipv6))
 			return -ENETUNREACH;
@@ -101,16 +103,16 @@ int ip_route(const struct reeve_host *host, const struct reeve_address *destinat
 		if (given && reeve_address_is_loopback(source))
 			return -EINVAL;
 		const int error = route_out(host, destination, source, &r);
-		uint32_t address;
+		uint32_t address = 0;
 
 		if (error)
 			return error;
 		r.mtu = iface_info(host, r.iface)->mtu;
 		r.offloads = iface_info(host, r.iface)->offloads;
-		if (iface_source(host, r.iface, reeve_address_to_ipv4(&r.next_hop), &address))
-			r.source = reeve_address_from_ipv4(address);
-		else if (!given)
+		if (!given &&
+		    !iface_source(host, r.iface, reeve_address_to_ipv4(&r.next_hop), &address))
 			return -ENETUNREACH;
+		r.source = reeve_address_from_ipv4(address);
 	}
 	if (given)
 		r.source = *source;

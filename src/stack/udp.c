@@ -120,8 +120,8 @@ static void give_take(struct reeve_host *host, struct reeve_udp *udp, const stru
 			       error == -ENOBUFS ? REEVE_DROP_UDP_QUEUE : REEVE_DROP_NO_MEMORY);
 }
 
-/* To every listener that would take it, the last one gets the packet itself. One that is full does
- * not make the datagram lost for the others; if all are, it is. */
+/* To every listener that would take it, each its own packet over the same buffers. One that is full
+ * does not make the datagram lost for the others; if all are, it is. */
 static void give_all_take(struct reeve_host *host, struct udp_waiting *w)
 {
 	struct port_demux *const demux = host->udp->demux;

@@ -21,7 +21,7 @@ static bool make_room(struct udp_host *u, uint32_t limit)
 		return true;
 	const uint32_t capacity = u->capacity ? 2 * u->capacity : FIRST_CAPACITY;
 	struct reeve_udp **const sockets =
-		reallocarray(u->sockets, capacity, sizeof(struct reeve_udp *));
+		realloc(u->sockets, capacity * sizeof(struct reeve_udp *));
 
 	if (!sockets)
 		return false;
@@ -323,10 +323,6 @@ int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *gi
 int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
 	      const struct reeve_address *source, struct ip_route *ret)
 {
-	/* Bound to an address of the other family there is no way. */
-	if (!reeve_address_is_unspecified(source) &&
-	    reeve_address_family(source) != reeve_address_family(destination))
-		return -ENETUNREACH;
 	struct ip_route r;
 	const int error = ip_route(udp->host, destination, source, &r);
 
