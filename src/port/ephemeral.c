@@ -317,35 +317,38 @@ static uint16_t choose_counting(struct ephemeral *e, const struct ephemeral_set 
 	return port_at(e, word, select_bit(candidates[word], rank));
 }
 
+static uint16_t draw(struct ephemeral *e)
+{
+	e->steps++;
+	return (uint16_t)(e->first + random_below(&e->random, (uint32_t)e->last - e->first + 1));
+}
+
+static bool is_candidate(const struct ephemeral *e, uint16_t port, const struct ephemeral_set *a,
+			 const struct ephemeral_set *b, const struct ephemeral_set *within)
+{
+	return ephemeral_covers(e, port) && !ephemeral_set_has(a, e, port) &&
+	       !(b && ephemeral_set_has(b, e, port)) &&
+	       !(within && !ephemeral_set_has(within, e, port));
+}
+
 uint16_t ephemeral_choose(struct ephemeral *e, const struct ephemeral_set *a,
 			  const struct ephemeral_set *b, const struct ephemeral_set *within)
 {
 	const struct ephemeral_set *fuller = b && b->count > a->count ? b : a;
-	const struct ephemeral_set *other = fuller == a ? b : a;
 	const uint32_t free = e->count - fuller->count;
+	uint16_t port;
 
 	if (!free)
 		return 0;
-
-	const bool by_rank = fuller->words && free < e->count / 2;
-
-	for (unsigned i = 0; i < DRAWS && !(within && by_rank); i++) {
-		uint16_t port;
-
-		if (by_rank)
-			port = select_free(e, fuller, random_below(&e->random, free));
-		else
-			port = (uint16_t)(e->first +
-					  random_below(&e->random,
-						       (uint32_t)e->last - e->first + 1));
-		e->steps++;
-		if (!ephemeral_covers(e, port) || ephemeral_set_has(fuller, e, port))
-			continue;
-		if (other && ephemeral_set_has(other, e, port))
-			continue;
-		if (within && !ephemeral_set_has(within, e, port))
-			continue;
-		return port;
+	for (unsigned i = 0; i < DRAWS && (free >= e->count / 2 || !fuller->words); i++) {
+		port = draw(e);
+		if (is_candidate(e, port, a, b, within))
+			return port;
+	}
+	for (unsigned i = 0; i < DRAWS && fuller->words && !within; i++) {
+		port = select_free(e, fuller, random_below(&e->random, free));
+		if (is_candidate(e, port, a, b, NULL))
+			return port;
 	}
 	return choose_counting(e, a, b, within);
 }

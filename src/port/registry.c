@@ -95,9 +95,9 @@ bool registry_by_port(uint16_t port, unsigned protocols, size_t index, struct re
 	return false;
 }
 
-static char lower(char c)
+static int lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
 }
 
 /* RFC 6335, 5.1: names are ASCII and compared without regard to case. */
@@ -107,7 +107,7 @@ static int compare_names(const char *a, const char *b)
 		a++;
 		b++;
 	}
-	return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+	return lower(*a) - lower(*b);
 }
 
 /* Where in `names` the rows begin that are called `name`. */

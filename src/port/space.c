@@ -45,7 +45,7 @@
 #define DRAWS       16 /* ports tried for a destination before they are counted */
 #define MISSES      2  /* of those that make a destination a crowded one */
 #define SCAN_STEP   8  /* ports entered per connect while a destination is new */
-#define OLDEST_LOOK 8  /* TIME-WAITs looked at when nothing else is left */
+#define OLDEST_LOOK 64 /* TIME-WAITs looked at when nothing else is left */
 
 enum {
 	CLASS_REUSE_ADDRESS = 1,
@@ -143,6 +143,11 @@ void port_reservation_init(struct port_reservation *r, bool ipv6)
 uint32_t port_space_count(const struct port_space *s)
 {
 	return s->count;
+}
+
+uint64_t port_space_steps(const struct port_space *s)
+{
+	return s->range.steps;
 }
 
 /* Ports of the range that nobody has. */
@@ -689,10 +694,11 @@ static bool is_recyclable(const struct port_flow *f, struct reeve_time now)
 }
 
 /* Enters what the demux knows of a crowded destination, up to `ports` ports of it. */
-static void scan(struct destination *to, const struct port_demux *demux, struct port_flow *flow,
-		 uint32_t ports)
+static void scan(struct port_space *s, struct destination *to, const struct port_demux *demux,
+		 struct port_flow *flow, uint32_t ports)
 {
 	for (; ports && !destination_is_complete(to); ports--) {
+		s->range.steps++;
 		flow->local_port = (uint16_t)to->scanned;
 		destination_enter(to, find_same(demux, flow));
 	}
@@ -710,6 +716,7 @@ static int choose_from(struct port_space *s, const struct destination *to, struc
 	struct port_flow *f = to->oldest;
 
 	for (unsigned i = 0; f && i < OLDEST_LOOK; i++, f = f->newer) {
+		s->range.steps++;
 		if (is_recyclable(f, now) &&
 		    !ephemeral_set_has(&s->bound, &s->range, f->local_port)) {
 			flow->local_port = f->local_port;
@@ -731,7 +738,7 @@ static int choose_towards(struct port_space *s, struct port_demux *demux, struct
 	unsigned misses = 0;
 
 	if (to)
-		scan(to, demux, flow, SCAN_STEP);
+		scan(s, to, demux, flow, SCAN_STEP);
 	for (unsigned i = 0; i < DRAWS && !(to && destination_is_complete(to)); i++) {
 		flow->local_port = ephemeral_choose(&s->range, &s->bound, NULL, within);
 		if (!flow->local_port)
@@ -752,7 +759,7 @@ static int choose_towards(struct port_space *s, struct port_demux *demux, struct
 		to = destinations_add(all, key, flow, &s->range);
 	if (!to)
 		return -ENOMEM;
-	scan(to, demux, flow, UINT32_MAX);
+	scan(s, to, demux, flow, UINT32_MAX);
 	return choose_from(s, to, flow, within, now, ret_replaced);
 }
 

@@ -122,3 +122,6 @@ void port_space_set_reuse(struct port_space *s, struct port_reservation *r, bool
 
 /* Reservations in all, for tests of leaks. */
 uint32_t port_space_count(const struct port_space *s);
+
+/* Ports, words of bitmaps and TIME-WAITs that choices have looked at, for tests of their cost. */
+uint64_t port_space_steps(const struct port_space *s);

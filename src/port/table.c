@@ -10,8 +10,8 @@
  * half the size takes its place. Each later add or remove takes STEP steps through `old`: a step
  * takes an entry over or passes an empty slot; `moved` leaves only empty slots behind it. An `old`
  * of c slots with n entries takes c + n steps, in which time (c + n) / STEP entries can be added:
- * then `now` is less than half full (grown, n = 3c/4) or little more (shrunk, n = c/8), so that two
- * moves never overlap.
+ * then `now` is less than half full, grown (n = 3c/4) or shrunk (n = c/8), so that two moves never
+ * overlap; and if (c + n) / STEP were removed, one of c/8 has not yet come to the c/16 of the next.
  *
  * Slots come in chunks of 4 KiB, allocated at the first entry and freed as `moved` passes, so that
  * neither growing nor freeing a table of millions touches much memory in one call. When a chunk
@@ -27,7 +27,7 @@
 
 #define CHUNK_BITS 8
 #define LEAST_BITS 3
-#define STEP       8
+#define STEP       24
 
 static size_t slot_count(const struct port_slots *s)
 {
