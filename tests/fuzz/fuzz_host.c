@@ -27,7 +27,8 @@ enum {
 	FLAG_TO_US = 0x01,    /* to our MAC */
 	FLAG_IP_SUM = 0x02,   /* with a right IP header checksum */
 	FLAG_VERIFIED = 0x04, /* transport checksums are not looked at */
-	FLAG_IN_FLOW = 0x08,  /* numbers relative to those of the last segment that we sent */
+	FLAG_IN_FLOW = 0x08,  /* numbers relative to those of the last segment that we sent, and
+				 its ports if none are given */
 	FLAG_READ = 0x10,     /* the program reads and writes */
 	FLAG_CLOSE = 0x20,    /* and closes a socket */
 	FLAG_LATER = 0x40,    /* time goes on in seconds, not milliseconds */
@@ -42,6 +43,7 @@ struct bench {
 	struct reeve_udp *udp;
 	struct reeve_ping *ping;
 	uint32_t sequence, acknowledgment; /* of the last segment sent */
+	uint16_t ports[2];
 };
 
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 };
@@ -144,6 +146,8 @@ static void look_at(struct bench *b, struct reeve_packet *p)
 		return;
 	b->sequence = load_be32(bytes + tcp + 4);
 	b->acknowledgment = load_be32(bytes + tcp + 8);
+	b->ports[0] = load_be16(bytes + tcp);
+	b->ports[1] = load_be16(bytes + tcp + 2);
 }
 
 static void settle(struct bench *b)
@@ -211,6 +215,10 @@ static void adjust(const struct bench *b, uint8_t flags, uint8_t *frame, size_t 
 	    length >= ETHER_HEADER + header + TCP_HEADER_MIN) {
 		store_be32(tcp + 4, load_be32(tcp + 4) + b->acknowledgment);
 		store_be32(tcp + 8, load_be32(tcp + 8) + b->sequence);
+		if (load_be32(tcp) == 0) {
+			store_be16(tcp, b->ports[1]);
+			store_be16(tcp + 2, b->ports[0]);
+		}
 	}
 }
 

@@ -14,8 +14,8 @@
 
 #include "fuzz.h"
 
-#define INPUT_MAX  8192
-#define CORPUS_MAX 256
+#define INPUT_MAX  32768
+#define CORPUS_MAX 128
 
 struct input {
 	uint8_t bytes[INPUT_MAX];
