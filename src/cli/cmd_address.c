@@ -21,9 +21,9 @@ struct address_options {
 struct facts {
 	struct reeve_address address;
 	bool ipv4;
-	int bits;         /* 32 or 128 */
-	int length;       /* of the network part */
-	const char *from; /* where the length comes from */
+	int bits;   /* 32 or 128 */
+	int length; /* of the network part */
+	bool given; /* the length was; else it follows from the address */
 	unsigned __int128 number, mask, first, last;
 };
 
@@ -92,11 +92,10 @@ static int gather(const char *text, bool ipv6, struct facts *f)
 	f->bits = f->ipv4 ? 32 : 128;
 	f->number = number_of_address(&f->address);
 	f->length = 64; /* RFC 4291, 2.5.4 */
-	f->from = f->ipv4 ? "class" : "interface identifier";
 	if (f->ipv4)
 		class_of((uint32_t)f->number, &f->length);
 	if (text[length] == '/') {
-		f->from = "given";
+		f->given = true;
 		if (parse_length(text + length + 1, f->bits, &f->length) < 0)
 			return say_fail(EX_DATAERR, "'%s': behind the slash comes 0 to %d%s", text,
 					f->bits, f->ipv4 ? ", or a netmask" : "");
@@ -122,6 +121,12 @@ static const char *count_text(const struct facts *f, char text[NUMBER_TEXT])
 		return "340282366920938463463374607431768211456";
 	return number_format((unsigned __int128)1 << (f->bits - f->length), f->bits, NUMBER_DECIMAL,
 			     text);
+}
+
+/* RFC 791, 3.2; RFC 4291, 2.5.4 */
+static const char *length_from(const struct facts *f)
+{
+	return f->given ? "given" : f->ipv4 ? "class" : "interface identifier";
 }
 
 static void print_line(const char *label, const char *text)
@@ -151,7 +156,10 @@ static void print_parts(const struct facts *f)
 			memcpy(line + at, "| ", 2);
 			at += 2;
 		}
-		line[at++] = digit ? *c : ' ';
+		line[at] = *c;
+		if (!digit)
+			line[at] = ' ';
+		at++;
 		if (digit && seen == f->length && (c[1] == '0' || c[1] == '1'))
 			line[at++] = ' ';
 	}
@@ -193,8 +201,8 @@ static void print_network(const struct facts *f)
 	char address[REEVE_ADDRESS_TEXT], number[NUMBER_TEXT], line[256];
 
 	address_text(f, f->first, address);
-	snprintf(line, sizeof(line), "%s/%d (%s%s)", address, f->length,
-		 strcmp(f->from, "given") == 0 ? "" : "by ", f->from);
+	snprintf(line, sizeof(line), "%s/%d (%s%s)", address, f->length, f->given ? "" : "by ",
+		 length_from(f));
 	print_line("Network", line);
 	if (f->ipv4)
 		print_line("Netmask", address_text(f, f->mask, address));
@@ -288,7 +296,7 @@ static json_t *facts_json(const struct facts *f)
 			    f->ipv4 ? json_sprintf("%c", class_of((uint32_t)f->number, &length))
 				    : json_null());
 	json_object_set_new(o, "prefix_length", json_integer(f->length));
-	json_object_set_new(o, "prefix_length_from", json_string(f->from));
+	json_object_set_new(o, "prefix_length_from", json_string(length_from(f)));
 	set_address(o, "netmask", f, f->mask);
 	set_address(o, "network", f, f->first);
 	set_number(o, "host_part", f->number & ~f->mask, f->bits, NUMBER_DECIMAL);

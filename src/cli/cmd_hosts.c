@@ -1,4 +1,5 @@
 /* `reeve hosts`: the hosts of a network; add and remove them. */
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -18,18 +19,18 @@ static void add_addresses(struct table *t, const json_t *host)
 {
 	const json_t *addresses = json_object_get(host, "addresses");
 	char line[256] = "";
+	size_t length = 0;
 	json_t *address;
 	size_t i;
 
 	json_array_foreach(addresses, i, address)
 	{
-		const size_t length = strlen(line);
 		const char *text = json_string_value(address);
 
-		if (text && length + strlen(text) + 2 < sizeof(line)) {
-			strcat(line, length ? "," : "");
-			strcat(line, text);
-		}
+		if (!text || length + strlen(text) + 2 > sizeof(line))
+			continue;
+		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s",
+					   length ? "," : "", text);
 	}
 	table_add(t, line);
 }

@@ -19,14 +19,14 @@ enum option_kind {
 };
 
 struct option_spec {
-	const char *name; /* NULL ends a table */
-	char letter;      /* or 0 */
-	enum option_kind kind;
+	const char *name;     /* NULL ends a table */
 	const char *argument; /* what --help calls the value */
 	const char *help;
 	size_t offset;       /* of the value in the command's values */
 	int64_t least, most; /* of a count */
-	bool hidden;         /* for our own use: not in --help */
+	enum option_kind kind;
+	char letter; /* or 0 */
+	bool hidden; /* for our own use: not in --help */
 };
 
 enum command_uses {

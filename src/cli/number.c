@@ -49,6 +49,13 @@ static char *put_digits(char *at, unsigned __int128 n, unsigned base, int least)
 	return at;
 }
 
+static char *put_mark(char *at, char mark)
+{
+	at[0] = '0';
+	at[1] = mark;
+	return at + 2;
+}
+
 /* IPv4: four groups of 8, as its text has them; IPv6: eight groups of 16. */
 static void put_binary(char *at, unsigned __int128 n, int bits)
 {
@@ -69,12 +76,10 @@ char *number_format(unsigned __int128 n, int bits, enum number_base base, char t
 		put_digits(text, n, 10, 1);
 		break;
 	case NUMBER_HEXADECIMAL:
-		memcpy(text, "0x", 2);
-		put_digits(text + 2, n, 16, bits / 4);
+		put_digits(put_mark(text, 'x'), n, 16, bits / 4);
 		break;
 	case NUMBER_OCTAL:
-		memcpy(text, "0o", 2);
-		put_digits(text + 2, n, 8, (bits + 2) / 3);
+		put_digits(put_mark(text, 'o'), n, 8, (bits + 2) / 3);
 		break;
 	case NUMBER_BINARY:
 		put_binary(text, n, bits);

@@ -91,14 +91,15 @@ static void describe_for_getopt(const struct command *command, const struct opti
 	longs[list->count] = (struct option){ 0 };
 }
 
+/* Which option getopt means; it gives back only what it was told of. */
 static int find_option(const struct option_list *list, int value)
 {
-	for (int i = 0; i < list->count; i++) {
+	for (int i = 0;; i++) {
+		check(i < list->count);
 		if (value == LONG_BASE + i ||
 		    (value < LONG_BASE && value == list->specs[i]->letter))
 			return i;
 	}
-	return -1;
 }
 
 static int complain_range(const struct option_spec *o, const char *text)
