@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "base/similar.h"
 #include "cli/field.h"
 #include "cli/say.h"
 #include "network/connect.h"
@@ -82,8 +83,6 @@ static const struct {
 	int status;
 	const char *words;
 } errors[] = {
-	{ "NoSuchHost", EX_NOHOST,
-	  "no host '{name}' in network '{network}'; 'reeve hosts' lists them" },
 	{ "HostExists", EX_UNAVAILABLE, "host '{name}' is there already; 'reeve hosts' shows it" },
 	{ "HostBusy", EX_UNAVAILABLE,
 	  "host '{name}' still has programs ({programs}); end them first" },
@@ -140,7 +139,42 @@ static void fill_in(const struct session *s, const char *words, const json_t *pa
 	line[length] = '\0';
 }
 
-static int complain_error(const struct session *s, const struct varlink_reply *reply)
+/* "; did you mean 'web'?" if a host of the network is called much like that, else "". */
+static void suggest_host(struct session *s, const char *name, char line[LINE_TEXT])
+{
+	const struct varlink_call call = { .method = INTERFACE "ListHosts", .fd = -1 };
+	struct varlink_reply reply = { 0 };
+	size_t limit = similar_limit(name), i;
+	json_t *host;
+
+	line[0] = '\0';
+	if (varlink_send(s->varlink, &call) || varlink_receive(s->varlink, REPLY_TIMEOUT, &reply))
+		return;
+	json_array_foreach(json_object_get(reply.parameters, "hosts"), i, host)
+	{
+		const char *other = field_text(host, "name");
+		const size_t d = other ? similar_distance(name, other, limit) : limit;
+
+		if (d >= limit)
+			continue;
+		snprintf(line, LINE_TEXT, "; did you mean '%s'?", other);
+		limit = d;
+	}
+	varlink_reply_deinit(&reply);
+}
+
+static int complain_no_host(struct session *s, const struct varlink_reply *reply)
+{
+	const char *name = field_text(reply->parameters, "name");
+	char suggestion[LINE_TEXT];
+
+	name = name ? name : "?";
+	suggest_host(s, name, suggestion);
+	return say_fail(EX_NOHOST, "no host '%s' in network '%s'%s", name, s->network,
+			*suggestion ? suggestion : "; 'reeve hosts' lists them");
+}
+
+static int complain_error(struct session *s, const struct varlink_reply *reply)
 {
 	const size_t length = strlen(INTERFACE);
 	const char *name = reply->error;
@@ -148,6 +182,8 @@ static int complain_error(const struct session *s, const struct varlink_reply *r
 
 	if (strncmp(name, INTERFACE, length) == 0)
 		name += length;
+	if (strcmp(name, "NoSuchHost") == 0)
+		return complain_no_host(s, reply);
 	for (size_t i = 0; i < array_length(errors); i++) {
 		if (strcmp(errors[i].error, name) != 0)
 			continue;

@@ -395,6 +395,18 @@ def test_errors(reeve, network, error, status, line):
     assert (result.status, result.out, result.err) == (status, "", f"reeve hosts: {line}\n")
 
 
+def test_misspelt_host(reeve, network):
+    network.answers["ListHosts"] = {"hosts": HOSTS}
+    network.answers["ListSockets"] = lambda p, _: Error("NoSuchHost", name=p["host"])
+    for words in ["ports", "wbe"], ["services", "--host", "wbe"]:
+        result = reeve(*words)
+        assert result.status == EX_NOHOST and result.out == ""
+        assert result.err == (f"reeve {words[0]}: no host 'wbe' in network 'default'; did you mean "
+                              "'web'?\n")
+    assert reeve("ports", "qqqq").err == ("reeve ports: no host 'qqqq' in network 'default'; "
+                                          "'reeve hosts' lists them\n")
+
+
 def test_listing_of_strange_shapes(reeve, network):
     for answer in {}, {"sockets": 1}, {"sockets": [1, {}, {"pid": "x", "local": 5}]}:
         network.answers["ListSockets"] = answer

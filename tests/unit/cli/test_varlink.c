@@ -73,8 +73,11 @@ static void test_descriptor(void **state)
 	int fd = -1;
 
 	assert_true(recvmsg(w.server, &message, MSG_CMSG_CLOEXEC) > 0);
-	assert_non_null(CMSG_FIRSTHDR(&message));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	assert_non_null(head);
+	if (head)
+		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
 	assert_int_equal(write(fd, "x", 1), 1);
 	assert_int_equal(read(ends[0], text, 1), 1);
 	close(fd);
