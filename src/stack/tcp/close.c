@@ -1,0 +1,114 @@
+/*
+ * How connections end: by FIN both ways, by RST either way, or by giving up.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "stack/tcp/conn_private.h"
+
+/* A connection that nobody will ask for any more. */
+static bool is_nobodys(const struct reeve_tcp *tcp)
+{
+	return !tcp->owned && !tcp->parent;
+}
+
+void tcp_fail(struct reeve_tcp *tcp, int error)
+{
+	tcp->host->stats.tcp_failed++;
+	tcp->error = error;
+	tcp_detach(tcp);
+	tcp_set_state(tcp, REEVE_TCP_CLOSED);
+	if (is_nobodys(tcp))
+		tcp_dispose(tcp);
+	else
+		tcp_raise(tcp, REEVE_FAILED);
+}
+
+void tcp_reset(struct reeve_tcp *tcp, int error)
+{
+	tcp_send_reset(tcp);
+	tcp_fail(tcp, error);
+}
+
+void tcp_finish(struct reeve_tcp *tcp)
+{
+	tcp_detach(tcp);
+	tcp_set_state(tcp, REEVE_TCP_CLOSED);
+	if (is_nobodys(tcp))
+		tcp_dispose(tcp);
+	else
+		tcp_raise(tcp, REEVE_CLOSED);
+}
+
+/* The state changes with the call and not with the segment, as in Linux: the FIN may have to wait
+ * behind data for long. */
+void tcp_start_fin(struct reeve_tcp *tcp)
+{
+	if (tcp->fin_queued)
+		return;
+	tcp->fin_queued = true;
+	if (tcp->state == REEVE_TCP_ESTABLISHED)
+		tcp_set_state(tcp, REEVE_TCP_FIN_WAIT_1);
+	else if (tcp->state == REEVE_TCP_CLOSE_WAIT)
+		tcp_set_state(tcp, REEVE_TCP_LAST_ACK);
+	tcp_mark_dirty(tcp);
+}
+
+void tcp_orphan(struct reeve_tcp *tcp)
+{
+	check(!tcp->is_orphan);
+	tcp->owned = false;
+	tcp->is_orphan = true;
+	tcp_of(tcp)->orphans++;
+	host_silence(&tcp->events);
+	tcp_timer_keepalive(tcp);
+}
+
+/* RFC 6191, 2: how long until a new connection may take the place of this TIME-WAIT. */
+#define RECYCLE_S 1
+
+static void fill_time_wait(struct tcp_time_wait *w, struct reeve_tcp *tcp)
+{
+	const struct reeve_time now = tcp_now(tcp);
+
+	w->flow = tcp->flow;
+	w->flow.kind = TCP_FLOW_TIME_WAIT;
+	w->flow.recyclable =
+		tcp->timestamps ? reeve_time_add(now, RECYCLE_S * REEVE_NS_PER_S) : REEVE_NEVER;
+	w->expires = reeve_time_add(now, TCP_TIME_WAIT_S * REEVE_NS_PER_S);
+	w->rcv_nxt = tcp->rcv_nxt;
+	w->snd_nxt = tcp->nxt;
+	w->timestamps = tcp->timestamps;
+	w->ts_recent = tcp->ts_recent;
+	w->ts_offset = tcp->ts_offset;
+	w->window = tcp_window_advertise(tcp, false);
+	w->tos = tcp->settings.tos;
+	w->ttl = tcp->settings.ttl;
+}
+
+/* Without memory for the record the connection just ends: TIME-WAIT is a precaution. */
+void tcp_enter_time_wait(struct reeve_tcp *tcp)
+{
+	struct tcp_host *const t = tcp_of(tcp);
+	struct tcp_time_wait *const w = calloc(1, sizeof(*w));
+
+	tcp_set_state(tcp, REEVE_TCP_TIME_WAIT);
+	if (w && tcp_take_slot(t)) {
+		fill_time_wait(w, tcp);
+		list_init(&w->node);
+		port_reservation_init(&w->port, tcp->family == REEVE_IPV6);
+		port_demux_remove_flow(t->demux, &tcp->flow);
+		tcp->has_flow = false;
+		check(port_demux_add_flow(t->demux, &w->flow) == 0);
+		if (tcp->port.state == PORT_CONNECTED)
+			port_space_move(t->space, &tcp->port, &w->port, PORT_TIME_WAIT);
+		list_append(&t->time_wait, &w->node);
+		t->host->stats.tcp_time_wait++;
+		if (!timer_is_armed(&t->time_wait_timer))
+			timer_arm(&t->host->timers, &t->time_wait_timer, w->expires);
+	} else {
+		free(w);
+	}
+	tcp_finish(tcp);
+}

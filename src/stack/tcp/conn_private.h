@@ -1,0 +1,354 @@
+/*
+ * The inside of TCP, for the files of stack/tcp/ only: the host's part and the connection.
+ *
+ * Who ends what: a struct reeve_tcp is in the list `sockets` of its host until tcp_dispose() puts
+ * it on `dead`; tcp_reap() frees it at the end of the entry point (input, timer, flush, or the
+ * owner's close), so nothing that runs inside can touch freed memory. Its flow, its reservation,
+ * its timer and its queues are let go by tcp_detach(), which every way to the end goes through.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/packet.h"
+#include "base/timers.h"
+#include "port/demux.h"
+#include "port/space.h"
+#include "reeve/tcp.h"
+#include "stack/host_private.h"
+#include "stack/ip.h"
+#include "stack/tcp/congestion.h"
+#include "stack/tcp/receive_queue.h"
+#include "stack/tcp/rtt.h"
+#include "stack/tcp/scoreboard.h"
+#include "stack/tcp/send_queue.h"
+#include "stack/tcp/sequence.h"
+#include "stack/tcp/tcp.h"
+#include "wire/tcp.h"
+
+#define TCP_MSS_DEFAULT    536 /* RFC 9293, 3.7.1: of a peer that says none */
+#define TCP_MSS_MIN        88  /* whatever the peer says: CVE-2019-11479 */
+#define TCP_PMTU_MIN       552 /* RFC 5927, 7.1 and RFC 1191 leave it to us: as Linux */
+#define TCP_BUFFER_DEFAULT (UINT32_C(2) << 20)
+#define TCP_BUFFER_MIN     2048
+#define TCP_BUFFER_MAX     (UINT32_C(64) << 20)
+#define TCP_BACKLOG_MAX    65535
+#define TCP_HALF_OPEN_MIN  16 /* a listener's half-open connections, whatever its backlog */
+#define TCP_HALF_OPEN_MAX  4096
+#define TCP_INTERCEPTS_MAX 64
+#define TCP_INTERCEPT_WAIT 1024 /* SYNs that wait for their embedder, each intercept listener */
+#define TCP_TIME_WAIT_S    60
+#define TCP_QUICK_ACKS     16
+#define TCP_CHALLENGE_MS   500 /* a connection's challenge ACKs are this far apart (RFC 5961, 7) */
+#define TCP_FLUSH_PACKETS  64  /* of one tcp_flush() */
+
+/* port_flow.kind */
+enum tcp_flow_kind {
+	TCP_FLOW_CONN,
+	TCP_FLOW_HALF_OPEN,
+	TCP_FLOW_TIME_WAIT,
+};
+
+/* timer.kind, with HOST_TIMER_TCP */
+enum tcp_timer_kind {
+	TCP_TIMER_CONN,
+	TCP_TIMER_HALF_OPEN,
+	TCP_TIMER_TIME_WAIT,
+};
+
+/* What a connection's one timer waits for: the earliest of these. See timers.c. */
+enum tcp_deadline {
+	TCP_DEADLINE_RETRANSMIT, /* or persist, or tail loss probe, by `retransmit_mode` */
+	TCP_DEADLINE_ACK,
+	TCP_DEADLINE_KEEPALIVE, /* of an orphan: its end */
+	TCP_DEADLINES,
+};
+
+enum tcp_retransmit_mode {
+	TCP_MODE_NONE,
+	TCP_MODE_RETRANSMIT,
+	TCP_MODE_PROBE,   /* tail loss probe (RFC 8985, 7) */
+	TCP_MODE_PERSIST, /* zero window, or a sender that waits for more to send */
+};
+
+enum tcp_recovery {
+	TCP_RECOVERY_OPEN,
+	TCP_RECOVERY_FAST, /* lost segments are sent again, as RFC 6675 */
+	TCP_RECOVERY_LOSS, /* the timer fired: all that is not reported is lost */
+};
+
+struct tcp_settings {
+	uint32_t send_buffer, receive_buffer;
+	uint32_t user_timeout_ms, owner;
+	uint32_t linger2_s;
+	uint16_t keepalive_idle_s, keepalive_interval_s;
+	uint16_t max_segment;
+	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
+	bool no_delay, cork, quick_ack, keepalive;
+};
+
+struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
+
+struct reeve_tcp {
+	struct reeve_host *host;
+	struct list node;  /* in tcp_host.sockets, a listener's accept queue, or tcp_host.dead */
+	struct list dirty; /* in tcp_host.dirty */
+	struct socket_events events;
+	struct port_flow flow;
+	struct port_reservation port;
+	struct timer timer;
+	struct reeve_time deadlines[TCP_DEADLINES];
+	struct tcp_settings settings;
+	struct tcp_listener *listener;       /* of a listener */
+	struct tcp_listener *parent;         /* while in its accept queue */
+	struct tcp_intercepted *intercepted; /* while it waits to proceed */
+
+	uint8_t state;  /* enum reeve_tcp_state; only tcp_set_state() writes it */
+	uint8_t family; /* enum reeve_family */
+	uint8_t retransmit_mode, recovery;
+	uint8_t send_scale, receive_scale;
+	uint8_t quick_acks;
+	uint8_t retries;          /* of the handshake, of probes, of keepalives */
+	bool owned : 1;           /* somebody has the handle */
+	bool is_orphan : 1;       /* its owner has closed it, and it is not done yet */
+	bool has_flow : 1;        /* the flow is in the demux */
+	bool is_accepted : 1;     /* came from a listener */
+	bool was_connected : 1;   /* the handshake was done once */
+	bool was_intercepted : 1; /* its local address need not be the host's */
+	bool timestamps : 1, sack : 1, scaling : 1; /* agreed upon */
+	bool syn_due : 1;      /* the SYN, or SYN and ACK, is to be sent (again) */
+	bool ack_due : 1;      /* an ACK is to be sent at once */
+	bool resend_due : 1;   /* the first lost segment goes whatever the window says */
+	bool probe_due : 1;    /* a window or keepalive probe */
+	bool tail_due : 1;     /* the tail loss probe */
+	bool push_partial : 1; /* what cork or silly-window avoidance held may go */
+	bool fin_queued : 1, fin_sent : 1, fin_received : 1, fin_known : 1;
+	bool wants_write : 1;    /* a write was cut short */
+	bool window_limited : 1; /* the congestion window was what ended the last sending */
+	bool timing : 1;         /* `timed_end` is being timed */
+	bool has_dsack : 1;
+	bool urgent_out : 1, urgent_in : 1;
+	bool syn_resent : 1;
+	bool is_probing_tail : 1; /* a tail loss probe is out */
+	bool has_challenged : 1;
+	int error;      /* pending, positive */
+	int soft_error; /* RFC 1122, 4.2.3.9: told when the connection fails */
+
+	/* Sending (RFC 9293, 3.3.1). The first byte of the send queue is `una`, once the SYN is
+	 * acknowledged. `nxt` never goes back. */
+	struct tcp_seq iss, una, nxt, wl1, wl2, urgent_end, recover, timed_end, small_end, tail_end;
+	uint32_t send_window, send_window_max;
+	uint16_t peer_mss; /* as told */
+	uint16_t mss;      /* payload bytes of a full segment now */
+	uint32_t path_mtu; /* by ICMP; 0: the route's */
+	uint32_t dup_acks;
+	struct tcp_rtt rtt;
+	struct tcp_congestion congestion;
+	struct scoreboard scoreboard;
+	struct send_queue send;
+	struct reeve_time timed_at, last_sent, stalled_since;
+
+	/* Receiving. */
+	struct tcp_seq irs, rcv_nxt, rcv_edge; /* edge: of the window, as advertised */
+	struct tcp_seq ack_sent, fin_seq, rcv_urgent;
+	struct tcp_seq dsack_start, dsack_end;
+	uint32_t ts_recent, ts_offset;
+	uint32_t unacked_bytes; /* received since the last ACK */
+	uint32_t receive_mss;   /* how long the peer's full segments are */
+	struct receive_queue receive;
+	struct reeve_time last_received, last_challenge;
+
+	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
+	uint64_t segments_sent, segments_received;
+};
+
+struct tcp_listener {
+	struct port_listener port;
+	struct reeve_tcp *tcp;
+	struct list accept;    /* of struct reeve_tcp: established, not yet accepted */
+	struct list half_open; /* of struct tcp_half_open, the oldest first */
+	struct list node;      /* in tcp_host.listeners */
+	uint64_t number;       /* for tcp_next_socket(): listeners are in its order */
+	uint32_t backlog, accept_count, half_open_count;
+	bool is_intercept;
+	bool matches_all;           /* an intercept of every address */
+	struct reeve_prefix prefix; /* of an intercept */
+};
+
+/* A connection that a listener has seen only the SYN of. Small: a stranger can make them. */
+struct tcp_half_open {
+	struct port_flow flow;
+	struct tcp_listener *listener;
+	struct list node;
+	struct timer timer;
+	struct tcp_seq iss, irs;
+	uint32_t ts_recent, ts_offset;
+	struct reeve_time sent_at; /* the SYN and ACK, for the round-trip time */
+	struct reeve_time last_answer;
+	uint16_t peer_mss, window;
+	uint8_t send_scale, receive_scale, retries;
+	bool timestamps : 1, sack : 1, scaling : 1, resent : 1, has_answered : 1;
+};
+
+/* What stays of a connection for 60 s (RFC 9293, 3.6.1; RFC 1337; RFC 6191). */
+struct tcp_time_wait {
+	struct port_flow flow;
+	struct port_reservation port;
+	struct list node; /* in tcp_host.time_wait, in order of expiry */
+	struct reeve_time expires, last_answer;
+	struct tcp_seq rcv_nxt, snd_nxt;
+	uint32_t ts_recent, ts_offset;
+	uint16_t window;
+	uint8_t tos, ttl;
+	bool timestamps : 1, has_answered : 1;
+};
+
+struct tcp_host {
+	struct reeve_host *host;
+	struct port_space *space;
+	struct port_demux *demux;
+	struct hash_key isn_key, timestamp_key;
+	struct list sockets; /* all struct reeve_tcp but those in accept queues */
+	struct list dirty, dead;
+	struct list time_wait;
+	struct timer time_wait_timer;
+	struct list listeners; /* in order of their numbers, intercepts too */
+	struct tcp_listener *intercept[TCP_INTERCEPTS_MAX];
+	uint32_t intercept_count;
+	uint64_t next_listener;
+	uint32_t count;     /* sockets, half-open and TIME-WAIT: against max_sockets */
+	uint32_t orphans;   /* closed by their owners, not yet done */
+	uint32_t half_open; /* in all */
+};
+
+/* A segment as it goes through input. */
+struct tcp_segment {
+	struct reeve_packet *packet; /* payload only; NULL once it is taken or dropped */
+	const struct ip_received *how;
+	struct tcp_header h;
+	struct tcp_seq seq, ack;
+	uint32_t length; /* payload bytes */
+	uint32_t window; /* scaled */
+	uint32_t piece;  /* how long the segments were that it was put together from */
+};
+
+static inline struct tcp_host *tcp_of(const struct reeve_tcp *tcp)
+{
+	return tcp->host->tcp;
+}
+
+static inline struct reeve_time tcp_now(const struct reeve_tcp *tcp)
+{
+	return tcp->host->now;
+}
+
+static inline uint32_t tcp_in_flight(const struct reeve_tcp *tcp)
+{
+	return seq_distance(tcp->una, tcp->nxt);
+}
+
+/* host.c */
+bool tcp_take_slot(struct tcp_host *t); /* false: max_sockets are there */
+void tcp_give_slot(struct tcp_host *t);
+struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family);
+void tcp_mark_dirty(struct reeve_tcp *tcp);
+void tcp_raise(struct reeve_tcp *tcp, uint32_t what);
+void tcp_detach(struct reeve_tcp *tcp);  /* flow, timer, send queue; the port unless it is bound */
+void tcp_dispose(struct reeve_tcp *tcp); /* to be freed by tcp_reap(); already detached or not */
+void tcp_reap(struct tcp_host *t);
+
+/* state.c */
+void tcp_set_state(struct reeve_tcp *tcp, enum reeve_tcp_state state);
+bool tcp_is_synchronized(const struct reeve_tcp *tcp);
+bool tcp_may_receive(const struct reeve_tcp *tcp); /* the peer has not sent FIN */
+bool tcp_may_send(const struct reeve_tcp *tcp);    /* we have not */
+
+/* close.c: how connections end. Each may dispose of the socket. */
+void tcp_fail(struct reeve_tcp *tcp, int error);  /* without a word to the peer */
+void tcp_reset(struct reeve_tcp *tcp, int error); /* with RST */
+void tcp_finish(struct reeve_tcp *tcp);           /* both directions have ended */
+void tcp_start_fin(struct reeve_tcp *tcp);        /* the owner sends no more */
+void tcp_enter_time_wait(struct reeve_tcp *tcp);
+void tcp_orphan(struct reeve_tcp *tcp);
+
+/* isn.c: sequence numbers and timestamps (RFC 6528; RFC 7323, 5.4) */
+struct tcp_seq tcp_initial_sequence(const struct tcp_host *t, const struct port_flow *flow);
+uint32_t tcp_timestamp_offset(const struct tcp_host *t, const struct port_flow *flow);
+uint32_t tcp_timestamp(const struct tcp_host *t, uint32_t offset);
+
+/* segment.c: one segment to the internet layer */
+struct tcp_emit {
+	const struct port_flow *flow;
+	uint8_t ttl, tos;
+	bool has_offloads; /* else they are the route's, looked up */
+	uint32_t offloads;
+	struct tcp_header header; /* ports are filled in from the flow */
+};
+
+int tcp_emit(struct tcp_host *t, struct reeve_packet *p_take, struct tcp_emit *e);
+int tcp_emit_empty(struct tcp_host *t, struct tcp_emit *e);
+void tcp_answer_reset(struct tcp_host *t, const struct tcp_segment *s);
+uint16_t tcp_route_mss(const struct ip_route *route, const struct reeve_address *to);
+
+/* output.c */
+bool tcp_output(struct reeve_tcp *tcp, unsigned *budget); /* false: the budget ran out */
+void tcp_send_ack(struct reeve_tcp *tcp);
+void tcp_send_reset(struct reeve_tcp *tcp);
+void tcp_challenge(struct reeve_tcp *tcp); /* limited */
+void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route);
+uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp);
+
+/* window.c: the window that we offer */
+void tcp_window_init(struct reeve_tcp *tcp);
+uint8_t tcp_window_scale(uint32_t receive_buffer);
+uint16_t tcp_window_advertise(struct reeve_tcp *tcp, bool is_syn);
+bool tcp_window_should_update(const struct reeve_tcp *tcp);
+void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes); /* when to acknowledge */
+
+/* input.c, acknowledge.c, text.c: RFC 9293, 3.10.7 */
+void tcp_conn_input(struct reeve_tcp *tcp, struct tcp_segment *s);
+void tcp_segment_drop(struct tcp_host *t, struct tcp_segment *s, enum reeve_drop reason);
+void tcp_segment_done(struct tcp_segment *s); /* nothing left to deliver in it */
+bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s); /* false: it ends here */
+void tcp_update_window(struct reeve_tcp *tcp, const struct tcp_segment *s);
+void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s);
+void tcp_establish(struct reeve_tcp *tcp);
+
+/* recovery.c */
+struct tcp_seq tcp_lost_edge(const struct reeve_tcp *tcp, struct tcp_seq *ret_sack_edge);
+uint32_t tcp_pipe(const struct reeve_tcp *tcp);
+void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked);
+void tcp_recovery_acked(struct reeve_tcp *tcp, uint32_t acked);
+void tcp_recovery_duplicate(struct reeve_tcp *tcp);
+void tcp_recovery_check(struct reeve_tcp *tcp);
+void tcp_recovery_timeout(struct reeve_tcp *tcp);
+void tcp_recovery_resize(struct reeve_tcp *tcp); /* segments were too big (RFC 1191) */
+
+/* timers.c */
+void tcp_timer_set(struct reeve_tcp *tcp, enum tcp_deadline which, struct reeve_time at);
+void tcp_timer_clear(struct reeve_tcp *tcp, enum tcp_deadline which);
+void tcp_timer_retransmit(struct reeve_tcp *tcp); /* arms what the connection needs now */
+void tcp_timer_keepalive(struct reeve_tcp *tcp);
+void tcp_conn_timer(struct reeve_tcp *tcp);
+
+/* listen.c, half_open.c, intercept.c */
+void tcp_listener_close(struct reeve_tcp *tcp);
+bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s); /* false: nobody listens */
+void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss);
+void tcp_half_open_input(struct tcp_host *t, struct tcp_half_open *h, struct tcp_segment *s);
+void tcp_half_open_timer(struct tcp_host *t, struct tcp_half_open *h);
+void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h);
+struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp_segment *s);
+void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h);
+bool tcp_listener_is_full(const struct tcp_listener *l);
+struct tcp_listener *tcp_listener_new(struct reeve_tcp *tcp, uint32_t backlog);
+void tcp_intercept_remove(struct tcp_host *t, struct tcp_listener *l);
+bool tcp_intercept_input(struct tcp_host *t, struct tcp_segment *s);
+void tcp_intercepted_free(struct reeve_tcp *tcp);
+
+/* time_wait.c */
+void tcp_time_wait_input(struct tcp_host *t, struct tcp_time_wait *w, struct tcp_segment *s);
+void tcp_time_wait_expire(struct tcp_host *t);
+void tcp_time_wait_free(struct tcp_host *t, struct tcp_time_wait *w, bool in_demux);
+bool tcp_time_wait_evict(struct tcp_host *t); /* the oldest; false: there is none */

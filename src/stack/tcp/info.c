@@ -1,0 +1,109 @@
+/*
+ * What a connection says of itself, and the walk over all sockets for listings.
+ */
+#include "base/check.h"
+#include "stack/tcp/conn_private.h"
+
+void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
+{
+	const bool has_window = tcp_is_synchronized(tcp);
+
+	*ret = (struct reeve_tcp_info){
+		.state = (enum reeve_tcp_state)tcp->state,
+		.timestamps = tcp->timestamps,
+		.sack = tcp->sack,
+		.window_scaling = tcp->scaling,
+		.send_scale = tcp->send_scale,
+		.receive_scale = tcp->receive_scale,
+		.rto_us = rtt_timeout_ms(&tcp->rtt) * 1000,
+		.rtt_us = tcp->rtt.smoothed_us,
+		.rtt_variance_us = tcp->rtt.variance_us,
+		.rtt_min_us = tcp->rtt.min_us,
+		.send_mss = tcp->mss,
+		.receive_mss = tcp->receive_mss,
+		.cwnd_bytes = tcp->congestion.window,
+		.ssthresh_bytes = tcp->congestion.threshold,
+		.send_window = tcp->send_window,
+		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,
+		.bytes_in_flight = tcp_in_flight(tcp),
+		.retransmits = tcp->retransmits,
+		.bytes_sent = tcp->bytes_sent,
+		.bytes_acked = tcp->bytes_acked,
+		.bytes_received = tcp->bytes_received,
+		.segments_sent = tcp->segments_sent,
+		.segments_received = tcp->segments_received,
+		.congestion_control = tcp->congestion.ops ? tcp->congestion.ops->name : "",
+	};
+}
+
+static void describe_flow(struct port_flow *flow, struct reeve_socket_info *ret)
+{
+	*ret = (struct reeve_socket_info){
+		.kind = REEVE_TCP,
+		.local = { flow->local_address, flow->local_port, 0 },
+		.remote = { flow->remote_address, flow->remote_port, 0 },
+	};
+	switch ((enum tcp_flow_kind)flow->kind) {
+	case TCP_FLOW_CONN: {
+		const struct reeve_tcp *const tcp = container_of(flow, struct reeve_tcp, flow);
+
+		ret->state = (enum reeve_tcp_state)tcp->state;
+		ret->receive_queue = tcp->receive.length;
+		ret->send_queue = tcp->send.length;
+		ret->user = tcp->owned ? tcp->events.user : NULL;
+		break;
+	}
+	case TCP_FLOW_HALF_OPEN:
+		ret->state = REEVE_TCP_SYN_RECEIVED;
+		break;
+	case TCP_FLOW_TIME_WAIT:
+		ret->state = REEVE_TCP_TIME_WAIT;
+		break;
+	}
+}
+
+static void describe_listener(const struct tcp_listener *l, struct reeve_socket_info *ret)
+{
+	*ret = (struct reeve_socket_info){
+		.kind = REEVE_TCP,
+		.state = REEVE_TCP_LISTEN,
+		.local = { l->is_intercept ? l->prefix.address : l->port.address, l->port.port, 0 },
+		.remote = { l->is_intercept ? reeve_any_ipv4 : l->port.address, 0, 0 },
+		.receive_queue = l->accept_count,
+		.send_queue = l->backlog,
+		.user = l->tcp->events.user,
+	};
+	ret->remote.address =
+		reeve_address_is_ipv4(&ret->local.address) ? reeve_any_ipv4 : reeve_any_ipv6;
+}
+
+/* First the listeners, by their numbers, then the flows, by the table's own cursor. */
+#define CURSOR_FLOWS (UINT64_C(1) << 62) /* the host needs the bit above */
+
+bool tcp_next_socket(const struct reeve_host *host, uint64_t *cursor, struct reeve_socket_info *ret)
+{
+	const struct tcp_host *const t = host->tcp;
+
+	if (!(*cursor & CURSOR_FLOWS)) {
+		list_for_each(node, &t->listeners) {
+			const struct tcp_listener *const l =
+				list_entry(node, struct tcp_listener, node);
+
+			if (l->number > *cursor) {
+				*cursor = l->number;
+				describe_listener(l, ret);
+				return true;
+			}
+		}
+		*cursor = CURSOR_FLOWS;
+	}
+
+	uint64_t at = *cursor & ~CURSOR_FLOWS;
+	struct port_flow *const flow = port_demux_next_flow(t->demux, &at);
+
+	*cursor = at | CURSOR_FLOWS;
+	if (!flow)
+		return false;
+	describe_flow(flow, ret);
+	return true;
+}

@@ -1,0 +1,480 @@
+/*
+ * What a connection sends: the handshake, lost data again, new data, FIN, and acknowledgments by
+ * themselves. Called for connections that were marked; decides everything anew each time.
+ *
+ * Segments are as long as the route's interface takes them: up to 64 KiB with the segment size
+ * noted when the link cuts them (RFC 9293, 3.7.2), else one MSS.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "stack/tcp/conn_private.h"
+
+#define SEGMENT_MAX (65535 - 60 - TCP_HEADER_MAX) /* payload bytes of the largest packet */
+
+/* One segment of the stream in the making. */
+struct shape {
+	struct tcp_seq seq;
+	uint32_t length; /* payload bytes */
+	uint8_t flags;   /* besides ACK */
+};
+
+uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp)
+{
+	return tcp->fin_sent ? 0 : tcp->send.length - tcp_in_flight(tcp);
+}
+
+static struct tcp_seq stream_end(const struct reeve_tcp *tcp)
+{
+	return seq_add(tcp->una, tcp->send.length);
+}
+
+void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	uint32_t mss = tcp_route_mss(route, &tcp->flow.remote_address);
+
+	if (tcp->path_mtu && tcp->path_mtu < route->mtu) {
+		struct ip_route path = *route;
+
+		path.mtu = tcp->path_mtu;
+		mss = tcp_route_mss(&path, &tcp->flow.remote_address);
+	}
+	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
+		mss = tcp->settings.max_segment;
+	if (tcp->peer_mss && tcp->peer_mss < mss)
+		mss = tcp->peer_mss;
+	if (mss < TCP_MSS_MIN)
+		mss = TCP_MSS_MIN;
+	if (tcp->timestamps)
+		mss -= TCP_TIMESTAMPS_LENGTH;
+	if (mss == tcp->mss)
+		return;
+	tcp->mss = (uint16_t)mss;
+	if (tcp->congestion.ops)
+		congestion_set_mss(&tcp->congestion, mss);
+}
+
+static struct tcp_emit begin(struct reeve_tcp *tcp, struct tcp_seq seq, uint8_t flags)
+{
+	struct tcp_emit e = {
+		.flow = &tcp->flow,
+		.ttl = tcp->settings.ttl,
+		.tos = tcp->settings.tos,
+		.header = { .sequence = seq.n, .flags = flags },
+	};
+
+	if (flags & TCP_ACK)
+		e.header.acknowledgment = tcp->rcv_nxt.n;
+	if (tcp->timestamps) {
+		e.header.options.has_timestamps = true;
+		e.header.options.timestamp = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
+		e.header.options.timestamp_echo = tcp->ts_recent;
+	}
+	return e;
+}
+
+/* What holds once a segment with an ACK is under way. */
+static void acknowledged(struct reeve_tcp *tcp)
+{
+	tcp->ack_due = false;
+	tcp->unacked_bytes = 0;
+	tcp->ack_sent = tcp->rcv_nxt;
+	tcp_timer_clear(tcp, TCP_DEADLINE_ACK);
+}
+
+/* RFC 2018, 4; RFC 2883, 4: what arrived twice comes first. */
+static void add_sack(struct reeve_tcp *tcp, struct tcp_options *o)
+{
+	const unsigned most = tcp->timestamps ? TCP_SACK_BLOCKS - 1 : TCP_SACK_BLOCKS;
+	unsigned used = 0;
+
+	if (!tcp->sack)
+		return;
+	if (tcp->has_dsack)
+		o->sack[used++] = (struct tcp_sack_block){ tcp->dsack_start.n, tcp->dsack_end.n };
+	tcp->has_dsack = false;
+	o->sack_count =
+		(uint8_t)(used + receive_queue_sack(&tcp->receive, o->sack + used, most - used));
+}
+
+static void send_empty(struct reeve_tcp *tcp, struct tcp_seq seq)
+{
+	struct tcp_emit e = begin(tcp, seq, TCP_ACK);
+
+	e.header.window = tcp_window_advertise(tcp, false);
+	add_sack(tcp, &e.header.options);
+	acknowledged(tcp);
+	tcp->segments_sent++;
+	tcp_emit_empty(tcp_of(tcp), &e);
+}
+
+void tcp_send_ack(struct reeve_tcp *tcp)
+{
+	send_empty(tcp, tcp->nxt);
+}
+
+void tcp_send_reset(struct reeve_tcp *tcp)
+{
+	struct tcp_emit e = begin(tcp, tcp->nxt, TCP_RST | TCP_ACK);
+
+	if (tcp->state == REEVE_TCP_CLOSED || tcp->state == REEVE_TCP_LISTEN ||
+	    tcp->state == REEVE_TCP_SYN_SENT || tcp->state == REEVE_TCP_TIME_WAIT)
+		return;
+	tcp->segments_sent++;
+	tcp_emit_empty(tcp_of(tcp), &e);
+}
+
+/* RFC 5961, 7: limited, for each connection by itself (CVE-2016-5696: a limit that connections
+ * share tells one about the other). */
+void tcp_challenge(struct reeve_tcp *tcp)
+{
+	const struct reeve_time now = tcp_now(tcp);
+
+	if (tcp->has_challenged &&
+	    reeve_time_since(now, tcp->last_challenge) < TCP_CHALLENGE_MS * REEVE_NS_PER_MS)
+		return;
+	tcp->has_challenged = true;
+	tcp->last_challenge = now;
+	tcp_send_ack(tcp);
+}
+
+/* SYN, or SYN and ACK, with what we offer or what was agreed upon. */
+static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	const bool is_answer = tcp->state == REEVE_TCP_SYN_RECEIVED;
+	struct tcp_emit e = begin(tcp, tcp->iss, is_answer ? TCP_SYN | TCP_ACK : TCP_SYN);
+	struct tcp_options *const o = &e.header.options;
+	uint16_t mss = tcp_route_mss(route, &tcp->flow.remote_address);
+
+	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
+		mss = tcp->settings.max_segment;
+	o->mss = mss;
+	o->sack_permitted = tcp->sack;
+	o->has_window_scale = tcp->scaling;
+	o->window_scale = tcp->receive_scale;
+	if (is_answer) {
+		e.header.window = tcp_window_advertise(tcp, true);
+		acknowledged(tcp);
+	} else {
+		const uint32_t room = tcp->settings.receive_buffer;
+
+		e.header.window = room < UINT16_MAX ? (uint16_t)room : UINT16_MAX;
+	}
+	tcp->syn_due = false;
+	tcp->nxt = seq_add(tcp->iss, 1);
+	if (!tcp->syn_resent && !tcp->timing) {
+		tcp->timing = true;
+		tcp->timed_end = tcp->nxt;
+		tcp->timed_at = tcp_now(tcp);
+	}
+	tcp->segments_sent++;
+	tcp_emit_empty(tcp_of(tcp), &e);
+}
+
+/* The longest payload a packet may have on this route. */
+static uint32_t longest(const struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	const bool ipv4 = reeve_address_is_ipv4(&tcp->flow.remote_address);
+	const uint32_t needed = ipv4 ? REEVE_OFFLOAD_TCP4 : REEVE_OFFLOAD_TCP6;
+	const uint32_t whole = SEGMENT_MAX / tcp->mss * tcp->mss;
+
+	/* The urgent pointer would have to be moved in each piece. */
+	if (!(route->offloads & needed) || tcp->urgent_out || whole < tcp->mss)
+		return tcp->mss;
+	return whole;
+}
+
+static void fill_urgent(const struct reeve_tcp *tcp, struct tcp_header *h)
+{
+	const struct tcp_seq seq = { h->sequence };
+
+	if (!tcp->urgent_out || !seq_before(seq, tcp->urgent_end))
+		return;
+
+	const uint32_t ahead = seq_distance(seq, tcp->urgent_end);
+
+	h->flags |= TCP_URG;
+	h->urgent = ahead < UINT16_MAX ? (uint16_t)ahead : UINT16_MAX;
+}
+
+/* Sends a segment of the stream. False: no memory; nothing has changed. The payload may come out
+ * shorter than asked, when its slices are many; *shape says how long it is then. */
+static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, struct shape *shape)
+{
+	struct reeve_packet *const p = packet_new(tcp->host->pool);
+
+	if (!p)
+		return false;
+
+	const uint32_t sent =
+		send_queue_append(&tcp->send, seq_distance(tcp->una, shape->seq), shape->length, p);
+
+	if (sent < shape->length) {
+		shape->flags = (uint8_t)(shape->flags & ~(TCP_FIN | TCP_PSH));
+		shape->length = sent > tcp->mss ? sent - sent % tcp->mss : sent;
+		packet_trim(p, shape->length);
+	}
+	if (shape->length > tcp->mss) {
+		p->offload.segmentation = reeve_address_is_ipv4(&tcp->flow.remote_address)
+						  ? REEVE_SEGMENTATION_TCP4
+						  : REEVE_SEGMENTATION_TCP6;
+		p->offload.segment_size = tcp->mss;
+	}
+
+	struct tcp_emit e = begin(tcp, shape->seq, (uint8_t)(TCP_ACK | shape->flags));
+
+	e.has_offloads = true;
+	e.offloads = route->offloads;
+	e.header.window = tcp_window_advertise(tcp, false);
+	fill_urgent(tcp, &e.header);
+	acknowledged(tcp);
+	tcp->segments_sent++;
+	tcp->last_sent = tcp_now(tcp);
+	tcp_emit(tcp_of(tcp), p, &e);
+	return true;
+}
+
+/* Whether a range that is sent again reaches up to our FIN, and so has to have it. */
+static uint8_t resend_flags(const struct reeve_tcp *tcp, struct tcp_seq end)
+{
+	if (!seq_equal(end, stream_end(tcp)))
+		return 0;
+	return tcp->fin_sent ? TCP_FIN | TCP_PSH : TCP_PSH;
+}
+
+static bool resend(struct reeve_tcp *tcp, const struct ip_route *route,
+		   const struct scoreboard_range *range, uint32_t most)
+{
+	const struct tcp_seq data_end = seq_min(range->end, stream_end(tcp));
+	struct shape shape = { .seq = range->start };
+
+	if (seq_before(range->start, data_end))
+		shape.length = seq_distance(range->start, data_end);
+	if (shape.length > most)
+		shape.length = most;
+	shape.flags = resend_flags(tcp, seq_add(shape.seq, shape.length));
+	if (!send_shape(tcp, route, &shape))
+		return false;
+
+	const uint32_t fin = shape.flags & TCP_FIN ? 1 : 0;
+
+	scoreboard_resent(&tcp->scoreboard, shape.seq, seq_add(shape.seq, shape.length + fin),
+			  tcp->nxt);
+	tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
+	tcp->retransmits++;
+	tcp->host->stats.tcp_retransmits++;
+	return true;
+}
+
+/* RFC 6675, 5, (C): the first lost range, when the window has room. */
+static bool send_lost(struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	struct scoreboard_range range;
+	struct tcp_seq sack_edge;
+
+	if (tcp->recovery == TCP_RECOVERY_OPEN)
+		return false;
+
+	const struct tcp_seq lost = tcp_lost_edge(tcp, &sack_edge);
+
+	if (!scoreboard_next_lost(&tcp->scoreboard, tcp->una, lost, sack_edge, &range)) {
+		tcp->resend_due = false;
+		return false;
+	}
+
+	const uint32_t pipe = tcp_pipe(tcp);
+	const uint32_t room = tcp->congestion.window > pipe ? tcp->congestion.window - pipe : 0;
+	uint32_t most = longest(tcp, route);
+
+	if (room < tcp->mss && !tcp->resend_due)
+		return false;
+	if (most > room)
+		most = room < tcp->mss ? tcp->mss : room - room % tcp->mss;
+	if (!resend(tcp, route, &range, most))
+		return false;
+	tcp->resend_due = false;
+	return true;
+}
+
+/* Nagle's algorithm as Minshall has it: one small segment may be under way. And cork. */
+static bool may_send_partial(const struct reeve_tcp *tcp)
+{
+	if (tcp->push_partial || tcp->fin_queued)
+		return true;
+	if (tcp->settings.cork)
+		return false;
+	return tcp->settings.no_delay || !seq_after(tcp->small_end, tcp->una);
+}
+
+/* How much of the unsent may go now; 0: nothing. `window` is what the peer takes, `room` what the
+ * congestion window leaves. Sets window_limited. RFC 9293, 3.8.6.2.1. */
+static uint32_t decide_length(struct reeve_tcp *tcp, uint32_t unsent, uint32_t window,
+			      uint32_t room)
+{
+	const uint32_t usable = window < room ? window : room;
+	const uint32_t mss = tcp->mss;
+
+	if (unsent <= usable && unsent % mss == 0)
+		return unsent;
+	if (unsent <= usable) {
+		const uint32_t full = unsent - unsent % mss;
+
+		return may_send_partial(tcp) ? unsent : full;
+	}
+	if (room < window)
+		tcp->window_limited = true;
+	if (usable >= mss)
+		return usable - usable % mss;
+	if (room < window) /* never less than a segment for want of congestion window */
+		return 0;
+	if (usable > 0 && (tcp->push_partial || usable >= tcp->send_window_max / 2))
+		return usable;
+	return 0;
+}
+
+static uint32_t peer_room(const struct reeve_tcp *tcp)
+{
+	const uint32_t in_flight = tcp_in_flight(tcp);
+
+	return tcp->send_window > in_flight ? tcp->send_window - in_flight : 0;
+}
+
+static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
+{
+	const bool has_fin = shape->flags & TCP_FIN;
+
+	if (seq_equal(tcp->una, tcp->nxt))
+		tcp->stalled_since = tcp_now(tcp);
+	tcp->nxt = seq_add(shape->seq, shape->length + has_fin);
+	if (has_fin)
+		tcp->fin_sent = true;
+	if (shape->length % tcp->mss)
+		tcp->small_end = tcp->nxt;
+	if (!tcp->timing) {
+		tcp->timing = true;
+		tcp->timed_end = tcp->nxt;
+		tcp->timed_at = tcp_now(tcp);
+	}
+	tcp->bytes_sent += shape->length;
+	tcp->host->stats.tcp_bytes_out += shape->length;
+}
+
+/* The connection was idle for longer than its timeout: RFC 5681, 4.1. */
+static void restart_if_idle(struct reeve_tcp *tcp)
+{
+	const int64_t idle = reeve_time_since(tcp_now(tcp), tcp->last_sent);
+
+	if (seq_equal(tcp->una, tcp->nxt) && tcp->bytes_sent > 0 &&
+	    idle > rtt_timeout_ms(&tcp->rtt) * REEVE_NS_PER_MS)
+		congestion_idle(&tcp->congestion);
+}
+
+static bool send_new(struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	const uint32_t unsent = tcp_unsent_bytes(tcp);
+	const uint32_t window = peer_room(tcp);
+	const bool fin_waits = tcp->fin_queued && !tcp->fin_sent;
+
+	if (unsent == 0 && !fin_waits)
+		return false;
+	restart_if_idle(tcp);
+
+	const uint32_t pipe = tcp_pipe(tcp);
+	const uint32_t room = tcp->congestion.window > pipe ? tcp->congestion.window - pipe : 0;
+	const uint32_t most = longest(tcp, route);
+	struct shape shape = { .seq = tcp->nxt };
+
+	shape.length = decide_length(tcp, unsent, window, room);
+	if (shape.length == 0 && unsent > 0)
+		return false;
+	if (shape.length > most)
+		shape.length = most;
+	if (shape.length == unsent) {
+		if (fin_waits && window > unsent)
+			shape.flags = TCP_FIN;
+		if (unsent > 0)
+			shape.flags |= TCP_PSH;
+	}
+	if ((shape.length == 0 && !(shape.flags & TCP_FIN)) || !send_shape(tcp, route, &shape))
+		return false;
+	note_sent(tcp, &shape);
+	return true;
+}
+
+/* RFC 8985, 7.3: new data if there is some, else the last segment again. */
+static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
+{
+	tcp->tail_due = false;
+	if (seq_equal(tcp->una, tcp->nxt) || tcp->recovery != TCP_RECOVERY_OPEN)
+		return;
+
+	const uint32_t in_flight = tcp_in_flight(tcp);
+	const uint32_t back = in_flight < tcp->mss ? in_flight : tcp->mss;
+	const struct scoreboard_range range = { seq_sub(tcp->nxt, back), tcp->nxt };
+
+	if (scoreboard_is_sacked(&tcp->scoreboard, seq_sub(tcp->nxt, 1)))
+		return;
+	if (resend(tcp, route, &range, tcp->mss)) {
+		tcp->is_probing_tail = true;
+		tcp->tail_end = tcp->nxt;
+	}
+}
+
+/* A window or keepalive probe: a segment that the peer has to answer because it is old. Linux's
+ * shape of it; RFC 9293, 3.8.4 and 3.8.6.1. */
+static void send_probe(struct reeve_tcp *tcp)
+{
+	tcp->probe_due = false;
+	send_empty(tcp, seq_sub(tcp->una, 1));
+}
+
+static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, unsigned *budget)
+{
+	bool more = false;
+
+	tcp_update_mss(tcp, route);
+	tcp->window_limited = false;
+	/* Reports of gaps go by themselves: data segments have no room for them. */
+	if (tcp->ack_due && (tcp->has_dsack || tcp->receive.range_count > 0))
+		tcp_send_ack(tcp);
+	if (tcp->tail_due)
+		send_tail_probe(tcp, route);
+	while (!more && (send_lost(tcp, route) || send_new(tcp, route))) {
+		more = *budget == 0;
+		if (*budget > 0)
+			--*budget;
+	}
+	tcp->push_partial = false;
+	if (tcp->probe_due)
+		send_probe(tcp);
+	if (tcp->ack_due)
+		tcp_send_ack(tcp);
+	tcp_timer_retransmit(tcp);
+	return !more;
+}
+
+bool tcp_output(struct reeve_tcp *tcp, unsigned *budget)
+{
+	struct ip_route route;
+
+	if (tcp->state == REEVE_TCP_CLOSED || tcp->state == REEVE_TCP_LISTEN ||
+	    tcp->state == REEVE_TCP_TIME_WAIT)
+		return true;
+
+	const int r =
+		ip_route(tcp->host, &tcp->flow.remote_address, &tcp->flow.local_address, &route);
+
+	if (r < 0) {
+		tcp->soft_error = -r;
+		tcp_timer_retransmit(tcp);
+		return true;
+	}
+	if (tcp_is_synchronized(tcp))
+		return output_stream(tcp, &route, budget);
+	if (tcp->syn_due)
+		send_syn(tcp, &route);
+	if (tcp->ack_due && tcp->state == REEVE_TCP_SYN_RECEIVED)
+		tcp_send_ack(tcp);
+	tcp_timer_retransmit(tcp);
+	return true;
+}

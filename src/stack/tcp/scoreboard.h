@@ -1,0 +1,65 @@
+/*
+ * What a sender knows of the bytes in flight beyond the oldest unacknowledged one (RFC 2018,
+ * RFC 6675): ranges that the receiver has reported, and ranges that were sent again.
+ *
+ * Entries are disjoint, in order and bounded in number. Bytes in no entry are neither reported nor
+ * sent again. A range sent again is lost once more when enough was reported of what was sent after
+ * it: of new data beyond `mark`, or of ranges that were sent again later (`order`).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "stack/tcp/sequence.h"
+
+#define SCOREBOARD_MAX 256
+
+struct score {
+	struct tcp_seq start, end;
+	struct tcp_seq mark; /* resent: what was next to be sent then */
+	uint32_t resent : 1; /* else reported */
+	uint32_t order : 31; /* resent: the how-manieth */
+};
+
+struct scoreboard {
+	struct score *entries;
+	uint16_t count, capacity;
+	uint32_t sacked_bytes;
+	uint32_t order;     /* of the last range sent again */
+	uint32_t delivered; /* the highest order that was reported */
+};
+
+struct scoreboard_range {
+	struct tcp_seq start, end;
+};
+
+void scoreboard_init(struct scoreboard *b);
+void scoreboard_clear(struct scoreboard *b); /* frees what it holds */
+
+/* [start, end) was reported. Returns the bytes that are news; 0 too when there is no room. */
+uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end);
+
+/* [start, end), no byte of it reported, was sent again while `next` was next to be sent. */
+void scoreboard_resent(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end,
+		       struct tcp_seq next);
+
+/* Everything before `una` is acknowledged. */
+void scoreboard_ack(struct scoreboard *b, struct tcp_seq una);
+
+/* After a timeout: whatever was sent again is held for lost. */
+void scoreboard_forget_resent(struct scoreboard *b);
+
+bool scoreboard_is_sacked(const struct scoreboard *b, struct tcp_seq s);
+
+/* RFC 6675, 4, IsLost(): below this, what is not reported is lost. Not before `una`. */
+struct tcp_seq scoreboard_lost_edge(const struct scoreboard *b, struct tcp_seq una, uint32_t mss);
+
+/* RFC 6675, 4, SetPipe(): bytes of [una, next) that are held to be in the network. `lost` is below
+ * what is lost, `sack_edge` the edge by scoreboard_lost_edge(). */
+uint32_t scoreboard_pipe(const struct scoreboard *b, const struct scoreboard_range *flight,
+			 struct tcp_seq lost, struct tcp_seq sack_edge);
+
+/* The first range of [una, lost) to be sent again; false when there is none. */
+bool scoreboard_next_lost(const struct scoreboard *b, struct tcp_seq una, struct tcp_seq lost,
+			  struct tcp_seq sack_edge, struct scoreboard_range *ret);
