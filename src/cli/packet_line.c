@@ -197,7 +197,9 @@ static void put_arp(struct decoded *d)
 
 	reeve_address_format(&from, sender);
 	reeve_address_format(&to, target);
-	if (a.operation == ARP_REQUEST)
+	if (a.sender == a.target) /* RFC 5227, 3 */
+		snprintf(d->line, PACKET_LINE, "arp announcement of %s", sender);
+	else if (a.operation == ARP_REQUEST)
 		snprintf(d->line, PACKET_LINE, "arp who has %s, tell %s", target, sender);
 	else
 		snprintf(d->line, PACKET_LINE, "arp %s is at %02x:%02x:%02x:%02x:%02x:%02x", sender,

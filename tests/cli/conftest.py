@@ -136,6 +136,7 @@ class FakeNetwork:
         return [parameters for name, parameters in self.calls if name == method]
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which else keeps it open
         self.listener.close()
 
 

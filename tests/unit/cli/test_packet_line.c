@@ -98,6 +98,10 @@ static void test_arp(void **state)
 	(void)state;
 	arp_emit(&a, frame + at);
 	assert_line(frame, at + ARP_PACKET, "arp who has 198.51.100.2, tell 192.0.2.1");
+	a.target = FROM;
+	arp_emit(&a, frame + at);
+	assert_line(frame, at + ARP_PACKET, "arp announcement of 192.0.2.1");
+	a.target = TO;
 	a.operation = ARP_REPLY;
 	memcpy(a.sender_mac, "\x02\x00\x00\x00\x00\x01", 6);
 	arp_emit(&a, frame + at);
