@@ -82,7 +82,7 @@ static void answer(struct ping_call *p, const struct outcome *o)
 
 static void send_next(struct ping_call *p)
 {
-	const struct reeve_time now = network_now(p->client->network);
+	const struct reeve_time now = loop_clock();
 	int r;
 
 	p->sequence = (uint16_t)(p->sent + 1);
@@ -113,7 +113,7 @@ static void timeout_fired(struct loop_timer *timer)
 static void ping_event(struct socket_owner *owner, const struct reeve_event *event)
 {
 	struct ping_call *p = container_of(owner, struct ping_call, owner);
-	const struct reeve_time now = network_now(p->client->network);
+	const struct reeve_time now = loop_clock();
 	struct reeve_ping_reply reply;
 
 	(void)event;

@@ -268,6 +268,7 @@ static int open_port(struct network_host *host, const struct reeve_prefix *to)
 		return r;
 	}
 	list_append(&host->resolvers, &port->node);
+	host->own_sockets += 2;
 	return 0;
 }
 

@@ -19,6 +19,7 @@ int gateway_open(struct network_host *gateway)
 	int r = dns_open_gateway(gateway);
 
 	gateway->is_explicit = true;
+	gateway->own_sockets++;
 	socket_owner_init(&gateway->self, &gateway_ops, gateway);
 	if (r == 0)
 		r = reeve_tcp_intercept(gateway->stack, NULL, 0, &gateway->self, &all);

@@ -22,7 +22,7 @@ struct loop {
 	int batch_next, batch_count; /* events that are fetched and not yet delivered */
 };
 
-static struct reeve_time read_clock(void)
+struct reeve_time loop_clock(void)
 {
 	struct timespec ts;
 
@@ -43,7 +43,7 @@ struct loop *loop_new(loop_settle_function *settle, void *user)
 	}
 	loop->settle = settle;
 	loop->user = user;
-	loop->now = read_clock();
+	loop->now = loop_clock();
 	timers_init(&loop->timers, loop->now);
 	return loop;
 }
@@ -75,7 +75,7 @@ static const struct timespec *time_to_wait(const struct loop *loop, int timeout_
 		until = loop->now;
 	if (reeve_time_is_never(until))
 		return NULL;
-	ns = reeve_time_since(until, read_clock());
+	ns = reeve_time_since(until, loop_clock());
 	if (ns < 0)
 		ns = 0;
 	*ts = (struct timespec){ .tv_sec = ns / REEVE_NS_PER_S, .tv_nsec = ns % REEVE_NS_PER_S };
@@ -115,7 +115,7 @@ int loop_turn(struct loop *loop, int timeout_ms)
 
 	if (n < 0 && errno != EINTR)
 		return -errno;
-	loop->now = read_clock();
+	loop->now = loop_clock();
 	loop->batch_next = 0;
 	loop->batch_count = n > 0 ? n : 0;
 	deliver_batch(loop);

@@ -46,6 +46,9 @@ int loop_turn(struct loop *loop, int timeout_ms);
 /* The time at which the current batch began. */
 struct reeve_time loop_now(const struct loop *loop);
 
+/* The time at this moment, for what is measured. */
+struct reeve_time loop_clock(void);
+
 void loop_source_init(struct loop_source *source, loop_ready_function *ready);
 int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t events);
 int loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
