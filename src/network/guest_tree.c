@@ -72,7 +72,7 @@ void tree_add(struct tree_members *m, pid_t pid)
 	for (uint32_t i = 1; i <= m->count; i++)
 		if (m->members[(m->next + TREE_MEMBERS - i) % TREE_MEMBERS].pid == pid)
 			return;
-	if (pid <= 1 || read_process(pid, &p) < 0)
+	if (pid <= 1 || pid == getpid() || read_process(pid, &p) < 0)
 		return;
 	m->members[m->next].pid = pid;
 	m->members[m->next].began = p.began;

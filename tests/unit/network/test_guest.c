@@ -1,0 +1,537 @@
+/*
+ * The guest server, driven by two supervisors that are the test: connect, accept, transfer, the
+ * orderly end, half an end, reset, refusal, a backlog, names, and a supervisor that dies.
+ */
+#include "network/guest.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../base/cmocka_all.h"
+#include "../base/seed.h"
+#include "network/host.h"
+#include "rig.h"
+
+#define PORT 80
+
+struct pair {
+	struct rig *rig;
+	struct rig_session server, client;
+	uint64_t listener;
+	struct reeve_sockaddr listener_name;
+};
+
+/* A connection of which both programs' ends are in the test's hands. */
+struct connection {
+	int client, server;
+	uint64_t client_socket, server_socket;
+};
+
+static struct guest_message message(uint16_t type, uint64_t socket)
+{
+	return (struct guest_message){ .type = type, .socket = socket };
+}
+
+static void listen_on(struct pair *p, int64_t backlog)
+{
+	struct guest_message m = message(GUEST_BIND, 1);
+
+	p->listener = 1;
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	m = message(GUEST_LISTEN, 1);
+	m.value = backlog;
+	m = rig_call(&p->server, m);
+	assert_int_equal(m.error, 0);
+	assert_int_equal(m.local.port, PORT);
+	p->listener_name =
+		(struct reeve_sockaddr){ .address = p->server.welcome.address, .port = PORT };
+}
+
+static int set_up(void **state)
+{
+	static struct pair p;
+
+	p.rig = rig_new();
+	rig_join(p.rig, &p.server, "web");
+	rig_join(p.rig, &p.client, "client");
+	p.client.socket = 100;
+	*state = &p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct pair *p = *state;
+	const struct reeve_pool *pool = p->rig->network.pool;
+	struct reeve_pool_stats stats;
+
+	close(p->server.fd);
+	close(p->client.fd);
+	rig_settle(p->rig);
+	while (host_count(&p->rig->network) > 0)
+		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
+	/* What a frame under way to a host that has gone still holds, its port has freed. */
+	reeve_pool_stats(pool, &stats);
+	assert_int_equal(stats.buffers, 0);
+	rig_free(p->rig);
+	return 0;
+}
+
+static void start_connect(struct pair *p, uint64_t socket)
+{
+	struct guest_message m = message(GUEST_CONNECT, socket);
+
+	m.request = ++p->client.request;
+	m.remote = p->listener_name;
+	rig_send(&p->client, &m, NULL, 0, -1);
+}
+
+static int attach(struct rig_session *s, uint64_t socket)
+{
+	struct guest_message m = message(GUEST_ATTACH, socket);
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	rig_send(s, &m, NULL, 0, ends[1]);
+	close(ends[1]);
+	return ends[0];
+}
+
+static struct connection connect_both(struct pair *p)
+{
+	struct connection c = { .client_socket = ++p->client.socket };
+	struct guest_message m;
+
+	start_connect(p, c.client_socket);
+	m = rig_receive(&p->client, NULL, 0);
+	assert_int_equal(m.type, GUEST_ANSWER);
+	assert_int_equal(m.error, 0);
+	assert_true(reeve_sockaddr_equal(&m.remote, &p->listener_name));
+	assert_in_range(m.local.port, 49152, 65535);
+	const struct reeve_sockaddr local = m.local;
+
+	c.client = attach(&p->client, c.client_socket);
+	m = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(m.type, GUEST_INCOMING_CONNECTION);
+	assert_int_equal(m.value, p->listener);
+	assert_true(m.socket & GUEST_INCOMING);
+	assert_true(reeve_sockaddr_equal(&m.remote, &local));
+	assert_true(reeve_sockaddr_equal(&m.local, &p->listener_name));
+	c.server_socket = m.socket;
+	c.server = attach(&p->server, c.server_socket);
+	m = message(GUEST_ACCEPTED, c.server_socket);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	return c;
+}
+
+static void expect(struct rig_session *s, uint16_t type, uint64_t socket, int error)
+{
+	const struct guest_message m = rig_receive(s, NULL, 0);
+
+	assert_int_equal(m.type, type);
+	assert_int_equal(m.socket, socket);
+	assert_int_equal(m.error, error);
+}
+
+static void expect_bytes(struct rig *rig, int fd, const char *bytes)
+{
+	char got[64];
+	size_t length = 0;
+
+	while (length < strlen(bytes)) {
+		const long n = rig_read(rig, fd, got + length, strlen(bytes) - length);
+
+		assert_true(n > 0);
+		length += (size_t)n;
+	}
+	assert_memory_equal(got, bytes, length);
+}
+
+static void test_transfer_and_close(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+	char byte;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	assert_true(rig_write(p->rig, c.client, "hello", 5));
+	expect_bytes(p->rig, c.server, "hello");
+	assert_true(rig_write(p->rig, c.server, "world", 5));
+	expect_bytes(p->rig, c.client, "world");
+	/* The client closes: the server reads the end, and only then closes its own. */
+	close(c.client);
+	assert_int_equal(rig_read(p->rig, c.server, &byte, 1), 0);
+	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+}
+
+static void test_half_close(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+	char byte;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	assert_true(rig_write(p->rig, c.client, "question", 8));
+	assert_int_equal(shutdown(c.client, SHUT_WR), 0);
+	expect_bytes(p->rig, c.server, "question");
+	assert_int_equal(rig_read(p->rig, c.server, &byte, 1), 0);
+	/* The other direction goes on. */
+	assert_true(rig_write(p->rig, c.server, "answer", 6));
+	expect_bytes(p->rig, c.client, "answer");
+	close(c.server);
+	assert_int_equal(rig_read(p->rig, c.client, &byte, 1), 0);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	close(c.client);
+	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
+}
+
+/* Eight MiB at random, written and read in pieces of any size, arrive as they were. */
+static void test_bulk(void **state)
+{
+	struct pair *p = *state;
+	struct random random = seeded(4), again = seeded(4);
+	static uint32_t out[16384], in[16384];
+	struct connection c;
+	size_t sent = 0, received = 0, out_at = sizeof(out);
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	while (received < 8u << 20) {
+		ssize_t n;
+
+		if (out_at == sizeof(out)) {
+			for (size_t i = 0; i < 16384; i++)
+				out[i] = random_u32(&random);
+			out_at = 0;
+		}
+		n = send(c.client, (char *)out + out_at, sizeof(out) - out_at, MSG_DONTWAIT);
+		if (n > 0) {
+			out_at += (size_t)n;
+			sent += (size_t)n;
+		}
+		n = recv(c.server, (char *)in + received % sizeof(in),
+			 sizeof(in) - received % sizeof(in), MSG_DONTWAIT);
+		if (n < 0) {
+			assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
+			continue;
+		}
+		received += (size_t)n;
+		if (received % sizeof(in) == 0)
+			for (size_t i = 0; i < 16384; i++)
+				assert_int_equal(in[i], random_u32(&again));
+	}
+	assert_true(sent >= received);
+	close(c.client);
+	close(c.server);
+}
+
+/* A program that closes with data unread resets; the other reads what came, then the reset. */
+static void test_unread_is_reset(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	assert_true(rig_write(p->rig, c.client, "unread", 6));
+	while (recv(c.server, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
+	close(c.client);
+}
+
+static void test_abort(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+	struct connection c;
+	char got[4];
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	/* What came before the reset is still there to be read. */
+	assert_true(rig_write(p->rig, c.client, "last", 4));
+	expect_bytes(p->rig, c.server, "last");
+	m = message(GUEST_ABORT, c.client_socket);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	expect(&p->server, GUEST_RESET, c.server_socket, ECONNRESET);
+	assert_int_equal(rig_read(p->rig, c.server, got, sizeof(got)), 0);
+	close(c.client);
+	close(c.server);
+}
+
+static void test_linger_zero(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	m = message(GUEST_SET, c.client_socket);
+	m.value = GUEST_SETTING_LINGER;
+	m.value2 = 0;
+	assert_int_equal(rig_call(&p->client, m).error, 0);
+	close(c.client);
+	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
+	expect(&p->server, GUEST_RESET, c.server_socket, ECONNRESET);
+	close(c.server);
+}
+
+static void test_refused(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_CONNECT, 200);
+
+	m.remote = (struct reeve_sockaddr){ .address = p->server.welcome.address, .port = PORT };
+	assert_int_equal(rig_call(&p->client, m).error, ECONNREFUSED);
+	/* The same socket may try again. */
+	listen_on(p, 10);
+	assert_int_equal(rig_call(&p->client, m).error, 0);
+	m = message(GUEST_CLOSE, 200);
+	rig_send(&p->client, &m, NULL, 0, -1);
+}
+
+/* To the outside the gateway says that there is no way. */
+static void test_outside(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_CONNECT, 200);
+
+	m.remote.port = 443;
+	assert_int_equal(reeve_address_parse("192.0.2.1", &m.remote.address), 0);
+	assert_int_equal(rig_call(&p->client, m).error, ENETUNREACH);
+}
+
+static void test_well_known_is_granted(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_BIND, 5);
+
+	host_by_name(&p->rig->network, "web")->well_known = PORT_WELL_KNOWN_GRANTED;
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
+	assert_int_equal(rig_call(&p->server, m).error, EACCES);
+	m.local.port = 1024;
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+}
+
+static void test_bind_conflict(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_BIND, 77);
+
+	listen_on(p, 10);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
+	assert_int_equal(rig_call(&p->server, m).error, EADDRINUSE);
+	/* Another host has all its ports to itself. */
+	assert_int_equal(rig_call(&p->client, m).error, 0);
+	/* A number of one session is nothing in another. */
+	m = message(GUEST_LISTEN, 1);
+	m.value = 5;
+	m = rig_call(&p->client, m);
+	assert_int_equal(m.error, 0);
+	assert_in_range(m.local.port, 49152, 65535);
+}
+
+/* Connections that the program has not accepted are counted; the rest wait. */
+static void test_backlog(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m, incoming[3];
+
+	listen_on(p, 1);
+	for (uint64_t i = 0; i < 3; i++) {
+		start_connect(p, 300 + i);
+		m = rig_receive(&p->client, NULL, 0);
+		assert_int_equal(m.error, 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		incoming[i] = rig_receive(&p->server, NULL, 0);
+		assert_int_equal(incoming[i].type, GUEST_INCOMING_CONNECTION);
+	}
+	rig_settle(p->rig);
+	assert_int_equal(recv(p->server.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
+	m = message(GUEST_ACCEPTED, incoming[0].socket);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	incoming[2] = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(incoming[2].type, GUEST_INCOMING_CONNECTION);
+	for (unsigned i = 0; i < 3; i++) {
+		m = message(GUEST_CLOSE, incoming[i].socket);
+		rig_send(&p->server, &m, NULL, 0, -1);
+		m = message(GUEST_CLOSE, 300 + i);
+		rig_send(&p->client, &m, NULL, 0, -1);
+	}
+}
+
+/* The supervisor's end is the end of all it had: peers see a reset, the port is free again. */
+static void test_supervisor_dies(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	close(p->server.fd);
+	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
+	close(c.server);
+	close(c.client);
+	rig_join(p->rig, &p->server, "web");
+	m = message(GUEST_BIND, 1);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+}
+
+static int attach_datagram(struct rig_session *s, uint64_t socket)
+{
+	struct guest_message m = message(GUEST_ATTACH, socket);
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	rig_send(s, &m, NULL, 0, ends[1]);
+	close(ends[1]);
+	return ends[0];
+}
+
+static void test_datagrams(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_BIND, 9);
+	char got[16];
+	int server, client;
+
+	m.flags = GUEST_UDP;
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = 5000 };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	server = attach_datagram(&p->server, 9);
+	m = message(GUEST_CONNECT, 9);
+	m.flags = GUEST_UDP;
+	m.remote = (struct reeve_sockaddr){ .address = p->server.welcome.address, .port = 5000 };
+	m = rig_call(&p->client, m);
+	assert_int_equal(m.error, 0);
+	const struct reeve_sockaddr client_name = m.local;
+
+	client = attach_datagram(&p->client, 9);
+	/* An empty one, and one with bytes; their names come beside them. */
+	assert_int_equal(send(client, "", 0, 0), 0);
+	assert_int_equal(send(client, "ping", 4, 0), 4);
+	for (unsigned i = 0; i < 2; i++) {
+		m = rig_receive(&p->server, NULL, 0);
+		assert_int_equal(m.type, GUEST_DATAGRAM);
+		assert_int_equal(m.value, i ? 4 : 0);
+		assert_true(reeve_sockaddr_equal(&m.remote, &client_name));
+		assert_int_equal(m.local.port, 5000);
+		assert_int_equal(recv(server, got, sizeof(got), MSG_DONTWAIT), i ? 4 : 0);
+	}
+	/* Answered with a name. */
+	m = message(GUEST_SEND, 9);
+	m.request = ++p->server.request;
+	m.remote = client_name;
+	rig_send(&p->server, &m, "pong", 4, -1);
+	m = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(m.type, GUEST_ANSWER);
+	assert_int_equal(m.error, 0);
+	m = rig_receive(&p->client, NULL, 0);
+	assert_int_equal(m.type, GUEST_DATAGRAM);
+	assert_int_equal(recv(client, got, sizeof(got), MSG_DONTWAIT), 4);
+	close(client);
+	expect(&p->client, GUEST_CLOSED, 9, 0);
+	close(server);
+	expect(&p->server, GUEST_CLOSED, 9, 0);
+}
+
+static void test_interfaces(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_INTERFACES, 0);
+	struct guest_interface list[4];
+
+	m.request = ++p->client.request;
+	rig_send(&p->client, &m, NULL, 0, -1);
+	m = rig_receive(&p->client, list, sizeof(list));
+	assert_int_equal(m.data_length, 2 * sizeof(list[0]));
+	assert_string_equal(list[0].name, "lo");
+	assert_true(list[0].loopback);
+	assert_string_equal(list[1].name, "eth0");
+	assert_true(reeve_address_equal(&list[1].addresses[0].address, &p->client.welcome.address));
+	assert_int_equal(list[1].addresses[0].length, 16);
+}
+
+/* A message that is none ends the session, and only that. */
+static void test_nonsense(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(200, 1);
+	char byte;
+
+	rig_send(&p->client, &m, NULL, 0, -1);
+	assert_int_equal(rig_read(p->rig, p->client.fd, &byte, 1), 0);
+	m = message(GUEST_INTERFACES, 0);
+	assert_int_equal(send(p->server.fd, &m, sizeof(m) - 1, 0), (long)sizeof(m) - 1);
+	assert_int_equal(rig_read(p->rig, p->server.fd, &byte, 1), 0);
+	assert_int_equal(guest_session_count(p->rig->network.guests), 0);
+}
+
+static void test_hello_refused(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = { .type = GUEST_HELLO };
+	struct guest_hello h = { .version = GUEST_PROTOCOL_VERSION + 1 };
+	struct rig_session s = { .rig = p->rig };
+	char text[GUEST_ERROR_TEXT];
+
+	for (unsigned i = 0; i < 3; i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+		assert_int_equal(guest_adopt(p->rig->network.guests, pair[1]), 0);
+		s.fd = pair[0];
+		if (i > 0)
+			h.version = GUEST_PROTOCOL_VERSION;
+		strcpy(h.host, i == 1 ? "not_a_name" : "web");
+		assert_int_equal(reeve_address_parse("198.18.9.9", &h.address), 0);
+		rig_send(&s, &m, &h, sizeof(h), -1);
+		m = rig_receive(&s, text, sizeof(text));
+		assert_int_equal(m.type, GUEST_REFUSED);
+		assert_true(m.error > 0);
+		assert_non_null(memchr(text, 0, sizeof(text)));
+		assert_true(strlen(text) > 0);
+		m = (struct guest_message){ .type = GUEST_HELLO };
+		close(s.fd);
+	}
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_transfer_and_close),
+		CASE(test_half_close),
+		CASE(test_bulk),
+		CASE(test_unread_is_reset),
+		CASE(test_abort),
+		CASE(test_linger_zero),
+		CASE(test_refused),
+		CASE(test_outside),
+		CASE(test_well_known_is_granted),
+		CASE(test_bind_conflict),
+		CASE(test_backlog),
+		CASE(test_supervisor_dies),
+		CASE(test_datagrams),
+		CASE(test_interfaces),
+		CASE(test_nonsense),
+		CASE(test_hello_refused),
+	};
+
+	return cmocka_run_group_tests_name("guest", tests, NULL, NULL);
+}
