@@ -20,7 +20,6 @@
 #include "stack/tcp/conn_private.h"
 
 #define DATA_RETRIES   15
-#define ORPHAN_RETRIES 8   /* of connections that their owner has closed; as Linux */
 #define CORK_MS        200 /* a corked partial segment waits no longer; as Linux */
 #define PROBE_MIN_MS   10
 #define PROBE_DELAY_MS 50 /* a single segment in flight may await a delayed ACK */
@@ -151,9 +150,7 @@ static bool is_shut_out(const struct reeve_tcp *tcp)
 
 static void retransmission_timeout(struct reeve_tcp *tcp)
 {
-	const unsigned most = tcp->is_orphan ? ORPHAN_RETRIES : DATA_RETRIES;
-
-	if ((tcp->rtt.backoff >= most && !is_shut_out(tcp)) || user_timeout_is_over(tcp)) {
+	if ((tcp->rtt.backoff >= DATA_RETRIES && !is_shut_out(tcp)) || user_timeout_is_over(tcp)) {
 		tcp_reset(tcp, timeout_error(tcp));
 		return;
 	}
@@ -176,7 +173,7 @@ static void persist_timeout(struct reeve_tcp *tcp)
 	}
 
 	const bool is_dead =
-		tcp->is_orphan ? tcp->rtt.backoff >= ORPHAN_RETRIES : tcp->retries >= DATA_RETRIES;
+		tcp->is_orphan ? tcp->rtt.backoff >= DATA_RETRIES : tcp->retries >= DATA_RETRIES;
 
 	if (is_dead || (tcp->retries > 0 && user_timeout_is_over(tcp))) {
 		tcp_reset(tcp, timeout_error(tcp));
