@@ -1,5 +1,4 @@
 /* `reeve impair`: makes a host's link lose, delay and spoil packets. */
-#include <math.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sysexits.h>

@@ -1,5 +1,4 @@
 /* `reeve ping`: ICMP echo from one host of a network to another. */
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,8 +118,8 @@ static int run(const struct invocation *invocation, const void *values)
 		s, "Ping",
 		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "host", o->from ? o->from : "local",
 			  "to", invocation->operands[0], "count", (json_int_t)o->count,
-			  "interval_ms", (json_int_t)llround(o->interval_ms), "timeout_ms",
-			  (json_int_t)llround(o->timeout_ms), "size", (json_int_t)o->size),
+			  "interval_ms", (json_int_t)(o->interval_ms + 0.5), "timeout_ms",
+			  (json_int_t)(o->timeout_ms + 0.5), "size", (json_int_t)o->size),
 		-1);
 	if (status == EX_OK)
 		status = receive_all(invocation, o, s, &t);

@@ -11,6 +11,7 @@
 #include "base/similar.h"
 #include "cli/field.h"
 #include "cli/say.h"
+#include "guest/run.h"
 #include "network/connect.h"
 
 #define INTERFACE     "io.reeve.Network."
@@ -41,6 +42,9 @@ int session_open(const char *network, enum session_start start, struct session *
 
 	if (r == -ESRCH && start != SESSION_START)
 		return no_network(network, start, ret);
+	if (r == -EACCES && run_is_nested())
+		return say_fail(EX_NOPERM, "a program under 'reeve run' cannot see or change its "
+					   "network; ask from outside");
 	if (r == -EINVAL || r == -ENAMETOOLONG)
 		return say_fail(EX_USAGE, "%s", error);
 	if (r == -EPERM || r == -EACCES || r == -EROFS)
