@@ -1,5 +1,5 @@
 /*
- * Cutting of frames with whatever offload facts: ten bytes of facts, a byte of layout, then the
+ * Cutting of frames with whatever offload facts: eight bytes of facts, a byte of layout, then the
  * frame. What comes out must be something that the link takes.
  */
 #include "fuzz.h"
@@ -36,16 +36,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	const uint8_t kinds = cursor_u8(&c);
 	const uint32_t offloads = cursor_u8(&c) & 7;
 	const uint8_t layout = cursor_u8(&c);
-	const struct reeve_offload offload = {
+	struct reeve_offload offload = {
 		.checksum = (kinds & 3) % 3,
 		.segmentation = (kinds >> 2 & 3) % 3,
-		.segment_size = cursor_be16(&c),
-		.checksum_start = cursor_be16(&c),
-		.checksum_offset = cursor_be16(&c),
 	};
 	struct reeve_packet *p = packet_new(pool);
 	struct packet_queue out;
 
+	offload.segment_size = cursor_be16(&c);
+	offload.checksum_start = cursor_be16(&c);
+	offload.checksum_offset = cursor_be16(&c);
 	packet_queue_init(&out);
 	if (cursor_ok(&c) && cursor_left(&c) <= REEVE_FRAME_MAX && lay_out(p, &c, layout)) {
 		p->offload = offload;
