@@ -312,6 +312,16 @@ struct iface_address *iface_own(struct reeve_host *host, unsigned iface, uint32_
 	return NULL;
 }
 
+bool iface_has_room(const struct reeve_host *host, unsigned iface)
+{
+	const struct iface *const i = &host->ifaces->ifaces[iface];
+
+	check(iface < host->ifaces->count);
+	if (iface == IFACE_LO)
+		return host->loopback.count < HOST_LOOPBACK_PACKETS;
+	return i->queue.count < i->queue_limit;
+}
+
 int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
 		    const uint8_t destination[ETHER_ADDRESS], uint16_t type)
 {

@@ -292,7 +292,7 @@ void tcp_answer_reset(struct tcp_host *t, const struct tcp_segment *s);
 uint16_t tcp_route_mss(const struct ip_route *route, const struct reeve_address *to);
 
 /* output.c */
-bool tcp_output(struct reeve_tcp *tcp, unsigned *budget); /* false: the budget ran out */
+bool tcp_output(struct reeve_tcp *tcp, unsigned *budget); /* false: to be called again */
 void tcp_send_ack(struct reeve_tcp *tcp);
 void tcp_send_reset(struct reeve_tcp *tcp);
 void tcp_challenge(struct reeve_tcp *tcp); /* limited */

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "stack/iface.h"
 #include "stack/tcp/conn_private.h"
 
 #define SEGMENT_MAX (65535 - 60 - TCP_HEADER_MAX) /* payload bytes of the largest packet */
@@ -428,6 +429,7 @@ static void send_probe(struct reeve_tcp *tcp)
 	send_empty(tcp, seq_sub(tcp->una, 1));
 }
 
+/* False: the budget or the interface's room ran out. */
 static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, unsigned *budget)
 {
 	bool more = false;
@@ -439,10 +441,12 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 		tcp_send_ack(tcp);
 	if (tcp->tail_due)
 		send_tail_probe(tcp, route);
-	while (!more && (send_lost(tcp, route) || send_new(tcp, route))) {
-		more = *budget == 0;
-		if (*budget > 0)
-			--*budget;
+	while (!more) {
+		/* Rather wait than lose our own segments in our own queue. */
+		more = *budget == 0 || !iface_has_room(tcp->host, route->iface);
+		if (more || (!send_lost(tcp, route) && !send_new(tcp, route)))
+			break;
+		--*budget;
 	}
 	tcp->push_partial = false;
 	if (tcp->probe_due)
