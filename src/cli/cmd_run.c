@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/say.h"
+#include "guest/protocol.h"
 #include "guest/run.h"
 #include "network/connect.h"
 #include "port/policy.h"
@@ -32,6 +33,9 @@ static int run(const struct invocation *invocation, const void *values)
 
 	if (status)
 		return status;
+	if (strlen(v->host) >= GUEST_HOST_NAME)
+		return say_fail(RUN_FAILED, "--host takes a name of at most %d letters",
+				GUEST_HOST_NAME - 1);
 	if (v->ip && reeve_address_parse(v->ip, &options.address) < 0)
 		return say_fail(RUN_FAILED, "--ip takes an address, not '%s'", v->ip);
 	const int parsed = v->allow_port ? port_grant_parse(v->allow_port, &options.grant) : 0;
