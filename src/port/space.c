@@ -558,7 +558,7 @@ static bool conflicts(const struct port_space *s, const struct bucket *b,
 static void enter(struct port_space *s, struct port_reservation *r, enum port_state state)
 {
 	s->count += (r->state == PORT_NONE);
-	r->state = state;
+	r->state = (uint8_t)state;
 	recount(r);
 }
 

@@ -12,6 +12,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
+#include "failing.h"
 
 #define FLOWS     400
 #define LISTENERS 60
@@ -97,6 +98,14 @@ static void drop_flow(struct model *m, unsigned i)
 	m->flow_count--;
 }
 
+/* Every other allocation fails, if told to. -ENOMEM must then change nothing. */
+static bool starve;
+
+static bool starved(int result)
+{
+	return stop_failing() && result == -ENOMEM;
+}
+
 static void change_flow(struct model *m, struct random *random)
 {
 	const unsigned i = random_below(random, FLOWS);
@@ -109,7 +118,14 @@ static void change_flow(struct model *m, struct random *random)
 
 	const bool taken = slow_find(m, &m->flows[i]) && !m->duplicates;
 
-	assert_int_equal(port_demux_add_flow(m->demux, &m->flows[i]), taken ? -EADDRINUSE : 0);
+	if (starve)
+		fail_allocation_after(random_below(random, 2));
+
+	const int added = port_demux_add_flow(m->demux, &m->flows[i]);
+
+	if (starved(added))
+		return;
+	assert_int_equal(added, taken ? -EADDRINUSE : 0);
 	if (!taken) {
 		m->flow_age[i] = ++m->clock;
 		m->flow_count++;
@@ -301,17 +317,23 @@ static void change_listener(struct model *m, struct random *random)
 	};
 	l->ipv6 = !reeve_address_is_ipv4(&l->address) || random_below(random, 3) == 0;
 	l->ipv6_only = !reeve_address_is_ipv4(&l->address) && random_below(random, 3) == 0;
-	assert_int_equal(port_demux_add_listener(m->demux, l), 0);
+	if (starve)
+		fail_allocation_after(random_below(random, 4));
+
+	const int added = port_demux_add_listener(m->demux, l);
+
+	if (starved(added))
+		return;
+	assert_int_equal(added, 0);
 	m->listener_age[i] = ++m->clock;
 	m->listener_count++;
 }
 
-static void test_listeners(void **state)
+static void churn_listeners(void)
 {
 	struct random random = seeded(4);
 	struct model *m = model_new(true, 0, LISTENERS);
 
-	(void)state;
 	for (unsigned n = 0; n < 40000; n++) {
 		struct reeve_sockaddr local, remote;
 
@@ -331,6 +353,22 @@ static void test_listeners(void **state)
 	}
 	port_demux_free(m->demux);
 	free(m);
+}
+
+static void test_listeners(void **state)
+{
+	(void)state;
+	churn_listeners();
+}
+
+static void test_failing_allocations(void **state)
+{
+	(void)state;
+	starve = true;
+	churn_flows(false);
+	churn_flows(true);
+	churn_listeners();
+	starve = false;
 }
 
 /* The flows of many clients fall evenly on the members of a group, and stay where they fell. */
@@ -370,7 +408,7 @@ static void test_shares_are_even(void **state)
 	free(m);
 }
 
-/* HAZARD of every port table: the first and the last port, and zero bytes in the key. */
+/* The first and the last port, and all between. */
 static void test_every_port_is_its_own(void **state)
 {
 	struct model *m = model_new(false, 70000, 70000);
@@ -407,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_failing_allocations),
 		cmocka_unit_test(test_shares_are_even),
 		cmocka_unit_test(test_every_port_is_its_own),
 	};

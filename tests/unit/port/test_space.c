@@ -1,7 +1,8 @@
 /*
  * The port space against a model that is slow and obvious: a list of sockets, each looked at for
  * every question, with the rules written down as they read in Linux. Random operations over few
- * ports and addresses; after each, both agree on the errno and on every socket's state.
+ * ports and addresses; after each, both agree on the errno and on every socket's state. Then the
+ * same while allocations fail: -ENOMEM changes nothing.
  */
 #include <errno.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
+#include "failing.h"
 
 #define MOST_SOCKETS 320
 #define TIME_WAIT_NS 50
@@ -41,7 +43,7 @@ struct model {
 	struct view views[MOST_SOCKETS];
 	struct port_reservation reservations[MOST_SOCKETS];
 	struct port_flow flows[MOST_SOCKETS];
-	unsigned succeeded, failed, replaced;
+	unsigned succeeded, failed, replaced, starved;
 };
 
 /* Six of each family, the wildcards first. */
@@ -216,10 +218,16 @@ static void agree(const struct model *m)
 	assert_true(unused(m) >= held(m));
 }
 
-static void result(struct model *m, int ours, int expected)
+/* True: it has succeeded, as expected. */
+static bool result(struct model *m, int ours, int expected)
 {
+	if (stop_failing() && ours == -ENOMEM) {
+		m->starved++;
+		return false;
+	}
 	assert_int_equal(ours, expected);
 	*(expected ? &m->failed : &m->succeeded) += 1;
+	return !expected;
 }
 
 /* Operations */
@@ -242,8 +250,7 @@ static void do_bind(struct model *m, unsigned i, const struct reeve_address *add
 		expected = -EADDRINUSE;
 	else if (!port && scarce && !is_left_at(m, address, true))
 		expected = -EADDRINUSE;
-	result(m, port_space_bind(m->space, r, address, port), expected);
-	if (expected)
+	if (!result(m, port_space_bind(m->space, r, address, port), expected))
 		return;
 	if (!port && scarce) {
 		assert_true(in_range(m, r->port) && is_used(m, r->port));
@@ -263,7 +270,8 @@ static void do_settle(struct model *m, unsigned i)
 	struct view *v = &m->views[i];
 	const struct port_reservation *r = &m->reservations[i];
 
-	result(m, port_space_settle(m->space, &m->reservations[i]), 0);
+	if (!result(m, port_space_settle(m->space, &m->reservations[i]), 0))
+		return;
 	if (v->state != PORT_BOUND || !v->deferred)
 		return;
 	assert_true(in_range(m, r->port) && is_free_at(m, &v->address, r->port));
@@ -284,8 +292,7 @@ static void do_listen(struct model *m, unsigned i)
 		expected = -EINVAL;
 	else if (v->state == PORT_BOUND && !v->deferred && in_conflict(m, v, v->port))
 		expected = -EADDRINUSE;
-	result(m, port_space_listen(m->space, r), expected);
-	if (expected)
+	if (!result(m, port_space_listen(m->space, r), expected))
 		return;
 	if (v->state == PORT_NONE || v->deferred) {
 		if (v->state == PORT_NONE)
@@ -420,9 +427,10 @@ static void do_connect(struct model *m, unsigned i)
 	const int expected = expected_connect(m, v, f, used_only);
 	const uint16_t kept = v->port && find_flow(m, f, v->port) < 0 ? v->port : 0;
 
-	result(m, port_space_connect(m->space, &m->reservations[i], m->demux, f, m->now, &replaced),
-	       expected);
-	if (expected) {
+	if (!result(m,
+		    port_space_connect(m->space, &m->reservations[i], m->demux, f, m->now,
+				       &replaced),
+		    expected)) {
 		*f = before;
 		if (had_flow && v->state == PORT_CONNECTED) {
 			assert_int_equal(port_demux_add_flow(m->demux, f), 0);
@@ -504,10 +512,11 @@ static void do_inherit(struct model *m, unsigned i)
 		next.ipv6 = false;
 	next.address = is_any(&v->address) ? pick_specific(m, &next) : v->address;
 	next.ipv6 = v->ipv6;
-	result(m,
-	       port_space_inherit(m->space, &m->reservations[child], &m->reservations[i],
-				  &next.address),
-	       0);
+	if (!result(m,
+		    port_space_inherit(m->space, &m->reservations[child], &m->reservations[i],
+				       &next.address),
+		    0))
+		return;
 	next.state = PORT_CONNECTED;
 	next.has_flow = false;
 	m->views[child] = next;
@@ -578,7 +587,7 @@ static void do_random_bind(struct model *m, unsigned i)
 }
 
 /* `weights`: how often each operation comes; the first is release, the second bind. */
-static void do_something(struct model *m, const unsigned *weights)
+static void do_something(struct model *m, const unsigned *weights, bool failing)
 {
 	static void (*const operations[])(struct model *, unsigned) = {
 		do_release,    do_random_bind, do_settle,    do_listen,    do_connect,
@@ -593,7 +602,10 @@ static void do_something(struct model *m, const unsigned *weights)
 
 	while (at >= weights[which])
 		at -= weights[which++];
+	if (failing)
+		fail_allocation_after(random_below(&m->random, 5));
 	operations[which](m, random_below(&m->random, m->sockets));
+	stop_failing();
 	if (m->views[0].state == PORT_LISTENING && random_below(&m->random, 20) == 0) {
 		port_space_unlisten(m->space, &m->reservations[0]);
 		m->views[0].state = PORT_BOUND;
@@ -608,7 +620,7 @@ struct plan {
 	unsigned weights[10];
 };
 
-static void run(const struct plan *plan, uint64_t seed)
+static void run(const struct plan *plan, uint64_t seed, bool failing)
 {
 	struct model *m = calloc(1, sizeof(*m));
 	const struct port_space_config space = { .protocol = plan->protocol,
@@ -629,12 +641,14 @@ static void run(const struct plan *plan, uint64_t seed)
 	for (unsigned i = 0; i < m->sockets; i++)
 		do_open(m, i);
 	for (uint32_t n = 0; n < plan->steps; n++) {
-		do_something(m, plan->weights);
+		do_something(m, plan->weights, failing);
 		agree(m);
 	}
-	print_message("# %u succeeded, %u were refused, %u TIME-WAITs replaced\n", m->succeeded,
-		      m->failed, m->replaced);
-	assert_true(m->succeeded > plan->steps / 20 && m->failed > plan->steps / 100);
+	print_message(
+		"# %u succeeded, %u were refused, %u without memory, %u TIME-WAITs replaced\n",
+		m->succeeded, m->failed, m->starved, m->replaced);
+	assert_true(m->succeeded > plan->steps / 50 && m->failed > plan->steps / 100);
+	assert_int_equal(failing, m->starved > 0);
 	for (unsigned i = 0; i < m->sockets; i++)
 		do_release(m, i);
 	agree(m);
@@ -664,13 +678,21 @@ static void test_random_operations(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < array_length(plans); i++)
-		run(&plans[i], 100 + i);
+		run(&plans[i], 100 + i, false);
+}
+
+static void test_failing_allocations(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < array_length(plans); i++)
+		run(&plans[i], 200 + i, true);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_operations),
+		cmocka_unit_test(test_failing_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,56 @@
+/*
+ * Allocations that fail when told to. For executables linked with --wrap=malloc, --wrap=calloc and
+ * --wrap=realloc, in their one source file.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+static unsigned allocations_left = UINT_MAX; /* before the next one fails, once */
+static bool allocation_failed;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static inline void fail_allocation_after(unsigned count)
+{
+	allocations_left = count;
+	allocation_failed = false;
+}
+
+/* Whether one has failed since. */
+static inline bool stop_failing(void)
+{
+	allocations_left = UINT_MAX;
+	return allocation_failed;
+}
+
+static inline bool fails(void)
+{
+	if (allocations_left == UINT_MAX || allocations_left-- > 0)
+		return false;
+	allocations_left = UINT_MAX;
+	allocation_failed = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __real_realloc(old, size);
+}
