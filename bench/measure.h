@@ -15,6 +15,19 @@ static inline uint64_t measure_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* A number of the command line. */
+static inline uint32_t measure_number(const char *text)
+{
+	char *end;
+	const unsigned long number = strtoul(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || number > UINT32_MAX) {
+		fprintf(stderr, "not a number: %s\n", text);
+		exit(64);
+	}
+	return (uint32_t)number;
+}
+
 static inline int measure_order(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

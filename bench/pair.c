@@ -22,7 +22,7 @@ static void fail(const char *what)
 static struct sockaddr_in name_of(const char *address, const char *port)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_port = htons((uint16_t)atoi(port)) };
+				    .sin_port = htons((uint16_t)measure_number(port)) };
 
 	if (inet_pton(AF_INET, address, &name.sin_addr) != 1)
 		fail(address);
@@ -79,10 +79,10 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	const struct sockaddr_in name = name_of(argv[2], argv[3]);
-	const int count = atoi(argv[4]);
+	const uint32_t count = measure_number(argv[4]);
 	const uint64_t from = measure_now_ns();
 
-	for (int i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		exchange(&name);
 	printf("%.1f\n", count / ((double)(measure_now_ns() - from) / 1e9));
 	return 0;

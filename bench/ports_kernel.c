@@ -230,9 +230,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: ports_kernel FIRST LAST SAMPLES\n");
 		return 64;
 	}
-	const struct range range = { (uint16_t)atoi(argv[1]),
-				     (uint32_t)(atoi(argv[2]) - atoi(argv[1])) + 1 };
-	const size_t samples = (size_t)atoi(argv[3]);
+	const struct range range = { (uint16_t)measure_number(argv[1]),
+				     measure_number(argv[2]) - measure_number(argv[1]) + 1 };
+	const size_t samples = measure_number(argv[3]);
 	uint64_t *const ns = calloc(samples, sizeof(*ns));
 	const int listener = new_socket();
 

@@ -179,15 +179,16 @@ static void measure_demux(const char *name, uint32_t flows, size_t samples)
 int main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "choose") == 0) {
-		const uint16_t first = (uint16_t)atoi(argv[2]), last = (uint16_t)atoi(argv[3]);
-		const size_t samples = (size_t)atoi(argv[4]);
+		const uint16_t first = (uint16_t)measure_number(argv[2]),
+			       last = (uint16_t)measure_number(argv[3]);
+		const size_t samples = measure_number(argv[4]);
 
 		measure_choices("connect", first, last, samples, open_connected);
 		measure_choices("bind(0)", first, last, samples, open_bound);
 		return 0;
 	}
 	if (argc == 3 && strcmp(argv[1], "demux") == 0) {
-		const size_t samples = (size_t)atoi(argv[2]);
+		const size_t samples = measure_number(argv[2]);
 
 		measure_demux("1", 1, samples);
 		measure_demux("1,000", 1000, samples);

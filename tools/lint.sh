@@ -44,7 +44,7 @@ result $? mandoc
 status=0
 while read -r script; do
 	bash -n "$script" || status=1
-done < <(find tools bench tests .ci -type f \( -name '*.sh' -o -name run \))
+done < <(grep -lIrE '^#!/bin/(ba)?sh' tools bench tests .ci)
 result $status shell
 
 find tools bench tests -name '*.py' -print0 |
