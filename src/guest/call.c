@@ -1,0 +1,211 @@
+/* Owns trapped calls and the looks at those that wait. */
+#include "guest/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "guest/kernel.h"
+#include "guest/supervisor.h"
+
+#define LOOK_FIRST_MS 20
+#define LOOK_LAST_MS  80
+
+/* A look costs about 12 us: so many kept calls may be looked at in a millisecond for 2 %. */
+#define LOOKS_PER_MS 2
+
+struct call *call_new(struct supervisor *s, const struct trapped *t)
+{
+	struct list *node = list_pop(&s->free_calls);
+	struct call *c = node ? list_entry(node, struct call, node) : malloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	list_init(&c->node);
+	list_init(&c->waiting);
+	c->trapped = *t;
+	c->fd = -1;
+	c->watch = (struct watch){ .kind = WATCH_CALL, .fd = -1 };
+	timer_init(&c->look, CALL_TIMER_LOOK);
+	timer_init(&c->deadline, CALL_TIMER_DEADLINE);
+	return c;
+}
+
+static void release(struct supervisor *s, struct call *c)
+{
+	list_remove(&c->node);
+	list_remove(&c->waiting);
+	if (c->is_kept) {
+		s->kept--;
+		timer_disarm(&s->timers, &c->look);
+		timer_disarm(&s->timers, &c->deadline);
+		watch_stop(s->epoll_fd, &c->watch);
+	}
+	if (c->request)
+		c->request->call = NULL;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	list_prepend(&s->free_calls, &c->node);
+}
+
+bool call_answer(struct supervisor *s, struct call *c, int64_t value)
+{
+	const bool reached = notify_answer(&s->notify, &c->trapped, value) == 0;
+
+	release(s, c);
+	return reached;
+}
+
+void call_continue(struct supervisor *s, struct call *c)
+{
+	(void)notify_continue(&s->notify, &c->trapped);
+	release(s, c);
+}
+
+int call_answer_fd(struct supervisor *s, struct call *c, int fd, bool close_on_exec)
+{
+	const int number = notify_add(&s->notify, &c->trapped, fd, close_on_exec);
+
+	(void)call_answer(s, c, number);
+	return number;
+}
+
+void call_drop(struct supervisor *s, struct call *c)
+{
+	release(s, c);
+}
+
+struct guest_socket *call_socket(struct supervisor *s, struct call *c)
+{
+	uint64_t cookie = 0;
+
+	if (c->fd < 0)
+		c->fd = descriptor_get(&s->descriptors, c->trapped.tid, call_int(c, 0));
+	if (c->fd == -EPERM)
+		supervisor_log(s, "process %d may not be looked into: its sockets stay mute",
+			       c->trapped.tid);
+	if (c->fd < 0 || descriptor_cookie(c->fd, &cookie) < 0)
+		return NULL;
+	c->socket = socket_by_cookie(&s->sockets, cookie);
+	return c->socket;
+}
+
+static int64_t look_interval_ms(const struct supervisor *s, const struct call *c)
+{
+	const int64_t wanted = c->looks >= 2 ? LOOK_LAST_MS : LOOK_FIRST_MS << c->looks;
+	const int64_t least = s->kept / LOOKS_PER_MS;
+
+	return wanted > least ? wanted : least;
+}
+
+void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
+{
+	if (!c->is_kept) {
+		c->is_kept = true;
+		s->kept++;
+		list_append(&s->calls, &c->node);
+		if (c->socket)
+			list_append(&c->socket->calls, &c->waiting);
+		timer_arm(&s->timers, &c->look, reeve_time_add_ms(s->now, look_interval_ms(s, c)));
+		if (timeout_ms >= 0)
+			timer_arm(&s->timers, &c->deadline, reeve_time_add_ms(s->now, timeout_ms));
+	}
+	c->retry = retry;
+}
+
+void call_retry_all(struct supervisor *s, struct guest_socket *socket)
+{
+	/* One retry may answer only its own call, so the next in the list stays. */
+	list_for_each_safe(node, &socket->calls) {
+		struct call *c = list_entry(node, struct call, waiting);
+
+		if (c->retry)
+			c->retry(s, c);
+	}
+}
+
+static uint64_t mask_of(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+
+	return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+}
+
+enum look { LOOK_QUIET, LOOK_THREAD_SIGNAL, LOOK_PROCESS_SIGNAL };
+
+/* Whether a signal waits for the thread that would interrupt a call of the kernel's. */
+static enum look look_at(pid_t tid)
+{
+	char path[32], text[4096];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return LOOK_QUIET;
+	text[n] = '\0';
+	const uint64_t stops = UINT64_C(1) << (SIGSTOP - 1) | UINT64_C(1) << (SIGTSTP - 1) |
+			       UINT64_C(1) << (SIGTTIN - 1) | UINT64_C(1) << (SIGTTOU - 1);
+	const uint64_t mine = mask_of(text, "\nSigPnd:"), shared = mask_of(text, "\nShdPnd:");
+	const uint64_t acted = (mask_of(text, "\nSigCgt:") | stops) & ~mask_of(text, "\nSigIgn:") &
+			       ~mask_of(text, "\nSigBlk:");
+
+	if (mine & acted)
+		return LOOK_THREAD_SIGNAL;
+	return shared & acted ? LOOK_PROCESS_SIGNAL : LOOK_QUIET;
+}
+
+static void end_early(struct supervisor *s, struct call *c, int error)
+{
+	if (c->interrupt)
+		c->interrupt(s, c);
+	(void)call_answer(s, c, -error);
+}
+
+void call_timer(struct supervisor *s, struct timer *timer)
+{
+	if (timer->kind == CALL_TIMER_DEADLINE) {
+		struct call *c = container_of(timer, struct call, deadline);
+
+		end_early(s, c, c->timeout_error);
+		return;
+	}
+	struct call *c = container_of(timer, struct call, look);
+
+	if (!notify_is_waiting(&s->notify, &c->trapped)) {
+		call_drop(s, c);
+		return;
+	}
+	const enum look look = s->is_killable ? look_at(c->trapped.tid) : LOOK_QUIET;
+
+	/* One for the process may be taken by another thread: it must be there twice. */
+	if (look == LOOK_THREAD_SIGNAL || (look == LOOK_PROCESS_SIGNAL && c->has_signal)) {
+		end_early(s, c, KERNEL_ERESTARTSYS);
+		return;
+	}
+	c->has_signal = look == LOOK_PROCESS_SIGNAL;
+	c->looks = c->has_signal ? 0 : c->looks + 1;
+	timer_arm(&s->timers, &c->look, reeve_time_add_ms(s->now, look_interval_ms(s, c)));
+}
+
+int64_t call_timeout_ms(const struct call *c, int option)
+{
+	struct timeval t = { 0 };
+	socklen_t length = sizeof(t);
+
+	if (getsockopt(c->fd, SOL_SOCKET, option, &t, &length) < 0 || (!t.tv_sec && !t.tv_usec))
+		return -1;
+	return (int64_t)t.tv_sec * 1000 + (t.tv_usec + 999) / 1000;
+}

@@ -1,0 +1,80 @@
+/*
+ * A trapped call: from its receipt to its answer.
+ *
+ * Whoever handles a call ends it by exactly one of call_answer(), call_answer_fd(),
+ * call_continue(), which free it, or keeps it with call_keep() until something else answers it:
+ * a request's done(), or the call's own retry() when its socket has changed.
+ *
+ * A kept call is deaf to signals but fatal ones. So each is looked at, first after 20 ms, then less
+ * often, the more there are the less: if a signal waits that the program handles, the call is
+ * answered with ERESTARTSYS, which the kernel makes into a restart or EINTR as the handler wants.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/timers.h"
+#include "guest/notify.h"
+#include "guest/watch.h"
+
+struct call;
+struct guest_socket;
+struct request;
+struct supervisor;
+
+enum { CALL_TIMER_LOOK, CALL_TIMER_DEADLINE };
+
+/* Tries again; answers the call, or leaves it. */
+typedef void call_retry(struct supervisor *s, struct call *c);
+
+struct call {
+	struct list node;    /* in the supervisor's kept or free ones */
+	struct list waiting; /* in the socket's calls */
+	struct trapped trapped;
+	bool is_kept;
+	struct guest_socket *socket;
+	int fd; /* a duplicate of the descriptor the call is about, closed with it; -1 */
+	struct request *request;
+	call_retry *retry;     /* NULL: only its request's answer ends it */
+	call_retry *interrupt; /* before a signal, or the deadline, ends it; may be NULL */
+	struct watch watch;    /* of `fd`, when the call waits for its readiness */
+	struct timer look, deadline;
+	int timeout_error; /* what the deadline answers; positive */
+	unsigned looks;
+	bool has_signal;   /* seen at the last look, sent to the process as a whole */
+	uint64_t progress; /* the handler's own */
+};
+
+static inline int call_int(const struct call *c, int argument)
+{
+	return (int)(uint32_t)c->trapped.arguments[argument];
+}
+
+struct call *call_new(struct supervisor *s, const struct trapped *t); /* NULL without memory */
+
+/* Returns false when the caller had vanished: what was done for it should be undone. */
+bool call_answer(struct supervisor *s, struct call *c, int64_t value);
+void call_continue(struct supervisor *s, struct call *c);
+
+/* A copy of `fd` becomes the answer. The number in the program, or a negative errno, which the
+ * program has been given too. */
+int call_answer_fd(struct supervisor *s, struct call *c, int fd, bool close_on_exec);
+
+/* Forgets a call whose caller is gone. */
+void call_drop(struct supervisor *s, struct call *c);
+
+/* The socket of argument 0, its duplicate in c->fd; NULL when it is none of ours. */
+struct guest_socket *call_socket(struct supervisor *s, struct call *c);
+
+/* Keeps it, in the socket's list if there is one. `timeout_ms` < 0: none. */
+void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms);
+
+/* Retries all that wait for the socket. */
+void call_retry_all(struct supervisor *s, struct guest_socket *socket);
+
+/* A timer of the call has fired. */
+void call_timer(struct supervisor *s, struct timer *timer);
+
+/* SO_RCVTIMEO or SO_SNDTIMEO of the call's descriptor in ms, -1 for none. */
+int64_t call_timeout_ms(const struct call *c, int option);

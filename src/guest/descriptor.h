@@ -1,0 +1,44 @@
+/*
+ * The program's descriptors, seen from the supervisor: a short-lived duplicate shares the open file
+ * with the program, so what is done to it is done to the program's, with all its copies.
+ *
+ * A socket's identity is its SO_COOKIE: it needs no book-keeping of close, dup, fork or exec.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DESCRIPTOR_CACHE 256
+
+struct descriptor_process {
+	pid_t tid, tgid;
+	int pidfd; /* of the thread; -1: the entry is free */
+};
+
+struct descriptor_cache {
+	struct descriptor_process processes[DESCRIPTOR_CACHE];
+};
+
+void descriptor_cache_init(struct descriptor_cache *c);
+void descriptor_cache_deinit(struct descriptor_cache *c);
+
+/* A duplicate of the thread's descriptor, close-on-exec. -EBADF, -EPERM, -ESRCH, ... */
+int descriptor_get(struct descriptor_cache *c, pid_t tid, int fd);
+
+/* The process that a thread belongs to; 0 when it is gone. */
+pid_t descriptor_process(struct descriptor_cache *c, pid_t tid);
+
+/* 0 and the cookie; -ENOTSOCK. */
+int descriptor_cookie(int fd, uint64_t *ret);
+
+bool descriptor_is_nonblocking(int fd);
+
+/* FD_CLOEXEC belongs to the program's own number: read from /proc. */
+bool descriptor_closes_on_exec(pid_t tid, int fd);
+
+/* A duplicate of the socket with that cookie and inode from any process that this one may look
+ * into, `hint_tid` and `hint_fd` first; -ENOENT when nobody holds it. */
+int descriptor_find(struct descriptor_cache *c, pid_t hint_tid, int hint_fd, uint64_t cookie,
+		    uint64_t inode);

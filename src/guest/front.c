@@ -1,0 +1,175 @@
+/* Owns the front's loop and its messages. */
+#include "guest/front.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest/run.h"
+
+enum front_kind { FRONT_STARTED, FRONT_STATUS, FRONT_SAY };
+
+struct front_message {
+	enum front_kind kind;
+	int value;
+	char text[384];
+};
+
+static void tell(int fd, const struct front_message *m)
+{
+	(void)send(fd, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void front_started(int fd, int pid)
+{
+	const struct front_message m = { .kind = FRONT_STARTED, .value = pid };
+
+	tell(fd, &m);
+}
+
+void front_report(int fd, int wait_status)
+{
+	const struct front_message m = { .kind = FRONT_STATUS, .value = wait_status };
+
+	tell(fd, &m);
+}
+
+void front_say(int fd, const char *text)
+{
+	struct front_message m = { .kind = FRONT_SAY };
+
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	tell(fd, &m);
+}
+
+void front_block_signals(sigset_t *ret_before)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	/* These mean that the front itself is broken. */
+	(void)sigdelset(&all, SIGSEGV);
+	(void)sigdelset(&all, SIGBUS);
+	(void)sigdelset(&all, SIGILL);
+	(void)sigdelset(&all, SIGFPE);
+	(void)sigdelset(&all, SIGABRT);
+	(void)sigdelset(&all, SIGSYS);
+	(void)sigdelset(&all, SIGTRAP);
+	(void)sigprocmask(SIG_BLOCK, &all, ret_before);
+}
+
+static void pass_on(int signal_fd, pid_t program)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	const int number = (int)info.ssi_signo;
+
+	/* The terminal (SI_KERNEL) has sent it to the whole process group already. */
+	if (info.ssi_code == SI_KERNEL || program <= 0 || number == SIGCHLD)
+		return;
+	(void)kill(program, number);
+}
+
+/* Dies of the signal that the program died of, without a core file of its own. */
+static int die_of(int number)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t one;
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)signal(number, SIG_DFL);
+	(void)sigemptyset(&one);
+	(void)sigaddset(&one, number);
+	(void)raise(number);
+	(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 128 + number;
+}
+
+struct front {
+	const char *program;
+	pid_t pid;
+	bool has_ended;
+	int status;
+};
+
+static void take_message(struct front *f, const struct front_message *m)
+{
+	switch (m->kind) {
+	case FRONT_STARTED:
+		f->pid = m->value;
+		return;
+	case FRONT_SAY:
+		(void)fprintf(stderr, "reeve: %.*s\n", (int)sizeof(m->text), m->text);
+		return;
+	case FRONT_STATUS:
+		break;
+	}
+	if (WIFSTOPPED(m->value)) {
+		(void)raise(SIGSTOP);
+		/* Whoever woke the front alone means the program. */
+		(void)kill(f->pid, SIGCONT);
+		return;
+	}
+	if (WIFCONTINUED(m->value))
+		return;
+	f->has_ended = true;
+	f->status = m->value;
+}
+
+/* False when the supervisor is gone. */
+static bool receive(struct front *f, int fd)
+{
+	struct front_message m;
+	const ssize_t n = recv(fd, &m, sizeof(m), 0);
+
+	if (n < 0)
+		return errno == EINTR;
+	if (n == 0)
+		return false;
+	if (n == (ssize_t)sizeof(m))
+		take_message(f, &m);
+	return true;
+}
+
+int front_main(int fd, const char *program, const sigset_t *before)
+{
+	struct front f = { .program = program };
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	const int signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
+	bool is_open = signal_fd >= 0;
+
+	while (is_open && !f.has_ended) {
+		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+				       { .fd = signal_fd, .events = POLLIN } };
+
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[0].revents)
+			is_open = receive(&f, fd);
+		if (is_open && p[1].revents)
+			pass_on(signal_fd, f.pid);
+	}
+	if (!f.has_ended) {
+		if (f.pid)
+			(void)fprintf(stderr,
+				      "reeve: the supervisor of '%s' has ended; so has it\n",
+				      program);
+		return RUN_FAILED;
+	}
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
+	if (WIFSIGNALED(f.status))
+		return die_of(WTERMSIG(f.status));
+	return WEXITSTATUS(f.status);
+}

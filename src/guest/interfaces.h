@@ -1,0 +1,26 @@
+/* The host's interfaces as the program may see them: a copy of what the network process last said. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/protocol.h"
+
+#define INTERFACES_MAX 16
+
+struct supervisor;
+
+struct interfaces {
+	struct guest_interface list[INTERFACES_MAX];
+	uint32_t count;
+	struct reeve_address gateway; /* all zeroes: none */
+};
+
+/* Takes the data of an answer to GUEST_INTERFACES. */
+void interfaces_take(struct interfaces *i, const uint8_t *data, uint32_t length);
+
+/* Asks for news, which come later. */
+void interfaces_refresh(struct supervisor *s);
+
+const struct guest_interface *interfaces_by_name(const struct interfaces *i, const char *name);
+const struct guest_interface *interfaces_by_index(const struct interfaces *i, uint32_t index);

@@ -1,0 +1,335 @@
+/* Owns the other sides of the program's sockets. */
+#include "guest/peer.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest/supervisor.h"
+#include "reeve/udp.h"
+
+#define FILLER_FIRST 2048
+#define FILLER_NEXT  512
+#define FILLER_MOST  16384
+
+struct guest_message peer_message(const struct guest_socket *socket, enum guest_message_type type,
+				  int fd)
+{
+	struct guest_message m = { .type = (uint16_t)type, .socket = socket->number };
+	unsigned flags = 0;
+	int reuse = 0;
+	socklen_t length = sizeof(reuse);
+
+	if (socket->kind == SOCKET_UDP)
+		flags |= GUEST_UDP;
+	if (socket->family == AF_INET6)
+		flags |= GUEST_IPV6;
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &length) == 0 && reuse)
+		flags |= GUEST_REUSE_ADDRESS;
+	if (socket_option(&socket->options, SOL_SOCKET, SO_REUSEPORT))
+		flags |= GUEST_REUSE_PORT;
+	if (socket_option(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY))
+		flags |= GUEST_IPV6_ONLY;
+	m.flags = (uint16_t)flags;
+	m.pid = (uint32_t)socket->hint_pid;
+	return m;
+}
+
+void peer_tell(struct supervisor *s, const struct guest_socket *socket,
+	       enum guest_message_type type)
+{
+	const struct guest_message m = peer_message(socket, type, -1);
+
+	channel_send(s, &m, NULL, -1);
+}
+
+static int64_t told_value(const struct option_row *row, int32_t value)
+{
+	if (row->udp == REEVE_UDP_DONT_FRAGMENT && row->name != SO_BROADCAST &&
+	    (row->level == IPPROTO_IP || row->level == IPPROTO_IPV6))
+		return value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
+	return value;
+}
+
+void peer_tell_options(struct supervisor *s, struct guest_socket *socket)
+{
+	for (int i = 0; socket->options.changed && i < option_count(); i++) {
+		const struct option_row *row = option_at(i);
+		const int setting = socket->kind == SOCKET_UDP ? row->udp : row->tcp;
+
+		if (!(socket->options.changed & UINT64_C(1) << i) || setting < 0)
+			continue;
+		struct guest_message m = peer_message(socket, GUEST_SET, -1);
+
+		m.value = setting;
+		m.value2 = told_value(row, socket->options.values[i]);
+		channel_send(s, &m, NULL, -1);
+	}
+	socket->options.changed = 0;
+	socket->is_known = true;
+}
+
+void peer_attach(struct supervisor *s, struct guest_socket *socket)
+{
+	if (socket->is_attached)
+		return;
+	const struct guest_message m = peer_message(socket, GUEST_ATTACH, -1);
+
+	watch_stop(s->epoll_fd, &socket->watch);
+	channel_send(s, &m, NULL, socket->end);
+	socket->is_attached = true;
+}
+
+int peer_fill(struct supervisor *s, struct guest_socket *socket, int fd)
+{
+	static const char zeroes[FILLER_FIRST];
+	socklen_t length = sizeof(socket->send_buffer);
+	const int least = 1;
+	const int end = rendezvous_join(&s->rendezvous, fd);
+
+	if (end < 0)
+		return end;
+	socket->end = end;
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &socket->send_buffer, &length) < 0)
+		socket->send_buffer = 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+	ssize_t n = send(fd, zeroes, FILLER_FIRST, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	while (n > 0 && socket->filler < FILLER_MOST) {
+		socket->filler = (uint16_t)(socket->filler + n);
+		n = send(fd, zeroes, FILLER_NEXT, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	return 0;
+}
+
+void peer_unfill(struct supervisor *s, struct guest_socket *socket)
+{
+	char bytes[FILLER_MOST];
+
+	while (socket->filler > 0) {
+		const ssize_t n = recv(socket->end, bytes, socket->filler, MSG_DONTWAIT);
+
+		if (n <= 0)
+			break;
+		socket->filler = (uint16_t)(socket->filler - n);
+	}
+	socket->filler = 0;
+	/* The kernel doubles what it is given. */
+	const int size = socket->send_buffer / 2;
+	const int fd = descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
+				       socket->cookie, socket->inode);
+
+	if (fd < 0)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	close(fd);
+}
+
+void peer_reset_end(struct guest_socket *socket, int fd)
+{
+	int unread = 0;
+
+	/* Whatever of the program's lies unread in the other end does the same. */
+	if (ioctl(socket->end, FIONREAD, &unread) < 0 || unread == 0)
+		(void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(socket->end);
+	socket->end = -1;
+}
+
+static bool program_has_closed(const struct guest_socket *socket)
+{
+	struct pollfd p = { .fd = socket->end };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
+}
+
+void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
+{
+	socket->error = error;
+	socket->is_known = false;
+	if (socket->listener) {
+		socket->has_reset = true;
+		return;
+	}
+	const int fd = socket->end < 0 || program_has_closed(socket)
+			       ? -1
+			       : descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
+						 socket->cookie, socket->inode);
+
+	if (fd < 0) {
+		peer_drop(s, socket);
+		return;
+	}
+	socket->state = SOCKET_RESET;
+	peer_reset_end(socket, fd);
+	liveness_add(&s->liveness, socket, fd);
+	supervisor_sweep_later(s);
+	close(fd);
+	call_retry_all(s, socket);
+}
+
+static void drop_queue(struct supervisor *s, struct guest_socket *listener)
+{
+	for (struct list *node = list_pop(&listener->queue); node;
+	     node = list_pop(&listener->queue)) {
+		struct guest_socket *waiting = list_entry(node, struct guest_socket, queue);
+
+		waiting->listener = NULL;
+		if (!waiting->has_reset)
+			peer_tell(s, waiting, GUEST_ABORT);
+		peer_drop(s, waiting);
+	}
+}
+
+void peer_drop(struct supervisor *s, struct guest_socket *socket)
+{
+	if (socket->listener) {
+		socket->listener = NULL;
+		list_remove(&socket->queue);
+	} else {
+		drop_queue(s, socket);
+	}
+	if (socket->state == SOCKET_LISTENING)
+		s->listeners--;
+	if (socket->path) {
+		rendezvous_forget(&s->rendezvous, socket->path);
+		socket->path = 0;
+	}
+	if (socket->is_known && !socket->is_attached)
+		peer_tell(s, socket,
+			  socket->state == SOCKET_CONNECTING ? GUEST_ABORT : GUEST_CLOSE);
+	watch_stop(s->epoll_fd, &socket->watch);
+	while (!list_is_empty(&socket->calls)) {
+		struct call *c = list_entry(list_first(&socket->calls), struct call, waiting);
+
+		c->socket = NULL;
+		(void)call_answer(s, c, socket->error ? -socket->error : -EBADF);
+	}
+	socket_free(&s->sockets, socket);
+}
+
+static void abort_incoming(struct supervisor *s, const struct guest_message *m)
+{
+	const struct guest_message answer = { .type = GUEST_ABORT, .socket = m->socket };
+
+	channel_send(s, &answer, NULL, -1);
+}
+
+static void incoming(struct supervisor *s, const struct guest_message *m)
+{
+	struct guest_socket *listener = socket_by_number(&s->sockets, (uint64_t)m->value);
+
+	if (!listener || listener->state != SOCKET_LISTENING ||
+	    socket_by_number(&s->sockets, m->socket)) {
+		abort_incoming(s, m);
+		return;
+	}
+	const int end = rendezvous_connect(&s->rendezvous, listener->path);
+	struct guest_socket *socket =
+		end >= 0 ? socket_new(&s->sockets, SOCKET_TCP, listener->family) : NULL;
+
+	if (!socket) {
+		if (end >= 0)
+			close(end);
+		abort_incoming(s, m);
+		/* A listener that refuses has been closed. */
+		if (end == -ECONNREFUSED)
+			supervisor_sweep(s);
+		return;
+	}
+	socket->end = end;
+	socket->local = m->local;
+	socket->remote = m->remote;
+	socket->options = listener->options;
+	socket->options.changed = 0;
+	socket->state = SOCKET_CONNECTED;
+	socket->is_bound = socket->is_known = socket->is_confirmed = true;
+	socket->listener = listener;
+	socket->hint_pid = listener->hint_pid;
+	socket_set_number(&s->sockets, socket, m->socket);
+	list_append(&listener->queue, &socket->queue);
+	peer_attach(s, socket);
+	call_retry_all(s, listener);
+}
+
+static void datagram(struct supervisor *s, struct guest_socket *socket,
+		     const struct guest_message *m)
+{
+	const struct socket_datagram d = {
+		.remote = m->remote,
+		.local = m->local,
+		.length = (uint32_t)m->value,
+		.ttl = (uint8_t)(m->value2 >> 8),
+		.tos = (uint8_t)m->value2,
+	};
+
+	socket_datagram_push(&socket->datagrams, &d);
+	call_retry_all(s, socket);
+}
+
+void peer_dispatch(struct supervisor *s, const struct guest_message *m)
+{
+	if (m->type == GUEST_INCOMING_CONNECTION) {
+		incoming(s, m);
+		return;
+	}
+	struct guest_socket *socket = socket_by_number(&s->sockets, m->socket);
+
+	if (!socket)
+		return;
+	switch (m->type) {
+	case GUEST_RESET:
+		peer_reset(s, socket, m->error ? m->error : ECONNRESET);
+		break;
+	case GUEST_CLOSED:
+		socket->is_known = false;
+		peer_drop(s, socket);
+		break;
+	case GUEST_DATAGRAM:
+		datagram(s, socket, m);
+		break;
+	case GUEST_SOCKET_ERROR:
+		socket->error = m->error;
+		call_retry_all(s, socket);
+		break;
+	default:
+		supervisor_log(s, "message %u of the network process is unknown", m->type);
+		break;
+	}
+}
+
+static void lose_listener(struct supervisor *s, struct guest_socket *socket)
+{
+	const int fd = descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
+				       socket->cookie, socket->inode);
+
+	socket->state = SOCKET_CLOSED;
+	s->listeners--;
+	if (fd < 0)
+		return;
+	(void)shutdown(fd, SHUT_RDWR);
+	close(fd);
+}
+
+void peer_all_lost(struct supervisor *s)
+{
+	const struct guest_message answer = { .type = GUEST_ANSWER, .error = ENETDOWN };
+
+	for (struct request *r = channel_take_any(&s->channel); r;
+	     r = channel_take_any(&s->channel))
+		request_finish(s, r, &answer, NULL);
+	list_for_each_safe(node, &s->sockets.all) {
+		struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+
+		if (socket->kind == SOCKET_NETLINK || socket->listener)
+			continue;
+		if (socket->state == SOCKET_LISTENING)
+			lose_listener(s, socket);
+		else if (socket->state == SOCKET_CONNECTED && socket->kind == SOCKET_TCP)
+			peer_reset(s, socket, ECONNRESET);
+	}
+}

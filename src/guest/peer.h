@@ -1,0 +1,54 @@
+/*
+ * A socket's other side: what is told to the network process about it, and what the program is
+ * made to see of what comes back. Here are the tricks that make an AF_UNIX socket behave as a TCP
+ * socket does:
+ *
+ *	filler	while a connect is under way that the program does not wait for, bytes of ours fill
+ *		its (shrunk) send buffer, so that poll() and send() say "not yet". They are taken
+ *		out on success: one edge of EPOLLOUT. On failure the other end is closed over them
+ *		unread: EPOLLERR and EPOLLHUP, and ECONNRESET from the kernel
+ *	reset	one byte is written from the program's own end and its other end is closed with it
+ *		unread: the program reads what is queued, then ECONNRESET
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "guest/protocol.h"
+
+struct guest_socket;
+struct supervisor;
+
+/* A message about the socket. `fd`: a duplicate of the program's end, or -1: SO_REUSEADDR lives
+ * there. */
+struct guest_message peer_message(const struct guest_socket *socket, enum guest_message_type type,
+				  int fd);
+
+/* What has changed of the options goes out; the network process learns of the socket. */
+void peer_tell_options(struct supervisor *s, struct guest_socket *socket);
+
+/* Behind the first request about a UDP socket: its end goes to the network process. */
+void peer_attach(struct supervisor *s, struct guest_socket *socket);
+
+/* Without an answer. */
+void peer_tell(struct supervisor *s, const struct guest_socket *socket,
+	       enum guest_message_type type);
+
+/* Joins the program's end (`fd`, a duplicate) and fills it. 0 or a negative errno. */
+int peer_fill(struct supervisor *s, struct guest_socket *socket, int fd);
+void peer_unfill(struct supervisor *s, struct guest_socket *socket);
+
+/* The program sees a reset. Frees the socket when nobody holds it any more. */
+void peer_reset(struct supervisor *s, struct guest_socket *socket, int error);
+
+/* The program's end `fd` is made to read ECONNRESET. */
+void peer_reset_end(struct guest_socket *socket, int fd);
+
+/* Nobody holds the socket any more: the network process is told, and it is freed. */
+void peer_drop(struct supervisor *s, struct guest_socket *socket);
+
+/* A message of the network process that is no answer. */
+void peer_dispatch(struct supervisor *s, const struct guest_message *m);
+
+/* The network process is gone: every socket is reset, every call that waits is answered. */
+void peer_all_lost(struct supervisor *s);

@@ -1,0 +1,180 @@
+/* Owns the private directory and the ways sockets are joined in it. */
+#include "guest/rendezvous.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Above what the network process lets wait, so that the kernel's own limit is not met. */
+#define LISTENER_BACKLOG 65535
+
+int rendezvous_make_directory(char ret[RENDEZVOUS_PATH])
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	const char *const bases[] = { base && base[0] == '/' ? base : "/tmp", "/tmp" };
+	int error = ENOENT;
+
+	for (int i = 0; i < 2; i++) {
+		char path[RENDEZVOUS_PATH];
+		const int n = snprintf(path, sizeof(path), "%s/reeve-run-XXXXXX", bases[i]);
+
+		/* Room for "/4294967295" in a socket's name as well. */
+		if (n < 0 || n >= RENDEZVOUS_PATH)
+			continue;
+		if (mkdtemp(path)) {
+			memcpy(ret, path, sizeof(path));
+			return 0;
+		}
+		error = errno;
+	}
+	return -error;
+}
+
+void rendezvous_remove_directory(const char *directory)
+{
+	DIR *d = opendir(directory);
+
+	if (!d)
+		return;
+	for (struct dirent *e = readdir(d); e; e = readdir(d))
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	(void)rmdir(directory);
+}
+
+static socklen_t name_of(const struct rendezvous *r, uint32_t path, struct sockaddr_un *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->sun_family = AF_UNIX;
+	(void)snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%u", r->directory, path);
+	return sizeof(*ret);
+}
+
+static int bind_listener(struct rendezvous *r, int fd, uint32_t path)
+{
+	struct sockaddr_un name;
+	const socklen_t length = name_of(r, path, &name);
+
+	if (bind(fd, (struct sockaddr *)&name, length) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
+		return -errno;
+	return 0;
+}
+
+int rendezvous_init(struct rendezvous *r, const char *directory)
+{
+	*r = (struct rendezvous){ .fd = -1 };
+	(void)snprintf(r->directory, sizeof(r->directory), "%s", directory);
+	r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r->fd < 0)
+		return -errno;
+	return bind_listener(r, r->fd, 0);
+}
+
+void rendezvous_deinit(struct rendezvous *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
+static bool is_mine(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getpid();
+}
+
+/* The last byte of urgent data stays in its place in the stream. */
+static void keep_urgent_inline(int fd)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+int rendezvous_join(struct rendezvous *r, int fd)
+{
+	struct sockaddr_un name;
+	const socklen_t length = name_of(r, 0, &name);
+
+	if (connect(fd, (struct sockaddr *)&name, length) < 0)
+		return -errno;
+	for (;;) {
+		const int end = accept4(r->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (end < 0)
+			return -errno;
+		if (is_mine(end)) {
+			keep_urgent_inline(end);
+			return end;
+		}
+		close(end);
+	}
+}
+
+int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path)
+{
+	const uint32_t path = r->last_path + 1;
+	const int e = bind_listener(r, fd, path);
+
+	if (e < 0)
+		return e;
+	r->last_path = path;
+	*ret_path = path;
+	return 0;
+}
+
+int rendezvous_connect(struct rendezvous *r, uint32_t path)
+{
+	struct sockaddr_un name;
+	const socklen_t length = name_of(r, path, &name);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&name, length) < 0) {
+		const int e = -errno;
+
+		close(fd);
+		return e;
+	}
+	keep_urgent_inline(fd);
+	return fd;
+}
+
+void rendezvous_forget(struct rendezvous *r, uint32_t path)
+{
+	struct sockaddr_un name;
+
+	(void)name_of(r, path, &name);
+	(void)unlink(name.sun_path);
+}
+
+int rendezvous_accept(int fd, bool nonblocking)
+{
+	for (;;) {
+		/* The program's listener may block; this process must not. */
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
+			return -EAGAIN;
+		const int accepted =
+			accept4(fd, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+
+		if (accepted < 0)
+			return -errno;
+		if (is_mine(accepted))
+			return accepted;
+		close(accepted);
+	}
+}

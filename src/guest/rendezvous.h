@@ -1,0 +1,39 @@
+/*
+ * Where AF_UNIX sockets meet: a directory of mode 0700 with the supervisor's own listener, to which
+ * a connecting program's socket is joined, and a file for each of the program's listeners. Names in
+ * the file system, because strangers can't reach them, as they could abstract ones; and who has
+ * connected is checked as well.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RENDEZVOUS_PATH 80
+
+struct rendezvous {
+	char directory[RENDEZVOUS_PATH];
+	int fd; /* the supervisor's own listener */
+	uint32_t last_path;
+};
+
+/* Makes the directory: under XDG_RUNTIME_DIR, or else /tmp. 0 or a negative errno. */
+int rendezvous_make_directory(char ret[RENDEZVOUS_PATH]);
+void rendezvous_remove_directory(const char *directory); /* with what is in it */
+
+int rendezvous_init(struct rendezvous *r, const char *directory); /* 0 or a negative errno */
+void rendezvous_deinit(struct rendezvous *r);
+
+/* Connects the program's socket `fd`, in place; the other end, or a negative errno. */
+int rendezvous_join(struct rendezvous *r, int fd);
+
+/* Binds the program's socket to a new file and listens; the file's number in *ret_path. */
+int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path);
+
+/* Connects to such a listener; our end, or a negative errno (-ECONNREFUSED: it is closed). */
+int rendezvous_connect(struct rendezvous *r, uint32_t path);
+void rendezvous_forget(struct rendezvous *r, uint32_t path);
+
+/* The next connection that waits at the program's listener `fd` and was made by this process;
+ * others are closed. -EAGAIN when there is none. */
+int rendezvous_accept(int fd, bool nonblocking);

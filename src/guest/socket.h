@@ -1,0 +1,126 @@
+/*
+ * A socket of a program, as the supervisor knows it, and the table of them all.
+ *
+ * The program holds an AF_UNIX socket (its own end). Of the other end, the network process's, the
+ * supervisor keeps a duplicate while it is attached; of the program's own end it keeps none, or a
+ * close would go unseen.
+ *
+ *	FRESH        no peer yet. TCP: an unconnected stream socket. UDP: one end of a pair whose
+ *	             other end waits here until the network process learns of the socket
+ *	LISTENING    a real AF_UNIX listener at a path of ours; `queue` holds what the program has
+ *	             not yet accepted, in the order of its backlog
+ *	CONNECTING   asked of the network process. `end` is there, and filler lies in it, when the
+ *	             program does not wait in connect()
+ *	CONNECTED    `end` attached
+ *	FAILED       an asynchronous connect failed: the program's end is dead; a new connect() is
+ *	             given a new one
+ *	RESET        was connected; the program's end reads ECONNRESET
+ *	CLOSED       a listener that was shut down
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "guest/option.h"
+#include "guest/watch.h"
+#include "reeve/address.h"
+
+enum socket_kind { SOCKET_TCP, SOCKET_UDP, SOCKET_NETLINK };
+
+enum socket_state {
+	SOCKET_FRESH,
+	SOCKET_LISTENING,
+	SOCKET_CONNECTING,
+	SOCKET_CONNECTED,
+	SOCKET_FAILED,
+	SOCKET_RESET,
+	SOCKET_CLOSED,
+};
+
+#define SOCKET_DATAGRAMS 8192 /* whose addresses are kept at a time */
+
+/* The address of a datagram that waits in the program's end. */
+struct socket_datagram {
+	struct reeve_sockaddr remote, local;
+	uint32_t length;
+	uint8_t ttl, tos;
+};
+
+struct socket_datagrams {
+	struct socket_datagram *ring;
+	uint32_t size, first, count; /* size is 0 or a power of two */
+	uint64_t bytes;
+};
+
+struct guest_socket {
+	struct guest_socket *next_by_cookie, *next_by_number;
+	struct list node;  /* in the table's list of all */
+	struct list calls; /* trapped calls that wait for this socket */
+	uint64_t cookie;   /* 0: the program has no end yet (in a listener's queue) */
+	uint64_t number;   /* for the network process */
+	uint64_t inode;
+
+	enum socket_kind kind;
+	enum socket_state state;
+	int family;
+	bool is_known;      /* to the network process */
+	bool is_bound;      /* `local` holds; its port may still be 0: put off */
+	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
+	bool is_attached;   /* `end` has been handed over */
+	bool is_watched;    /* in the liveness set */
+	bool has_reset;     /* reset while still in a listener's queue */
+	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
+	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
+	int error;          /* SO_ERROR */
+	uint8_t congestion; /* enum reeve_congestion */
+	struct reeve_sockaddr local, remote;
+
+	int end;            /* -1: none */
+	struct watch watch; /* of `end`, while it is not attached */
+	pid_t hint_pid;     /* where the program's end was last seen */
+	int hint_fd;
+
+	struct guest_socket *listener; /* while in its queue */
+	struct list queue;             /* of a listener; or the member in one */
+	uint32_t path;                 /* a listener's file; 0: none */
+
+	struct socket_options options;
+	struct socket_datagrams datagrams;
+	uint32_t netlink_pid, netlink_groups;
+	uint64_t sweep; /* the last sweep that saw it alive */
+};
+
+struct socket_index {
+	struct guest_socket **buckets;
+	uint32_t mask, count;
+};
+
+struct socket_table {
+	struct socket_index by_cookie, by_number;
+	struct list all;
+	uint32_t count;
+};
+
+int socket_table_init(struct socket_table *t); /* 0 or -ENOMEM */
+void socket_table_deinit(struct socket_table *t);
+
+/* A fresh one, in no index yet. NULL without memory. */
+struct guest_socket *socket_new(struct socket_table *t, enum socket_kind kind, int family);
+
+/* Closes `end`. It must be in no queue, and no call may wait for it. */
+struct guest_socket *socket_free(struct socket_table *t, struct guest_socket *socket);
+
+/* The program's end and the network process's number; each may be given again. */
+void socket_set_cookie(struct socket_table *t, struct guest_socket *s, uint64_t cookie);
+void socket_set_number(struct socket_table *t, struct guest_socket *s, uint64_t number);
+
+struct guest_socket *socket_by_cookie(const struct socket_table *t, uint64_t cookie);
+struct guest_socket *socket_by_number(const struct socket_table *t, uint64_t number);
+
+/* The oldest entry is dropped when the ring is full and cannot grow. */
+void socket_datagram_push(struct socket_datagrams *d, const struct socket_datagram *datagram);
+const struct socket_datagram *socket_datagram_first(const struct socket_datagrams *d);
+void socket_datagram_pop(struct socket_datagrams *d);

@@ -1,0 +1,367 @@
+/* Owns the supervisor's loop. */
+#include "guest/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/front.h"
+#include "guest/netlink.h"
+#include "guest/peer.h"
+#include "guest/sys.h"
+
+/* Sweeps take at most this part of the time, and come no more often than that. */
+#define SWEEP_PART        200
+#define SWEEP_INTERVAL_MS 500
+
+static struct reeve_time clock_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (struct reeve_time){ t.tv_sec * REEVE_NS_PER_S + t.tv_nsec };
+}
+
+void supervisor_log(struct supervisor *s, const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+	const int fd = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	va_start(arguments, format);
+	const int n = vsnprintf(line, sizeof(line) - 1, format, arguments);
+
+	va_end(arguments);
+	const size_t length = n < 0                          ? 0
+			      : (size_t)n < sizeof(line) - 1 ? (size_t)n
+							     : sizeof(line) - 2;
+
+	line[length] = '\n';
+	(void)!write(fd, line, length + 1);
+	close(fd);
+}
+
+static bool is_swept(const struct guest_socket *socket, uint64_t sweep)
+{
+	if (!socket->is_watched || socket->sweep == sweep)
+		return false;
+	/* Of a connection the other end says when the program has closed. */
+	return socket->state != SOCKET_CONNECTED;
+}
+
+void supervisor_sweep(struct supervisor *s)
+{
+	const uint64_t sweep = liveness_sweep(s);
+
+	if (sweep == 0)
+		return;
+	/* Dropping a listener drops its queue too: so from the start after each. */
+	for (bool again = true; again;) {
+		again = false;
+		list_for_each(node, &s->sockets.all) {
+			struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+
+			if (is_swept(socket, sweep)) {
+				peer_drop(s, socket);
+				again = true;
+				break;
+			}
+		}
+	}
+}
+
+void supervisor_sweep_later(struct supervisor *s)
+{
+	const int64_t spaced = s->liveness.cost_ns * SWEEP_PART / REEVE_NS_PER_MS;
+
+	if (!timer_is_armed(&s->sweep_timer))
+		timer_arm(&s->timers, &s->sweep_timer,
+			  reeve_time_add_ms(
+				  s->now, spaced > SWEEP_INTERVAL_MS ? spaced : SWEEP_INTERVAL_MS));
+}
+
+static bool has_unwatched_ends(struct supervisor *s)
+{
+	list_for_each(node, &s->sockets.all) {
+		const struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+
+		if (socket->is_watched && socket->state != SOCKET_CONNECTED)
+			return true;
+	}
+	return false;
+}
+
+static void run_timers(struct supervisor *s)
+{
+	timers_advance(&s->timers, s->now);
+	for (struct timer *t = timers_next(&s->timers); t; t = timers_next(&s->timers)) {
+		if (t->kind != SUPERVISOR_TIMER_SWEEP) {
+			call_timer(s, t);
+			continue;
+		}
+		supervisor_sweep(s);
+		if (has_unwatched_ends(s))
+			supervisor_sweep_later(s);
+	}
+}
+
+static void receive_call(struct supervisor *s)
+{
+	struct trapped t;
+	const int r = notify_receive(&s->notify, &t);
+
+	if (r < 0)
+		return;
+	struct call *c = call_new(s, &t);
+
+	if (c)
+		sys_dispatch(s, c);
+	else
+		(void)notify_answer(&s->notify, &t, -ENOMEM);
+}
+
+static void lose_network(struct supervisor *s)
+{
+	if (s->channel.is_lost)
+		return;
+	watch_stop(s->epoll_fd, &s->channel.watch);
+	s->channel.is_lost = true;
+	supervisor_log(s, "the network process is gone");
+	front_say(s->front_fd, "the network has ended");
+	peer_all_lost(s);
+}
+
+/* As many messages as are there; a few, so that calls do not wait behind a flood of them. */
+static void receive_messages(struct supervisor *s)
+{
+	for (int i = 0; i < 16; i++) {
+		struct guest_message m;
+		const uint8_t *data = NULL;
+		const int r = channel_receive(&s->channel, &m, &data);
+
+		if (r == -EAGAIN)
+			return;
+		if (r < 0) {
+			lose_network(s);
+			return;
+		}
+		if (m.type != GUEST_ANSWER) {
+			peer_dispatch(s, &m);
+			continue;
+		}
+		struct request *request = channel_take_request(&s->channel, m.request);
+
+		if (request)
+			request_finish(s, request, &m, data);
+	}
+}
+
+/* The other end of a UDP socket that the network process does not know yet, or of netlink. */
+static void receive_end(struct supervisor *s, struct guest_socket *socket)
+{
+	const ssize_t n = recv(socket->end, s->scratch, GUEST_DATA_MAX, MSG_DONTWAIT);
+	struct pollfd p = { .fd = socket->end };
+
+	if (n > 0 && socket->kind == SOCKET_NETLINK)
+		netlink_input(s, socket, s->scratch, (size_t)n);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+		peer_drop(s, socket);
+	else if (n <= 0)
+		(void)watch_start(s->epoll_fd, &socket->watch, socket->end, 0);
+}
+
+static void reap(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	int status = 0;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+		;
+	for (;;) {
+		const pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+
+		if (pid == 0)
+			return;
+		if (pid < 0) {
+			s->has_ended = errno == ECHILD;
+			return;
+		}
+		if (pid != s->program)
+			continue;
+		front_report(s->front_fd, status);
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			s->reported_ended = true;
+	}
+}
+
+/* The front passes signals on by itself; that it is gone before the program means it was killed,
+ * and then the program would have been, too. */
+static void front_gone(struct supervisor *s)
+{
+	if (!s->reported_ended)
+		(void)kill(s->program, SIGKILL);
+	watch_stop(s->epoll_fd, &s->front_watch);
+}
+
+static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
+{
+	struct call *c = NULL;
+
+	switch (w->kind) {
+	case WATCH_NOTIFY:
+		if (events & EPOLLIN)
+			receive_call(s);
+		else
+			watch_stop(s->epoll_fd, w); /* the last program with the filter is gone */
+		return;
+	case WATCH_CHANNEL:
+		if (events & EPOLLOUT)
+			channel_flush(s);
+		if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+			receive_messages(s);
+		return;
+	case WATCH_SIGNAL:
+		reap(s);
+		if (!s->has_ended && s->listeners)
+			supervisor_sweep(s);
+		return;
+	case WATCH_FRONT:
+		front_gone(s);
+		return;
+	case WATCH_END:
+		receive_end(s, container_of(w, struct guest_socket, watch));
+		return;
+	case WATCH_CALL:
+		c = container_of(w, struct call, watch);
+		c->retry(s, c);
+		return;
+	}
+}
+
+static void loop(struct supervisor *s)
+{
+	while (!s->has_ended) {
+		struct epoll_event event;
+		const struct reeve_time deadline = timers_deadline(&s->timers);
+		int timeout_ms = -1;
+
+		if (!reeve_time_is_never(deadline)) {
+			const int64_t left = reeve_time_since(deadline, s->now);
+
+			timeout_ms =
+				left <= 0 ? 0
+				: left > 60 * REEVE_NS_PER_S
+					? 60000
+					: (int)((left + REEVE_NS_PER_MS - 1) / REEVE_NS_PER_MS);
+		}
+		/* One at a time: what handles an event may free what the next belongs to. */
+		const int n = epoll_wait(s->epoll_fd, &event, 1, timeout_ms);
+
+		s->now = clock_now();
+		if (n > 0)
+			dispatch(s, event.data.ptr, event.events);
+		run_timers(s);
+	}
+}
+
+static int watch_all(struct supervisor *s)
+{
+	sigset_t child;
+
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	s->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->signal_fd < 0 || s->epoll_fd < 0)
+		return -errno;
+	s->notify_watch = (struct watch){ .kind = WATCH_NOTIFY, .fd = -1 };
+	s->signal_watch = (struct watch){ .kind = WATCH_SIGNAL, .fd = -1 };
+	s->front_watch = (struct watch){ .kind = WATCH_FRONT, .fd = -1 };
+	int r = watch_start(s->epoll_fd, &s->notify_watch, s->notify.fd, EPOLLIN);
+
+	if (r == 0)
+		r = watch_start(s->epoll_fd, &s->channel.watch, s->channel.fd, EPOLLIN);
+	if (r == 0)
+		r = watch_start(s->epoll_fd, &s->signal_watch, s->signal_fd, EPOLLIN);
+	if (r == 0)
+		r = watch_start(s->epoll_fd, &s->front_watch, s->front_fd, EPOLLRDHUP);
+	return r;
+}
+
+static int init(struct supervisor *s, const struct supervisor_start *start)
+{
+	s->front_fd = start->front_fd;
+	s->program = start->program;
+	s->is_killable = start->is_killable;
+	s->welcome = *start->welcome;
+	s->interfaces.gateway = start->welcome->gateway;
+	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",
+		       start->private_directory);
+	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/run-%d.log",
+		       start->private_directory[0] ? start->private_directory : "/tmp",
+		       (int)getpid());
+	list_init(&s->calls);
+	list_init(&s->free_calls);
+	s->now = clock_now();
+	timers_init(&s->timers, s->now);
+	timer_init(&s->sweep_timer, SUPERVISOR_TIMER_SWEEP);
+	descriptor_cache_init(&s->descriptors);
+	s->scratch = malloc(GUEST_DATA_MAX);
+	int r = s->scratch ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = notify_init(&s->notify, start->notify_fd);
+	if (r == 0)
+		r = channel_init(&s->channel, start->network_fd);
+	if (r == 0)
+		r = socket_table_init(&s->sockets);
+	if (r == 0)
+		r = liveness_init(&s->liveness);
+	if (r == 0)
+		r = rendezvous_init(&s->rendezvous, start->directory);
+	return r < 0 ? r : watch_all(s);
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int supervisor_run(const struct supervisor_start *start)
+{
+	static struct supervisor s;
+
+	raise_descriptor_limit();
+	const int r = init(&s, start);
+
+	if (r < 0) {
+		front_say(start->front_fd, strerror(-r));
+		return 1;
+	}
+	interfaces_refresh(&s);
+	(void)!write(start->go_fd, "", 1);
+	close(start->go_fd);
+	loop(&s);
+	return 0;
+}

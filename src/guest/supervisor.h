@@ -1,0 +1,78 @@
+/*
+ * The supervisor of one program's tree: everything it knows, and what its parts ask of each other.
+ *
+ * One thread, one epoll set, and nothing waits but the set: a trapped call is received and handled
+ * at once; what the network process must decide is asked of it, and the call is kept until the
+ * answer is there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/timers.h"
+#include "guest/call.h"
+#include "guest/channel.h"
+#include "guest/descriptor.h"
+#include "guest/interfaces.h"
+#include "guest/liveness.h"
+#include "guest/notify.h"
+#include "guest/protocol.h"
+#include "guest/rendezvous.h"
+#include "guest/socket.h"
+
+struct supervisor {
+	int epoll_fd, signal_fd, front_fd;
+	struct watch notify_watch, signal_watch, front_watch;
+	struct notify notify;
+	struct channel channel;
+	struct descriptor_cache descriptors;
+	struct socket_table sockets;
+	struct liveness liveness;
+	struct rendezvous rendezvous;
+	struct interfaces interfaces;
+	struct guest_welcome welcome;
+
+	struct list calls, free_calls;
+	uint32_t kept;      /* calls that wait */
+	uint32_t listeners; /* sockets that listen */
+	struct timers timers;
+	struct timer sweep_timer;
+	struct reeve_time now;
+
+	pid_t program;
+	bool is_killable; /* received calls are answered before signals interrupt them */
+	bool has_ended;
+	bool reported_ended;
+	char private_directory[108]; /* the network process's; closed to the program */
+	char log_path[160];
+	uint32_t next_netlink_pid;
+	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
+};
+
+enum { SUPERVISOR_TIMER_SWEEP = 8 };
+
+/* What the program's start needs of the supervisor; kept by value. */
+struct supervisor_start {
+	int notify_fd, network_fd, front_fd; /* taken */
+	int go_fd;                           /* a byte lets the program begin; taken */
+	pid_t program;
+	bool is_killable;
+	const char *directory; /* of the rendezvous */
+	const char *private_directory;
+	const struct guest_welcome *welcome;
+};
+
+/* Runs until the last process of the tree has ended. An exit status. */
+int supervisor_run(const struct supervisor_start *start);
+
+/* A line in the log, which is made with the first one. */
+void supervisor_log(struct supervisor *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Frees what the program no longer holds. */
+void supervisor_sweep(struct supervisor *s);
+
+/* Arms the next sweep, if it is not armed. */
+void supervisor_sweep_later(struct supervisor *s);

@@ -1,0 +1,27 @@
+/* The handlers of trapped calls. Each ends the call or keeps it (call.h). */
+#pragma once
+
+struct call;
+struct supervisor;
+
+void sys_dispatch(struct supervisor *s, struct call *c);
+
+void sys_socket(struct supervisor *s, struct call *c);
+void sys_socketpair(struct supervisor *s, struct call *c);
+void sys_bind(struct supervisor *s, struct call *c);
+void sys_listen(struct supervisor *s, struct call *c);
+void sys_connect(struct supervisor *s, struct call *c);
+void sys_accept(struct supervisor *s, struct call *c);
+void sys_accept4(struct supervisor *s, struct call *c);
+void sys_shutdown(struct supervisor *s, struct call *c);
+void sys_getsockname(struct supervisor *s, struct call *c);
+void sys_getpeername(struct supervisor *s, struct call *c);
+void sys_getsockopt(struct supervisor *s, struct call *c);
+void sys_setsockopt(struct supervisor *s, struct call *c);
+void sys_ioctl(struct supervisor *s, struct call *c);
+void sys_sendto(struct supervisor *s, struct call *c);
+void sys_recvfrom(struct supervisor *s, struct call *c);
+void sys_sendmsg(struct supervisor *s, struct call *c);
+void sys_recvmsg(struct supervisor *s, struct call *c);
+void sys_sendmmsg(struct supervisor *s, struct call *c);
+void sys_recvmmsg(struct supervisor *s, struct call *c);

@@ -1,0 +1,198 @@
+/* bind(2), listen(2) and shutdown(2). */
+#include "guest/sys.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest/memory.h"
+#include "guest/names.h"
+#include "guest/netlink.h"
+#include "guest/peer.h"
+#include "guest/supervisor.h"
+
+/* inet_bind() and inet6_bind(): AF_UNSPEC will do for the wildcard of AF_INET. */
+static int read_local(const struct call *c, const struct guest_socket *socket, struct name *ret)
+{
+	const int r = name_read(c, c->trapped.arguments[1], (uint32_t)c->trapped.arguments[2],
+				socket->family, ret);
+
+	if (r < 0)
+		return r;
+	if (socket->family == AF_INET && ret->family == AF_UNSPEC) {
+		if ((uint32_t)c->trapped.arguments[2] < sizeof(struct sockaddr_in))
+			return -EINVAL;
+		char bytes[sizeof(struct sockaddr_in)];
+
+		if (memory_read(c->trapped.tid, c->trapped.arguments[1], bytes, sizeof(bytes)) < 0)
+			return -EFAULT;
+		((struct sockaddr_in *)(void *)bytes)->sin_family = AF_INET;
+		(void)name_parse(bytes, sizeof(bytes), AF_INET, ret);
+		return reeve_address_is_unspecified(&ret->socket.address) ? 0 : -EAFNOSUPPORT;
+	}
+	if (ret->family != socket->family)
+		return -EAFNOSUPPORT;
+	return socket->is_bound || socket->state != SOCKET_FRESH ? -EINVAL : 0;
+}
+
+static void ask_bind(struct supervisor *s, struct call *c, const struct name *name);
+
+static void bound(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		  const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+	struct call *c = r->call;
+
+	(void)data;
+	if (socket && answer->error == 0) {
+		socket->local = answer->local;
+		socket->is_bound = true;
+	}
+	if (!c)
+		return;
+	if (answer->error == EADDRINUSE && c->progress == 0) {
+		/* A socket that was closed just now may not have been missed yet. */
+		struct name name;
+
+		c->progress = 1;
+		supervisor_sweep(s);
+		if (c->socket && read_local(c, c->socket, &name) == 0) {
+			ask_bind(s, c, &name);
+			return;
+		}
+	}
+	(void)call_answer(s, c, -answer->error);
+}
+
+static void ask_bind(struct supervisor *s, struct call *c, const struct name *name)
+{
+	struct guest_message m = peer_message(c->socket, GUEST_BIND, c->fd);
+
+	m.local = name->socket;
+	peer_tell_options(s, c->socket);
+	c->request = channel_request(s, &m, NULL, bound);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	if (c->socket->kind == SOCKET_UDP)
+		peer_attach(s, c->socket);
+	call_keep(s, c, NULL, -1);
+}
+
+void sys_bind(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+	struct name name;
+
+	if (!socket) {
+		call_continue(s, c);
+		return;
+	}
+	if (socket->kind == SOCKET_NETLINK) {
+		netlink_bind(s, c);
+		return;
+	}
+	const int r = s->channel.is_lost ? -ENETDOWN : read_local(c, socket, &name);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else
+		ask_bind(s, c, &name);
+}
+
+static void listening(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		      const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+	struct call *c = r->call;
+	int64_t result = -answer->error;
+
+	(void)data;
+	/* Without the caller there is nobody's end to listen on: the sweep ends the socket. */
+	if (!socket || !c)
+		return;
+	if (result == 0 && socket->state == SOCKET_FRESH) {
+		result = rendezvous_listen(&s->rendezvous, c->fd, &socket->path);
+		socket->local = answer->local;
+		socket->is_bound = true;
+		if (result == 0) {
+			socket->state = SOCKET_LISTENING;
+			s->listeners++;
+		} else {
+			supervisor_log(s, "cannot listen in %s", s->rendezvous.directory);
+		}
+	}
+	(void)call_answer(s, c, result);
+}
+
+void sys_listen(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+
+	if (!socket) {
+		call_continue(s, c);
+		return;
+	}
+	if (socket->kind != SOCKET_TCP) {
+		(void)call_answer(s, c, -EOPNOTSUPP);
+		return;
+	}
+	if (s->channel.is_lost ||
+	    (socket->state != SOCKET_FRESH && socket->state != SOCKET_LISTENING)) {
+		(void)call_answer(s, c, s->channel.is_lost ? -ENETDOWN : -EINVAL);
+		return;
+	}
+	struct guest_message m = peer_message(socket, GUEST_LISTEN, c->fd);
+	const int backlog = call_int(c, 1);
+
+	/* As the kernel does: a negative one is a very large one. */
+	m.value = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog;
+	peer_tell_options(s, socket);
+	socket->hint_fd = call_int(c, 0);
+	c->request = channel_request(s, &m, NULL, listening);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	call_keep(s, c, NULL, -1);
+}
+
+static void shut_listener(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = c->socket;
+
+	/* Connections still come to nobody: the network process resets them. */
+	peer_tell(s, socket, GUEST_CLOSE);
+	socket->is_known = false;
+	socket->state = SOCKET_CLOSED;
+	s->listeners--;
+	(void)shutdown(c->fd, SHUT_RDWR);
+	(void)call_answer(s, c, 0);
+	call_retry_all(s, socket);
+}
+
+void sys_shutdown(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+	const int how = call_int(c, 1);
+
+	if (!socket || socket->state == SOCKET_CONNECTED) {
+		call_continue(s, c);
+		return;
+	}
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		(void)call_answer(s, c, -EINVAL);
+	else if (socket->kind == SOCKET_NETLINK)
+		(void)call_answer(s, c, -EOPNOTSUPP);
+	else if (socket->state == SOCKET_LISTENING && how != SHUT_WR)
+		shut_listener(s, c);
+	else if (socket->state == SOCKET_LISTENING)
+		(void)call_answer(s, c, 0);
+	else
+		(void)call_answer(s, c, -ENOTCONN);
+}

@@ -1,0 +1,337 @@
+/*
+ * connect(2).
+ *
+ * Every connect is kept for as long as the network process needs, a non-blocking one for a moment
+ * only: if the answer comes within that moment, as it does inside one machine, no filler is needed,
+ * and the program finds the socket ready at its first poll(). Otherwise, or when a signal or
+ * SO_SNDTIMEO ends the wait, the socket is filled and the connect goes on without the call.
+ */
+#include "guest/sys.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest/guard.h"
+#include "guest/memory.h"
+#include "guest/names.h"
+#include "guest/netlink.h"
+#include "guest/peer.h"
+#include "guest/supervisor.h"
+
+#define MOMENT_MS 1
+
+enum { WAITS = 1, DOES_NOT_WAIT = 2 }; /* a call's progress */
+
+static int read_remote(const struct call *c, const struct guest_socket *socket, struct name *ret)
+{
+	const int r = name_read(c, c->trapped.arguments[1], (uint32_t)c->trapped.arguments[2],
+				socket->family, ret);
+
+	if (r < 0)
+		return r;
+	if (ret->family == AF_UNSPEC)
+		return 0;
+	const bool mixed = socket->kind == SOCKET_UDP && ret->family == AF_INET &&
+			   !socket_option(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY);
+
+	if (ret->family != socket->family && !mixed)
+		return -EAFNOSUPPORT;
+	name_make_destination(&ret->socket);
+	return 0;
+}
+
+/* The connect goes on in the background. */
+static void go_on(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = c->socket;
+
+	if (!socket || socket->state != SOCKET_CONNECTING || socket->end >= 0)
+		return;
+	const int r = peer_fill(s, socket, c->fd);
+
+	if (r < 0)
+		supervisor_log(s, "cannot join a socket: error %d", -r);
+}
+
+/* What the state of the socket means to a call that waits for it. */
+static void try_connect(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = c->socket;
+
+	switch (socket->state) {
+	case SOCKET_CONNECTING:
+		return;
+	case SOCKET_CONNECTED:
+		if (c->progress == WAITS)
+			socket->is_confirmed = true;
+		(void)call_answer(s, c, c->progress == WAITS ? 0 : -EINPROGRESS);
+		return;
+	case SOCKET_FRESH:
+	case SOCKET_FAILED:
+	case SOCKET_RESET:
+	case SOCKET_LISTENING:
+	case SOCKET_CLOSED:
+		break;
+	}
+	if (c->progress == DOES_NOT_WAIT) {
+		(void)call_answer(s, c, -EINPROGRESS);
+		return;
+	}
+	const int error = socket->error ? socket->error : ECONNABORTED;
+
+	socket->error = 0;
+	(void)call_answer(s, c, -error);
+}
+
+static struct call *first_waiting(struct guest_socket *socket)
+{
+	list_for_each(node, &socket->calls) {
+		struct call *c = list_entry(node, struct call, waiting);
+
+		if (c->retry == try_connect && c->fd >= 0)
+			return c;
+	}
+	return NULL;
+}
+
+static int join(struct supervisor *s, struct guest_socket *socket)
+{
+	const struct call *c = first_waiting(socket);
+
+	if (socket->end >= 0) {
+		peer_unfill(s, socket);
+		return 0;
+	}
+	if (!c)
+		return -ENOENT;
+	socket->end = rendezvous_join(&s->rendezvous, c->fd);
+	return socket->end < 0 ? socket->end : 0;
+}
+
+static void fail(struct supervisor *s, struct guest_socket *socket, int error)
+{
+	struct call *c = first_waiting(socket);
+
+	socket->error = error;
+	socket->state = SOCKET_FRESH;
+	if (socket->end < 0 && c && c->progress == WAITS)
+		return; /* the program learns of it at once, and its end is as it was */
+	if (socket->end < 0 && c && peer_fill(s, socket, c->fd) < 0)
+		return;
+	if (socket->end >= 0)
+		close(socket->end);
+	socket->end = -1;
+	socket->filler = 0;
+	socket->state = SOCKET_FAILED;
+}
+
+static void connected(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		      const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+	int error = answer->error;
+
+	(void)data;
+	if (!socket || socket->state != SOCKET_CONNECTING)
+		return;
+	if (error == 0 && join(s, socket) < 0) {
+		peer_tell(s, socket, GUEST_ABORT);
+		socket->is_known = false;
+		error = ECONNABORTED;
+	}
+	if (error == 0) {
+		socket->local = answer->local;
+		socket->remote = answer->remote;
+		socket->is_bound = true;
+		socket->state = SOCKET_CONNECTED;
+		peer_attach(s, socket);
+	} else {
+		fail(s, socket, error);
+	}
+	call_retry_all(s, socket);
+}
+
+/* After a failure that it did not wait for, the program's end is dead: it is given a new one at the
+ * same number. Copies of the old one stay dead. */
+static int revive(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *dead = c->socket;
+	const bool nonblocking = descriptor_is_nonblocking(c->fd);
+	const int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
+	uint64_t cookie = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	int r = notify_replace(&s->notify, &c->trapped, fd, call_int(c, 0),
+			       descriptor_closes_on_exec(c->trapped.tid, call_int(c, 0)));
+
+	if (r >= 0)
+		r = descriptor_cookie(fd, &cookie);
+	if (r < 0 || fstat(fd, &st) < 0) {
+		close(fd);
+		return r < 0 ? r : -ENOBUFS;
+	}
+	close(c->fd);
+	c->fd = fd;
+	dead->inode = st.st_ino;
+	dead->is_watched = false;
+	dead->state = SOCKET_FRESH;
+	socket_set_cookie(&s->sockets, dead, cookie);
+	liveness_add(&s->liveness, dead, fd);
+	return 0;
+}
+
+static void wait_for(struct supervisor *s, struct call *c)
+{
+	const bool waits = !descriptor_is_nonblocking(c->fd);
+
+	c->progress = waits ? WAITS : DOES_NOT_WAIT;
+	c->interrupt = go_on;
+	c->timeout_error = EINPROGRESS;
+	call_keep(s, c, try_connect, waits ? call_timeout_ms(c, SO_SNDTIMEO) : MOMENT_MS);
+}
+
+static bool is_own(const struct supervisor *s, const struct reeve_address *a)
+{
+	return reeve_address_is_loopback(a) || reeve_address_equal(a, &s->welcome.address);
+}
+
+static void start(struct supervisor *s, struct call *c, const struct name *name)
+{
+	struct guest_socket *socket = c->socket;
+
+	if (socket->state == SOCKET_FAILED) {
+		const int r = revive(s, c);
+
+		if (r < 0) {
+			(void)call_answer(s, c, r);
+			return;
+		}
+	}
+	/* The port may be that of a listener which this tree has closed just now. */
+	if (s->listeners && is_own(s, &name->socket.address))
+		supervisor_sweep(s);
+	struct guest_message m = peer_message(socket, GUEST_CONNECT, c->fd);
+
+	m.remote = name->socket;
+	peer_tell_options(s, socket);
+	struct request *r = channel_request(s, &m, NULL, connected);
+
+	if (!r) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	socket->remote = name->socket;
+	socket->error = 0;
+	socket->state = SOCKET_CONNECTING;
+	socket->hint_fd = call_int(c, 0);
+	wait_for(s, c);
+}
+
+static void connect_stream(struct supervisor *s, struct call *c, const struct name *name)
+{
+	struct guest_socket *socket = c->socket;
+
+	switch (socket->state) {
+	case SOCKET_LISTENING:
+		(void)call_answer(s, c, -EISCONN);
+		return;
+	case SOCKET_CONNECTED:
+		(void)call_answer(s, c, socket->is_confirmed ? -EISCONN : 0);
+		socket->is_confirmed = true;
+		return;
+	case SOCKET_CONNECTING:
+		if (descriptor_is_nonblocking(c->fd))
+			(void)call_answer(s, c, -EALREADY);
+		else
+			wait_for(s, c);
+		return;
+	case SOCKET_FAILED:
+		/* The first connect() after it says why, the next one starts anew. */
+		if (!socket->is_confirmed) {
+			socket->is_confirmed = true;
+			(void)call_answer(s, c, socket->error ? -socket->error : -ECONNABORTED);
+			socket->error = 0;
+			return;
+		}
+		break;
+	case SOCKET_RESET:
+	case SOCKET_CLOSED:
+		(void)call_answer(s, c, -EISCONN);
+		return;
+	case SOCKET_FRESH:
+		break;
+	}
+	socket->is_confirmed = false;
+	start(s, c, name);
+}
+
+static void connected_datagram(struct supervisor *s, struct request *r,
+			       const struct guest_message *answer, const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+
+	(void)data;
+	if (socket && answer->error == 0) {
+		const bool is_connected = answer->remote.port != 0;
+
+		socket->local = answer->local;
+		socket->remote = answer->remote;
+		socket->is_bound = answer->local.port != 0;
+		socket->state = is_connected ? SOCKET_CONNECTED : SOCKET_FRESH;
+	}
+	if (r->call)
+		(void)call_answer(s, r->call, -answer->error);
+}
+
+static void connect_datagram(struct supervisor *s, struct call *c, const struct name *name)
+{
+	struct guest_message m = peer_message(c->socket, GUEST_CONNECT, c->fd);
+
+	if (name->family != AF_UNSPEC)
+		m.remote = name->socket;
+	peer_tell_options(s, c->socket);
+	c->request = channel_request(s, &m, NULL, connected_datagram);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	peer_attach(s, c->socket);
+	call_keep(s, c, NULL, -1);
+}
+
+void sys_connect(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+	struct name name;
+
+	if (!socket) {
+		const int refusal = guard_check(s, c);
+
+		if (refusal < 0)
+			(void)call_answer(s, c, refusal);
+		else
+			call_continue(s, c);
+		return;
+	}
+	if (socket->kind == SOCKET_NETLINK) {
+		(void)call_answer(s, c, 0);
+		return;
+	}
+	const int r = s->channel.is_lost ? -ENETDOWN : read_remote(c, socket, &name);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else if (socket->kind == SOCKET_UDP)
+		connect_datagram(s, c, &name);
+	else if (name.family == AF_UNSPEC)
+		(void)call_answer(s, c, 0);
+	else
+		connect_stream(s, c, &name);
+}

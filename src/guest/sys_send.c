@@ -1,0 +1,283 @@
+/* sendto(2), sendmsg(2) and sendmmsg(2): datagrams with a name go to the network process. */
+#include "guest/sys.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guest/message.h"
+#include "guest/names.h"
+#include "guest/netlink.h"
+#include "guest/peer.h"
+#include "guest/supervisor.h"
+#include "reeve/udp.h"
+
+static void sent(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		 const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+
+	(void)data;
+	/* It has a port now, which getsockname() asks for. */
+	if (socket && !socket->is_bound && answer->error == 0) {
+		socket->is_bound = true;
+		socket->local.address =
+			socket->family == AF_INET6 ? reeve_any_ipv6 : reeve_any_ipv4;
+		socket->local.port = 0;
+	}
+	if (r->call)
+		(void)call_answer(s, r->call,
+				  answer->error ? -answer->error : (int64_t)r->call->progress);
+}
+
+static int read_target(const struct call *c, const struct message *m, struct name *ret)
+{
+	const struct msghdr *h = &m->memory.header;
+	const struct guest_socket *socket = c->socket;
+
+	if (!h->msg_name || h->msg_namelen == 0) {
+		*ret = (struct name){ .family = socket->family, .socket = socket->remote };
+		return socket->state == SOCKET_CONNECTED ? 0 : -EDESTADDRREQ;
+	}
+	const int r =
+		name_read(c, (uint64_t)(uintptr_t)h->msg_name, h->msg_namelen, socket->family, ret);
+
+	if (r < 0)
+		return r;
+	if (ret->family == AF_UNSPEC)
+		return -EAFNOSUPPORT;
+	if (socket->family == AF_INET6 && ret->family == AF_INET &&
+	    socket_option(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY))
+		return -ENETUNREACH;
+	name_make_destination(&ret->socket);
+	return ret->socket.port == 0 ? -EINVAL : 0;
+}
+
+/* Prepares the message and gathers its data in the scratch memory. */
+static int prepare(struct supervisor *s, struct call *c, const struct message *m,
+		   struct guest_message *ret)
+{
+	struct guest_socket *socket = c->socket;
+	struct name name;
+
+	if (socket->error) {
+		const int error = socket->error;
+
+		socket->error = 0;
+		return -error;
+	}
+	if (s->channel.is_lost)
+		return -ENETDOWN;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->memory.total > REEVE_UDP_MAX)
+		return -EMSGSIZE;
+	*ret = peer_message(socket, GUEST_SEND, -1);
+	int r = read_target(c, m, &name);
+
+	if (r == 0)
+		r = message_read_control(c, m, &ret->local);
+	if (r < 0)
+		return r;
+	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
+
+	if (n < 0)
+		return (int)n;
+	ret->remote = name.socket;
+	ret->data_length = (uint32_t)n;
+	return 0;
+}
+
+static void send_datagram(struct supervisor *s, struct call *c, const struct message *m)
+{
+	struct guest_message out;
+	const int r = prepare(s, c, m, &out);
+
+	if (r < 0) {
+		(void)call_answer(s, c, r);
+		return;
+	}
+	c->progress = out.data_length;
+	peer_tell_options(s, c->socket);
+	c->request = channel_request(s, &out, s->scratch, sent);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	peer_attach(s, c->socket);
+	call_keep(s, c, NULL, -1);
+}
+
+static void try_send_stream(struct supervisor *s, struct call *c);
+
+static int64_t send_stream(struct supervisor *s, struct call *c, const struct message *m)
+{
+	if (m->flags & MSG_FASTOPEN)
+		return -EOPNOTSUPP;
+	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
+
+	if (n < 0)
+		return n;
+	const int64_t done = send(c->fd, s->scratch, (size_t)n,
+				  MSG_DONTWAIT | MSG_NOSIGNAL | (m->flags & MSG_OOB));
+
+	if (done >= 0)
+		return done;
+	/* The signal would have come from the kernel. */
+	if (errno == EPIPE && !(m->flags & MSG_NOSIGNAL))
+		(void)syscall(SYS_tgkill, descriptor_process(&s->descriptors, c->trapped.tid),
+			      c->trapped.tid, SIGPIPE);
+	return errno == EPIPE ? -EPIPE : -errno;
+}
+
+static int read_one(const struct call *c, struct message *ret)
+{
+	if (c->trapped.number == SYS_sendto)
+		return message_read_plain(c, ret);
+	return message_read_header(c, c->trapped.arguments[1], call_int(c, 2), ret);
+}
+
+static void conclude_stream(struct supervisor *s, struct call *c, const struct message *m)
+{
+	const int64_t n = send_stream(s, c, m);
+
+	if (n == -EAGAIN && !(m->flags & MSG_DONTWAIT) && !descriptor_is_nonblocking(c->fd)) {
+		if (c->is_kept)
+			return;
+		c->timeout_error = EAGAIN;
+		call_keep(s, c, try_send_stream, call_timeout_ms(c, SO_SNDTIMEO));
+		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLOUT);
+		return;
+	}
+	(void)call_answer(s, c, n);
+}
+
+static void try_send_stream(struct supervisor *s, struct call *c)
+{
+	struct message m;
+	const int r = read_one(c, &m);
+
+	if (r < 0) {
+		(void)call_answer(s, c, r);
+		return;
+	}
+	conclude_stream(s, c, &m);
+	message_deinit(&m);
+}
+
+static void send_netlink(struct supervisor *s, struct call *c, const struct message *m)
+{
+	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
+
+	if (n > 0)
+		netlink_input(s, c->socket, s->scratch, (size_t)n);
+	(void)call_answer(s, c, n);
+}
+
+/* Unconnected streams say what is wrong themselves; a name on a stream is of no meaning. */
+static bool is_native(const struct guest_socket *socket, const struct message *m)
+{
+	const struct msghdr *h = &m->memory.header;
+
+	if (socket->kind == SOCKET_TCP)
+		return !h->msg_name && !(m->flags & MSG_FASTOPEN);
+	return socket->kind == SOCKET_UDP && socket->state == SOCKET_CONNECTED && !h->msg_name &&
+	       !h->msg_controllen && !socket->error;
+}
+
+static void send_one(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+	struct message m;
+
+	if (!socket) {
+		call_continue(s, c);
+		return;
+	}
+	const int r = read_one(c, &m);
+
+	if (r < 0) {
+		(void)call_answer(s, c, r);
+		return;
+	}
+	if (is_native(socket, &m))
+		call_continue(s, c);
+	else if (socket->kind == SOCKET_UDP)
+		send_datagram(s, c, &m);
+	else if (socket->kind == SOCKET_NETLINK)
+		send_netlink(s, c, &m);
+	else
+		conclude_stream(s, c, &m);
+	message_deinit(&m);
+}
+
+void sys_sendto(struct supervisor *s, struct call *c)
+{
+	send_one(s, c);
+}
+
+void sys_sendmsg(struct supervisor *s, struct call *c)
+{
+	send_one(s, c);
+}
+
+static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_last)
+{
+	struct guest_message out;
+	struct message m;
+	int r = message_read_header(c, at, call_int(c, 3), &m);
+
+	if (r < 0)
+		return r;
+	r = prepare(s, c, &m, &out);
+	message_deinit(&m);
+	if (r == 0)
+		r = memory_write(c->trapped.tid, at + offsetof(struct mmsghdr, msg_len),
+				 &out.data_length, sizeof(out.data_length));
+	if (r < 0)
+		return r;
+	if (!is_last) {
+		channel_send(s, &out, s->scratch, -1);
+		return 0;
+	}
+	c->request = channel_request(s, &out, s->scratch, sent);
+	if (!c->request)
+		return -ENOBUFS;
+	c->request->call = c;
+	return 0;
+}
+
+/* Only the last one's answer is waited for; it says how all have fared as far as anybody may know. */
+void sys_sendmmsg(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = call_socket(s, c);
+	const uint32_t most = (uint32_t)c->trapped.arguments[2];
+	const uint32_t count = most < MEMORY_VECTORS ? most : MEMORY_VECTORS;
+	uint32_t i = 0;
+	int r = 0;
+
+	if (!socket || socket->kind != SOCKET_UDP) {
+		call_continue(s, c);
+		return;
+	}
+	peer_tell_options(s, socket);
+	while (i < count && r == 0) {
+		r = send_next(s, c, c->trapped.arguments[1] + i * sizeof(struct mmsghdr),
+			      i + 1 == count);
+		if (r == 0)
+			i++;
+		if (i == 1)
+			peer_attach(s, socket);
+	}
+	c->progress = i;
+	if (c->request)
+		call_keep(s, c, NULL, -1);
+	else
+		(void)call_answer(s, c, i ? (int64_t)i : r);
+}
