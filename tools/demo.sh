@@ -38,9 +38,11 @@ servers=()
 clean()
 {
 	trap '' INT TERM HUP
-	reeve down >/dev/null 2>&1
-	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
-	wait
+	{
+		[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}"
+		reeve down
+		wait
+	} >/dev/null 2>&1
 	rm -rf "$scratch"
 }
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/reeve-demo.XXXXXX") || exit 1
@@ -52,43 +54,41 @@ chmod 755 "$scratch"
 command -v reeve >/dev/null || fail "there is no $build/src/cli/reeve: run make demo"
 command -v nginx >/dev/null || fail 'nginx is not installed: run tools/packages.sh'
 
-# serve HOST: an nginx of its own on port 80 of the host.
+# serve HOST: an nginx of its own on port 80 of the host. Its paths are relative to its directory.
 serve()
 {
-	local host=$1 directory=$scratch/$1
-
-	mkdir -p "$directory/pages"
-	printf 'Hello from %s, port 80.\n' "$host" >"$directory/pages/index.html"
-	cat >"$directory/nginx.conf" <<-END
+	mkdir -p "$1/pages"
+	printf 'Hello from %s, port 80.\n' "$1" >"$1/pages/index.html"
+	cat >"$1/nginx.conf" <<-END
 		daemon off;
 		worker_processes 1;
-		pid $directory/pid;
+		pid pid;
 		error_log stderr warn;
 		events { }
 		http {
 			access_log off;
 			sendfile on;
-			client_body_temp_path $directory/body;
-			proxy_temp_path $directory/proxy;
-			fastcgi_temp_path $directory/fastcgi;
-			uwsgi_temp_path $directory/uwsgi;
-			scgi_temp_path $directory/scgi;
+			client_body_temp_path body;
+			proxy_temp_path proxy;
+			fastcgi_temp_path fastcgi;
+			uwsgi_temp_path uwsgi;
+			scgi_temp_path scgi;
 			server {
 				listen 80;
-				root $directory/pages;
+				root pages;
 			}
 		}
 	END
-	printf '$ reeve run --host %s nginx -c %s &\n' "$host" "$directory/nginx.conf"
-	reeve run --host "$host" nginx -e stderr -p "$directory" -c "$directory/nginx.conf" \
-		>"$directory.log" 2>&1 </dev/null &
+	printf '$ reeve run --host %s nginx -e stderr -p %s -c nginx.conf &\n' "$1" "$1"
+	reeve run --host "$1" nginx -e stderr -p "$1" -c nginx.conf >"$1.log" 2>&1 </dev/null &
 	servers+=($!)
 }
 
+cd "$scratch" || exit 1
 say 'Two web servers, both on port 80, each on a host of its own'
 serve web
 serve web2
-head -c $bytes /dev/urandom >"$scratch/web2/pages/file"
+head -c $bytes /dev/urandom >web2/pages/file
 for host in web web2; do
 	until [ "$(reeve ports "$host" -l --json 2>/dev/null | jq length)" -gt 0 ] 2>/dev/null; do
 		for server in "${servers[@]}"; do
@@ -111,11 +111,11 @@ done
 
 say 'It downloads 100 MB from web2; the sums are compared'
 from=$(date +%s%N)
-show reeve run --host client curl -sS -o "$scratch/copy" http://web2/file ||
+show reeve run --host client curl -sS -o copy http://web2/file ||
 	fail 'the download failed'
 took=$((($(date +%s%N) - from) / 1000000))
-sum=$(sha256sum <"$scratch/web2/pages/file")
-[ "$sum" = "$(sha256sum <"$scratch/copy")" ] || fail 'what came is not what was sent'
+sum=$(sha256sum <web2/pages/file)
+[ "$sum" = "$(sha256sum <copy)" ] || fail 'what came is not what was sent'
 printf 'SHA-256 %s, the same on both sides, in %d.%02d s\n' "${sum%% *}" $((took / 1000)) \
 	$((took % 1000 / 10))
 
