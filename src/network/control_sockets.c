@@ -1,5 +1,8 @@
 /* ListSockets, ListPrograms. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "network/control_private.h"
 #include "network/guest.h"
@@ -10,8 +13,38 @@ static json_t *string_or_null(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
+/* The process's own name, as ss shows it: what `reeve run sh -c ...` was asked to run is not what
+ * has the socket. The one looked up last is remembered, as a program's sockets come in a row. */
+struct process_name {
+	uint32_t pid;
+	char text[32];
+};
+
+static const char *name_of(struct process_name *last, const struct socket_owner *owner)
+{
+	char path[32];
+	ssize_t n;
+	int fd;
+
+	if (!owner || !owner->program)
+		return NULL;
+	if (last->pid == owner->pid)
+		return last->text[0] ? last->text : owner->program;
+	last->pid = owner->pid;
+	last->text[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/comm", owner->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return owner->program;
+	n = read(fd, last->text, sizeof(last->text) - 1);
+	close(fd);
+	last->text[n > 0 ? n : 0] = '\0';
+	last->text[strcspn(last->text, "\n")] = '\0';
+	return last->text[0] ? last->text : owner->program;
+}
+
 static json_t *describe_socket(const struct network_host *host,
-			       const struct reeve_socket_info *info)
+			       const struct reeve_socket_info *info, struct process_name *last)
 {
 	const struct socket_owner *owner = info->user;
 	const bool is_tcp = info->kind == REEVE_TCP;
@@ -32,7 +65,7 @@ static json_t *describe_socket(const struct network_host *host,
 			   control_sockaddr(&info->local, true), "remote",
 			   control_sockaddr(&info->remote, connected), "service",
 			   string_or_null(service), "host", host->name);
-	json_object_set_new(object, "program", string_or_null(owner ? owner->program : NULL));
+	json_object_set_new(object, "program", string_or_null(name_of(last, owner)));
 	json_object_set_new(object, "pid",
 			    owner && owner->program ? json_integer(owner->pid) : json_null());
 	return object;
@@ -48,12 +81,13 @@ static bool is_own(const struct reeve_socket_info *info)
 
 static void add_sockets(json_t *sockets, const struct network_host *host)
 {
+	struct process_name last = { 0 };
 	struct reeve_socket_info info;
 	uint64_t cursor = 0;
 
 	while (reeve_host_next_socket(host->stack, &cursor, &info))
 		if (info.kind != REEVE_PING && !is_own(&info))
-			json_array_append_new(sockets, describe_socket(host, &info));
+			json_array_append_new(sockets, describe_socket(host, &info, &last));
 }
 
 static void list_sockets(struct control_call *call)
