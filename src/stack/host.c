@@ -115,7 +115,7 @@ uint32_t host_charge(const struct reeve_packet *p)
 	uint32_t charge = sizeof(*p);
 
 	for (unsigned i = p->first_slice; i < p->slice_end; i++)
-		charge += p->slices[i].buffer->size;
+		charge += p->slices[i].buffer->size / p->slices[i].buffer->references;
 	return charge;
 }
 

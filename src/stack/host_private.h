@@ -72,7 +72,8 @@ void host_raise(struct reeve_host *host, struct socket_events *e, uint32_t what)
 /* The owner has closed the socket: nothing more will be told. */
 void host_silence(struct socket_events *e);
 
-/* What keeping the packet costs: itself and the whole of each buffer that it holds on to. */
+/* What keeping the packet costs: itself and its share of each buffer that it holds on to. The same
+ * packet costs another amount later, when others have let go: keep the number. */
 uint32_t host_charge(const struct reeve_packet *p);
 
 /* Seeds and keys for the modules' own tables, different at each call. */

@@ -43,6 +43,9 @@ static void deliver_take(struct reeve_host *host, struct reeve_packet *p_take,
 	switch (how->protocol) {
 	case IP_ICMP:
 	case IP_ICMPV6:
+		/* Each belongs to its own family. */
+		if (reeve_address_is_ipv4(&how->source) != (how->protocol == IP_ICMP))
+			break;
 		icmp_input_take(host, p_take, how);
 		return;
 	case IP_TCP:
@@ -52,10 +55,10 @@ static void deliver_take(struct reeve_host *host, struct reeve_packet *p_take,
 		udp_input_take(host, p_take, how);
 		return;
 	default:
-		icmp_refuse_take(host, p_take, how, ICMPV4_UNREACHABLE, ICMPV4_PROTOCOL,
-				 REEVE_DROP_IP_PROTOCOL);
-		return;
+		break;
 	}
+	icmp_refuse_take(host, p_take, how, ICMPV4_UNREACHABLE, ICMPV4_PROTOCOL,
+			 REEVE_DROP_IP_PROTOCOL);
 }
 
 /* RFC 1122, 3.2.1.3; RFC 1812, 5.3.7. What we send ourselves comes over lo. */

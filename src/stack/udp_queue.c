@@ -48,9 +48,12 @@ int udp_queue_push(struct udp_queue *q, const struct udp_waiting *w)
 		if (error)
 			return error;
 	}
-	q->ring[(q->first + q->count) % q->size] = *w;
+	struct udp_waiting *const last = &q->ring[(q->first + q->count) % q->size];
+
+	*last = *w;
+	last->charge = host_charge(w->packet);
+	q->charged += last->charge;
 	q->count++;
-	q->charged += host_charge(w->packet);
 	return 0;
 }
 
@@ -62,12 +65,12 @@ const struct udp_waiting *udp_queue_first(const struct udp_queue *q)
 void udp_queue_pop(struct udp_queue *q)
 {
 	check(q->count > 0);
-	struct reeve_packet *const p = q->ring[q->first].packet;
+	const struct udp_waiting *const oldest = &q->ring[q->first];
 
-	q->charged -= host_charge(p);
+	q->charged -= oldest->charge;
+	reeve_packet_free(oldest->packet);
 	q->first = (q->first + 1) % q->size;
 	q->count--;
-	reeve_packet_free(p);
 }
 
 uint64_t udp_queue_bytes(const struct udp_queue *q)

@@ -15,6 +15,7 @@ struct udp_waiting {
 	struct reeve_packet *packet; /* the payload */
 	struct reeve_sockaddr remote, local;
 	unsigned iface;
+	uint32_t charge; /* the queue's */
 	uint8_t ttl, tos;
 };
 
