@@ -293,7 +293,7 @@ static void intersect(const struct ephemeral_set *s, const struct ephemeral *e,
 static uint16_t choose_counting(struct ephemeral *e, const struct ephemeral_set *a,
 				const struct ephemeral_set *b, const struct ephemeral_set *within)
 {
-	uint64_t candidates[MAX_WORDS];
+	uint64_t candidates[MAX_WORDS] = { 0 };
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < e->words; i++)

@@ -62,7 +62,7 @@ static int slots_init(struct port_slots *s, uint32_t bits)
 	struct port_slots fresh = { .bits = bits };
 	const size_t chunks = bits > CHUNK_BITS ? (size_t)1 << (bits - CHUNK_BITS) : 1;
 
-	fresh.chunks = calloc(chunks, sizeof(*fresh.chunks));
+	fresh.chunks = calloc(chunks, sizeof(struct port_slot *));
 	if (!fresh.chunks)
 		return -ENOMEM;
 	*s = fresh;

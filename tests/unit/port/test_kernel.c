@@ -138,7 +138,7 @@ static int connect_socket(int fd, const struct shape *s, const char *address, ui
 
 static uint16_t port_of(int fd)
 {
-	union name name;
+	union name name = { .any = { 0 } };
 	socklen_t length = sizeof(name);
 
 	assert_int_equal(getsockname(fd, &name.any, &length), 0);

@@ -1,6 +1,7 @@
 /* Who may bind what, and the lists of --allow-port. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -77,7 +78,7 @@ static void test_bad_lists(void **state)
 
 static void test_as_many_ranges_as_fit(void **state)
 {
-	char text[PORT_GRANT_MAX * 8];
+	char text[PORT_GRANT_MAX * 8 + 8];
 	size_t length = 0;
 	struct port_grant grant;
 
@@ -88,11 +89,11 @@ static void test_as_many_ranges_as_fit(void **state)
 	assert_int_equal(port_grant_parse(text, &grant), 0);
 	assert_int_equal(grant.count, PORT_GRANT_MAX);
 	assert_true(port_grant_covers(&grant, 2 * (PORT_GRANT_MAX - 1) + 1));
-	strcat(text, ",9");
+	memcpy(text + length, ",9", 3);
 	assert_int_equal(port_grant_parse(text, &grant), -E2BIG);
 	assert_int_equal(grant.count, PORT_GRANT_MAX);
 	/* The first thing wrong is what is said. */
-	strcpy(text + length, ",x");
+	memcpy(text + length, ",x", 3);
 	assert_int_equal(port_grant_parse(text, &grant), -EINVAL);
 }
 
@@ -149,8 +150,6 @@ static void test_random_lists(void **state)
 		char text[12];
 		const uint32_t length = random_below(&random, sizeof(text));
 		struct port_grant grant;
-		unsigned a = 0, b = 0;
-		int end = 0;
 
 		for (uint32_t j = 0; j < length; j++)
 			text[j] = alphabet[random_below(&random, sizeof(alphabet) - 1)];
@@ -159,18 +158,15 @@ static void test_random_lists(void **state)
 			continue;
 		parsed++;
 
-		const char *at = text;
+		char *at = text;
 
 		for (uint32_t j = 0; j < grant.count; j++) {
-			if (sscanf(at, "%u-%u%n", &a, &b, &end) != 2) {
-				assert_int_equal(sscanf(at, "%u%n", &a, &end), 1);
-				b = a;
-			}
-			assert_int_equal(grant.ranges[j].first, a);
-			assert_int_equal(grant.ranges[j].last, b);
-			at += end;
-			assert_true(*at == (j + 1 < grant.count ? ',' : '\0'));
-			at++;
+			const unsigned long first = strtoul(at, &at, 10);
+			const unsigned long last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
+
+			assert_int_equal(grant.ranges[j].first, first);
+			assert_int_equal(grant.ranges[j].last, last);
+			assert_true(*at++ == (j + 1 < grant.count ? ',' : '\0'));
 		}
 	}
 	assert_true(parsed > 1000);

@@ -244,11 +244,9 @@ static void do_bind(struct model *m, unsigned i, const struct reeve_address *add
 	next.ipv6_only |= !is_any(address) && !is_ipv4(address);
 	if (v->state != PORT_NONE || (v->ipv6_only && is_ipv4(address)))
 		expected = -EINVAL;
-	else if (port && in_conflict(m, &next, port))
-		expected = -EADDRINUSE;
-	else if (port && scarce && in_range(m, port) && !is_used(m, port))
-		expected = -EADDRINUSE;
-	else if (!port && scarce && !is_left_at(m, address, true))
+	else if (port ? in_conflict(m, &next, port) ||
+				 (scarce && in_range(m, port) && !is_used(m, port))
+		      : scarce && !is_left_at(m, address, true))
 		expected = -EADDRINUSE;
 	if (!result(m, port_space_bind(m->space, r, address, port), expected))
 		return;
@@ -286,11 +284,11 @@ static void do_listen(struct model *m, unsigned i)
 	const struct reeve_address any = v->ipv6 ? reeve_any_ipv6 : reeve_any_ipv4;
 	int expected = 0;
 
-	if (v->state == PORT_NONE && unused(m) <= held(m))
-		expected = -EADDRINUSE;
-	else if (v->state == PORT_CONNECTED || v->state == PORT_TIME_WAIT)
+	if (v->state == PORT_CONNECTED || v->state == PORT_TIME_WAIT)
 		expected = -EINVAL;
-	else if (v->state == PORT_BOUND && !v->deferred && in_conflict(m, v, v->port))
+	else if (v->state == PORT_NONE
+			 ? unused(m) <= held(m)
+			 : v->state == PORT_BOUND && !v->deferred && in_conflict(m, v, v->port))
 		expected = -EADDRINUSE;
 	if (!result(m, port_space_listen(m->space, r), expected))
 		return;
