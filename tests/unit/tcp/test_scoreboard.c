@@ -1,0 +1,206 @@
+/* The scoreboard against a map of bytes, at random, across 2^32. Hazards 16 and 19. */
+#include "cmocka_all.h"
+
+#include <string.h>
+
+#include "seed.h"
+#include "stack/tcp/scoreboard.h"
+
+#define FLIGHT 3000
+#define MSS    100
+
+enum fate { UNKNOWN, RESENT, SACKED };
+
+static const struct tcp_seq origin = { 0xfffffa00 };
+static uint8_t fate[FLIGHT + 1];
+
+static struct tcp_seq at(uint32_t position)
+{
+	return seq_add(origin, position);
+}
+
+static uint32_t count_sacked(uint32_t una)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = una; i < FLIGHT; i++)
+		n += fate[i] == SACKED;
+	return n;
+}
+
+/* RFC 6675, 4, IsLost(), byte by byte: the lowest position that is not lost. */
+static uint32_t model_edge(uint32_t una)
+{
+	uint32_t bytes = 0, ranges = 0;
+
+	for (uint32_t i = FLIGHT; i-- > una;) {
+		if (fate[i] != SACKED)
+			continue;
+		bytes++;
+		if (i == una || fate[i - 1] != SACKED) {
+			ranges++;
+			if (ranges >= 3 || bytes > 2 * MSS)
+				return i;
+		}
+	}
+	return una;
+}
+
+static void compare(const struct scoreboard *b, uint32_t una)
+{
+	const struct scoreboard_range flight = { at(una), at(FLIGHT) };
+	const struct tcp_seq edge = scoreboard_lost_edge(b, at(una), MSS);
+	const uint32_t model = model_edge(una);
+	uint32_t pipe = 0;
+
+	assert_int_equal(b->sacked_bytes, count_sacked(una));
+	assert_int_equal(seq_distance(at(una), edge), model - una);
+	for (uint32_t i = una; i < FLIGHT; i += 7)
+		assert_int_equal(scoreboard_is_sacked(b, at(i)), fate[i] == SACKED);
+	/* Nothing sent again is lost again here: marks are at the end, orders few. */
+	for (uint32_t i = una; i < FLIGHT; i++)
+		pipe += fate[i] != SACKED && (i >= model || fate[i] == RESENT);
+	assert_int_equal(scoreboard_pipe(b, &flight, edge, at(una)), pipe);
+
+	struct scoreboard_range lost;
+	uint32_t first = una;
+
+	while (first < model && fate[first] != UNKNOWN)
+		first++;
+	if (first == model) {
+		assert_false(scoreboard_next_lost(b, at(una), edge, at(una), &lost));
+		return;
+	}
+	assert_true(scoreboard_next_lost(b, at(una), edge, at(una), &lost));
+	assert_int_equal(seq_distance(at(una), lost.start), first - una);
+	for (uint32_t i = first; i < seq_distance(origin, lost.end); i++)
+		assert_int_equal(fate[i], UNKNOWN);
+}
+
+static void test_random(void **state)
+{
+	struct random r = seeded(5);
+
+	(void)state;
+	for (unsigned round = 0; round < 200; round++) {
+		struct scoreboard b;
+		uint32_t una = 0;
+
+		scoreboard_init(&b);
+		memset(fate, UNKNOWN, sizeof(fate));
+		while (una < FLIGHT) {
+			const uint32_t from = una + random_below(&r, FLIGHT - una);
+			uint32_t to = from + 1 + random_below(&r, 300);
+
+			if (to > FLIGHT)
+				to = FLIGHT;
+			if (random_below(&r, 3)) {
+				const uint32_t before = count_sacked(una);
+
+				memset(fate + from, SACKED, to - from);
+				assert_int_equal(scoreboard_sack(&b, at(from), at(to)),
+						 count_sacked(una) - before);
+			} else {
+				struct scoreboard_range lost;
+				const struct tcp_seq edge = scoreboard_lost_edge(&b, at(una), MSS);
+
+				if (b.order < 3 &&
+				    scoreboard_next_lost(&b, at(una), edge, at(una), &lost)) {
+					scoreboard_resent(&b, lost.start, lost.end, at(FLIGHT));
+					memset(fate + seq_distance(origin, lost.start), RESENT,
+					       seq_distance(lost.start, lost.end));
+				}
+			}
+			if (random_below(&r, 4) == 0) {
+				una += random_below(&r, 200);
+				if (una > FLIGHT)
+					una = FLIGHT;
+				scoreboard_ack(&b, at(una));
+			}
+			if (una < FLIGHT)
+				compare(&b, una);
+		}
+		assert_int_equal(b.count, 0);
+		scoreboard_clear(&b);
+	}
+}
+
+/* CVE-2019-11477 and others: however many holes, the work is bounded and nothing overflows. */
+static void test_bounded(void **state)
+{
+	struct scoreboard b;
+
+	(void)state;
+	scoreboard_init(&b);
+	for (uint32_t i = 0; i < 100000; i++)
+		scoreboard_sack(&b, seq_add(origin, 1 + 2 * i), seq_add(origin, 2 + 2 * i));
+	assert_true(b.count <= SCOREBOARD_MAX);
+	assert_int_equal(b.sacked_bytes, b.count);
+	scoreboard_ack(&b, seq_add(origin, 200001));
+	assert_int_equal(b.count, 0);
+	assert_null(b.entries);
+}
+
+static void test_nonsense(void **state)
+{
+	struct scoreboard b;
+
+	(void)state;
+	scoreboard_init(&b);
+	assert_int_equal(scoreboard_sack(&b, at(10), at(10)), 0);
+	assert_int_equal(scoreboard_sack(&b, at(20), at(10)), 0);
+	assert_int_equal(b.count, 0);
+	assert_int_equal(scoreboard_sack(&b, at(10), at(20)), 10);
+	assert_int_equal(scoreboard_sack(&b, at(10), at(20)), 0);
+	assert_int_equal(scoreboard_sack(&b, at(12), at(15)), 0);
+	assert_int_equal(scoreboard_sack(&b, at(15), at(25)), 5);
+	assert_int_equal(b.count, 1);
+	scoreboard_clear(&b);
+}
+
+/* Sent again, and lost again: told by new data, or by later ranges, that arrived. */
+static void test_lost_again(void **state)
+{
+	struct scoreboard b;
+	struct scoreboard_range lost;
+	struct tcp_seq edge;
+
+	(void)state;
+	scoreboard_init(&b);
+	scoreboard_sack(&b, at(1000), at(1500));
+	edge = scoreboard_lost_edge(&b, at(0), MSS);
+	scoreboard_resent(&b, at(0), at(1000), at(1500));
+	assert_false(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	scoreboard_sack(&b, at(1500), at(1700));
+	edge = scoreboard_lost_edge(&b, at(0), MSS);
+	assert_false(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	scoreboard_sack(&b, at(1800), at(2001));
+	edge = scoreboard_lost_edge(&b, at(0), MSS);
+	assert_true(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	assert_true(seq_equal(lost.start, at(0)) && seq_equal(lost.end, at(1000)));
+	scoreboard_clear(&b);
+
+	scoreboard_init(&b);
+	scoreboard_sack(&b, at(2000), at(2500));
+	edge = scoreboard_lost_edge(&b, at(0), MSS);
+	for (uint32_t i = 0; i < 4; i++)
+		scoreboard_resent(&b, at(i * 500), at(i * 500 + 500), at(9000));
+	scoreboard_sack(&b, at(500), at(1500));
+	assert_false(scoreboard_next_lost(&b, at(0), edge, at(0), &lost));
+	scoreboard_sack(&b, at(1500), at(2000));
+	assert_true(scoreboard_next_lost(&b, at(0), edge, at(0), &lost));
+	assert_true(seq_equal(lost.start, at(0)) && seq_equal(lost.end, at(500)));
+	scoreboard_clear(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_lost_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
