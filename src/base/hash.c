@@ -12,7 +12,8 @@ static uint64_t rotate(uint64_t v, unsigned bits)
 	return v << bits | v >> (64 - bits);
 }
 
-static void sip_round(struct sip *s)
+/* Inlined by force: the state must stay in registers, or this is three times as slow. */
+static inline __attribute__((always_inline)) void sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
 	s->v1 = rotate(s->v1, 13) ^ s->v0;
@@ -26,7 +27,7 @@ static void sip_round(struct sip *s)
 	s->v2 = rotate(s->v2, 32);
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline __attribute__((always_inline)) void sip_word(struct sip *s, uint64_t word)
 {
 	s->v3 ^= word;
 	sip_round(s);
@@ -34,7 +35,15 @@ static void sip_word(struct sip *s, uint64_t word)
 	s->v0 ^= word;
 }
 
-static uint64_t load_le64(const uint8_t *p, size_t length)
+static uint64_t load_le64(const uint8_t *p)
+{
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+	       (uint64_t)p[7] << 56;
+}
+
+/* The last 0 to 7 bytes. */
+static uint64_t load_rest(const uint8_t *p, size_t length)
 {
 	uint64_t word = 0;
 
@@ -55,8 +64,8 @@ uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t length
 	size_t left = length;
 
 	for (; left >= 8; p += 8, left -= 8)
-		sip_word(&s, load_le64(p, 8));
-	sip_word(&s, load_le64(p, left) | (uint64_t)length << 56);
+		sip_word(&s, load_le64(p));
+	sip_word(&s, load_rest(p, left) | (uint64_t)length << 56);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++)
 		sip_round(&s);
