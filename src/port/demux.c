@@ -55,9 +55,10 @@ static uint64_t hash_flow(const struct port_demux *d, const struct reeve_address
 	return hash_bytes(&d->config.key, bytes, sizeof(bytes));
 }
 
-static uint64_t hash_of(const struct port_demux *d, const struct port_flow *f)
+uint64_t port_demux_hash(const struct port_demux *d, const struct port_flow *like)
 {
-	return hash_flow(d, &f->local_address, f->local_port, &f->remote_address, f->remote_port);
+	return hash_flow(d, &like->local_address, like->local_port, &like->remote_address,
+			 like->remote_port);
 }
 
 static uint64_t hash_socket(const struct port_demux *d, const struct reeve_address *address,
@@ -111,40 +112,62 @@ static struct port_flow *find_flow(const struct port_demux *d, uint64_t hash,
 	return f;
 }
 
-int port_demux_add_flow(struct port_demux *d, struct port_flow *f)
+struct port_flow *port_demux_look(const struct port_demux *d, const struct port_flow *like,
+				  uint64_t hash)
 {
-	const struct reeve_sockaddr local = { .address = f->local_address, .port = f->local_port };
-	const struct reeve_sockaddr remote = { .address = f->remote_address,
-					       .port = f->remote_port };
-	const uint64_t hash = hash_of(d, f);
-	struct port_flow *same = find_flow(d, hash, &local, &remote);
+	const struct reeve_sockaddr local = { .address = like->local_address,
+					      .port = like->local_port };
+	const struct reeve_sockaddr remote = { .address = like->remote_address,
+					       .port = like->remote_port };
 
-	if (same && !d->config.duplicate_flows)
-		return -EADDRINUSE;
-	if (d->flow_count >= d->config.max_flows)
-		return -ENOBUFS;
+	return find_flow(d, hash, &local, &remote);
+}
+
+static void link_flow(struct port_demux *d, struct port_flow *f, struct port_flow *same)
+{
+	/* A duplicate is never a TIME-WAIT: they share the links. */
 	if (d->config.duplicate_flows)
 		f->recyclable = REEVE_NEVER;
 	f->queued = false;
 	f->older = same;
 	f->newer = NULL;
-	if (same) {
-		port_table_replace(&d->flows, hash, same, f);
+	if (same)
 		same->newer = f;
-	} else {
-		if (port_table_add(&d->flows, hash, f))
-			return -ENOMEM;
-		destinations_flow_added(&d->destinations, &d->config.key, f);
-	}
 	d->flow_count++;
+}
+
+int port_demux_add_absent(struct port_demux *d, struct port_flow *f, uint64_t hash)
+{
+	if (d->flow_count >= d->config.max_flows)
+		return -ENOBUFS;
+	if (port_table_add(&d->flows, hash, f))
+		return -ENOMEM;
+	link_flow(d, f, NULL);
+	destinations_flow_added(&d->destinations, &d->config.key, f);
+	return 0;
+}
+
+int port_demux_add_flow(struct port_demux *d, struct port_flow *f)
+{
+	const uint64_t hash = port_demux_hash(d, f);
+	struct port_flow *same = port_demux_look(d, f, hash);
+
+	if (!same)
+		return port_demux_add_absent(d, f, hash);
+	if (!d->config.duplicate_flows)
+		return -EADDRINUSE;
+	if (d->flow_count >= d->config.max_flows)
+		return -ENOBUFS;
+	port_table_replace(&d->flows, hash, same, f);
+	link_flow(d, f, same);
 	return 0;
 }
 
 void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct port_flow *f)
 {
-	const uint64_t hash = hash_of(d, f);
+	const uint64_t hash = port_demux_hash(d, f);
 
-	check(!d->config.duplicate_flows && hash == hash_of(d, old));
+	check(!d->config.duplicate_flows && hash == port_demux_hash(d, old));
 	destinations_flow_removed(&d->destinations, &d->config.key, old);
 	port_table_replace(&d->flows, hash, old, f);
 	old->older = NULL;
@@ -157,7 +180,7 @@ void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct
 
 void port_demux_remove_flow(struct port_demux *d, struct port_flow *f)
 {
-	const uint64_t hash = hash_of(d, f);
+	const uint64_t hash = port_demux_hash(d, f);
 
 	d->flow_count--;
 	if (d->config.duplicate_flows && (f->newer || f->older)) {

@@ -81,6 +81,12 @@ struct port_listener *port_demux_next_match(const struct port_demux *d,
 uint32_t port_demux_flow_count(const struct port_demux *d);
 uint32_t port_demux_listener_count(const struct port_demux *d);
 
+/* For one who looks first and then adds, with one hash for both. What is added must be absent. */
+uint64_t port_demux_hash(const struct port_demux *d, const struct port_flow *like);
+struct port_flow *port_demux_look(const struct port_demux *d, const struct port_flow *like,
+				  uint64_t hash);
+int port_demux_add_absent(struct port_demux *d, struct port_flow *f, uint64_t hash);
+
 bool port_demux_has_duplicates(const struct port_demux *d);
 
 /* For connect's choice of a port: the crowded destinations, and the key they are hashed with. */

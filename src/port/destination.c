@@ -39,6 +39,7 @@ void destinations_init(struct destinations *d)
 {
 	port_table_init(&d->table);
 	list_init(&d->all);
+	d->recent = NULL;
 }
 
 static void destination_free(struct destination *d)
@@ -50,32 +51,37 @@ static void destination_free(struct destination *d)
 
 void destinations_deinit(struct destinations *d)
 {
+	d->recent = NULL;
 	list_for_each_safe(node, &d->all)
 		destination_free(list_entry(node, struct destination, node));
 	port_table_deinit(&d->table);
 }
 
-static struct destination *find(const struct destinations *d, uint64_t hash,
-				const struct port_flow *like)
+static bool is_of(const struct destination *d, const struct port_flow *like)
+{
+	return d->remote_port == like->remote_port &&
+	       reeve_address_equal(&d->remote_address, &like->remote_address) &&
+	       reeve_address_equal(&d->local_address, &like->local_address);
+}
+
+struct destination *destinations_find(struct destinations *d, const struct hash_key *key,
+				      const struct port_flow *like)
 {
 	struct port_table_probe probe = { 0 };
 	struct destination *found;
 
-	while ((found = port_table_find(&d->table, hash, &probe))) {
-		if (found->remote_port == like->remote_port &&
-		    reeve_address_equal(&found->remote_address, &like->remote_address) &&
-		    reeve_address_equal(&found->local_address, &like->local_address))
-			break;
-	}
-	return found;
-}
-
-struct destination *destinations_find(const struct destinations *d, const struct hash_key *key,
-				      const struct port_flow *like)
-{
 	if (list_is_empty(&d->all))
 		return NULL;
-	return find(d, hash_like(key, like), like);
+	if (d->recent && is_of(d->recent, like))
+		return d->recent;
+
+	const uint64_t hash = hash_like(key, like);
+
+	while ((found = port_table_find(&d->table, hash, &probe)) && !is_of(found, like))
+		;
+	if (found)
+		d->recent = found;
+	return found;
 }
 
 struct destination *destinations_add(struct destinations *d, const struct hash_key *key,
@@ -162,11 +168,7 @@ void destinations_flow_added(struct destinations *d, const struct hash_key *key,
 void destinations_flow_removed(struct destinations *d, const struct hash_key *key,
 			       struct port_flow *f)
 {
-	if (list_is_empty(&d->all))
-		return;
-
-	const uint64_t hash = hash_like(key, f);
-	struct destination *to = find(d, hash, f);
+	struct destination *to = destinations_find(d, key, f);
 
 	if (!to || !is_covered(to, f))
 		return;
@@ -179,7 +181,9 @@ void destinations_flow_removed(struct destinations *d, const struct hash_key *ke
 	    (destination_is_complete(to) && to->taken.count < to->range->count / SPARSE_PART)) {
 		while (to->oldest)
 			queue_remove(to, to->oldest);
-		port_table_remove(&d->table, hash, to);
+		port_table_remove(&d->table, hash_like(key, f), to);
+		if (d->recent == to)
+			d->recent = NULL;
 		destination_free(to);
 	}
 }

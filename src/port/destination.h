@@ -28,12 +28,13 @@ struct destination {
 struct destinations {
 	struct port_table table;
 	struct list all;
+	struct destination *recent; /* found last, or NULL */
 };
 
 void destinations_init(struct destinations *d);
 void destinations_deinit(struct destinations *d);
 
-struct destination *destinations_find(const struct destinations *d, const struct hash_key *key,
+struct destination *destinations_find(struct destinations *d, const struct hash_key *key,
 				      const struct port_flow *like);
 
 /* `range` must outlive the flows. NULL: no memory. */

@@ -305,7 +305,7 @@ static uint16_t choose_counting(struct ephemeral *e, const struct ephemeral_set 
 		intersect(within, e, candidates);
 	for (uint32_t i = 0; i < e->words; i++)
 		count += ones(candidates[i]);
-	e->steps += 2 * e->words;
+	e->steps += (uint64_t)e->words * 2;
 	if (!count)
 		return 0;
 

@@ -217,14 +217,21 @@ void port_space_unlisten(struct port_space *s, struct port_reservation *r)
 
 /* connect */
 
-static struct port_flow *find_same(const struct port_demux *demux, const struct port_flow *flow)
-{
-	const struct reeve_sockaddr local = { .address = flow->local_address,
-					      .port = flow->local_port };
-	const struct reeve_sockaddr remote = { .address = flow->remote_address,
-					       .port = flow->remote_port };
+/* One call of connect: the flow whose local port is sought, and what was found out about it. */
+struct attempt {
+	struct port_demux *demux;
+	struct port_flow *flow;
+	struct reeve_time now;
+	uint64_t hash;              /* of the flow with the port it has now */
+	struct port_flow *replaced; /* the TIME-WAIT to take over, or NULL */
+	bool duplicate;             /* a flow of the same four-tuple stays */
+};
 
-	return port_demux_find_flow(demux, &local, &remote);
+static struct port_flow *look(struct attempt *a, uint16_t port)
+{
+	a->flow->local_port = port;
+	a->hash = port_demux_hash(a->demux, a->flow);
+	return port_demux_look(a->demux, a->flow, a->hash);
 }
 
 static bool is_recyclable(const struct port_flow *f, struct reeve_time now)
@@ -233,138 +240,135 @@ static bool is_recyclable(const struct port_flow *f, struct reeve_time now)
 }
 
 /* Enters what the demux knows of a crowded destination, up to `ports` ports of it. */
-static void scan(struct port_space *s, struct destination *to, const struct port_demux *demux,
-		 struct port_flow *flow, uint32_t ports)
+static void scan(struct port_space *s, struct destination *to, struct attempt *a, uint32_t ports)
 {
 	for (; ports && !destination_is_complete(to); ports--) {
 		s->range.steps++;
-		flow->local_port = (uint16_t)to->scanned;
-		destination_enter(to, find_same(demux, flow));
+		destination_enter(to, look(a, (uint16_t)to->scanned));
 	}
 }
 
 /* Among the ports free towards a destination of which all is known. */
-static int choose_from(struct port_space *s, const struct destination *to, struct port_flow *flow,
-		       const struct ephemeral_set *within, struct reeve_time now,
-		       struct port_flow **ret_replaced)
+static int choose_from(struct port_space *s, const struct destination *to, struct attempt *a,
+		       const struct ephemeral_set *within)
 {
-	flow->local_port = ephemeral_choose(&s->range, &to->taken, &s->taken.bound, within);
-	if (flow->local_port)
-		return 0;
-
+	const struct ephemeral_set *bound = &s->taken.bound;
 	struct port_flow *f = to->oldest;
+	uint16_t port = ephemeral_choose(&s->range, &to->taken, bound, within);
 
-	for (unsigned i = 0; f && i < OLDEST_LOOK; i++, f = f->newer) {
+	for (unsigned i = 0; !port && f && i < OLDEST_LOOK; i++, f = f->newer) {
 		s->range.steps++;
-		if (is_recyclable(f, now) &&
-		    !ephemeral_set_has(&s->taken.bound, &s->range, f->local_port)) {
-			flow->local_port = f->local_port;
-			*ret_replaced = f;
-			return 0;
+		if (is_recyclable(f, a->now) &&
+		    !ephemeral_set_has(bound, &s->range, f->local_port)) {
+			port = f->local_port;
+			a->replaced = f;
 		}
 	}
-	return -EADDRNOTAVAIL;
+	if (!port)
+		return -EADDRNOTAVAIL;
+	a->flow->local_port = port;
+	a->hash = port_demux_hash(a->demux, a->flow);
+	return 0;
 }
 
-/* Chooses flow->local_port. *ret_replaced is NULL before. */
-static int choose_towards(struct port_space *s, struct port_demux *demux, struct port_flow *flow,
-			  const struct ephemeral_set *within, struct reeve_time now,
-			  struct port_flow **ret_replaced)
+static int choose_towards(struct port_space *s, struct attempt *a,
+			  const struct ephemeral_set *within)
 {
-	struct destinations *all = port_demux_destinations(demux);
-	const struct hash_key *key = port_demux_key(demux);
-	struct destination *to = destinations_find(all, key, flow);
+	struct destinations *all = port_demux_destinations(a->demux);
+	const struct hash_key *key = port_demux_key(a->demux);
+	struct destination *to = destinations_find(all, key, a->flow);
 	unsigned misses = 0;
 
 	if (to)
-		scan(s, to, demux, flow, SCAN_STEP);
+		scan(s, to, a, SCAN_STEP);
 	for (unsigned i = 0; i < DRAWS && !(to && destination_is_complete(to)); i++) {
-		flow->local_port = ephemeral_choose(&s->range, &s->taken.bound, NULL, within);
-		if (!flow->local_port)
+		const uint16_t port = ephemeral_choose(&s->range, &s->taken.bound, NULL, within);
+		struct port_flow *same;
+
+		if (!port)
 			return -EADDRNOTAVAIL;
-
-		struct port_flow *same = find_same(demux, flow);
-
-		if (!same)
-			return 0;
-		if (is_recyclable(same, now)) {
-			*ret_replaced = same;
+		same = look(a, port);
+		if (!same || is_recyclable(same, a->now)) {
+			a->replaced = same;
 			return 0;
 		}
 		if (++misses == MISSES && !to)
-			to = destinations_add(all, key, flow, &s->range);
+			to = destinations_add(all, key, a->flow, &s->range);
 	}
 	if (!to)
-		to = destinations_add(all, key, flow, &s->range);
+		to = destinations_add(all, key, a->flow, &s->range);
 	if (!to)
 		return -ENOMEM;
-	scan(s, to, demux, flow, UINT32_MAX);
-	return choose_from(s, to, flow, within, now, ret_replaced);
+	scan(s, to, a, UINT32_MAX);
+	return choose_from(s, to, a, within);
 }
 
 /* The port that the reservation has, for another flow of it: 0, -EADDRNOTAVAIL, or 1: give it up
  * and choose another. */
-static int keep_port(const struct port_reservation *r, const struct port_demux *demux,
-		     struct port_flow *flow, struct port_flow **ret_replaced)
+static int keep_port(const struct port_reservation *r, struct attempt *a)
 {
-	flow->local_port = r->port;
-
-	struct port_flow *same = find_same(demux, flow);
+	struct port_flow *same = look(a, r->port);
 
 	if (!same)
 		return 0;
 	if (r->implicit)
 		return 1;
-	if (port_demux_has_duplicates(demux))
+	if (port_demux_has_duplicates(a->demux)) {
+		a->duplicate = true;
 		return 0;
+	}
 	/* As in Linux, a port that was asked for doesn't wait until the time to recycle it. */
 	if (reeve_time_is_never(same->recyclable))
 		return -EADDRNOTAVAIL;
-	*ret_replaced = same;
+	a->replaced = same;
 	return 0;
 }
 
-static int choose_for_connect(struct port_space *s, const struct port_reservation *r,
-			      struct port_demux *demux, struct port_flow *flow,
-			      struct reeve_time now, struct port_flow **ret_replaced)
+static bool holds_promise(const struct port_reservation *r)
 {
-	const bool holds = r->deferred && r->state == PORT_BOUND;
+	return r->deferred && r->state == PORT_BOUND;
+}
 
-	if (r->port) {
-		const int kept = keep_port(r, demux, flow, ret_replaced);
+static int choose_for_connect(struct port_space *s, const struct port_reservation *r,
+			      struct attempt *a)
+{
+	const bool may_use_new = unused(s) + holds_promise(r) > s->held;
+	const int kept = r->port ? keep_port(r, a) : 1;
 
-		if (kept <= 0)
-			return kept;
-	}
-	return choose_towards(s, demux, flow, unused(s) + holds > s->held ? NULL : &s->taken.used,
-			      now, ret_replaced);
+	return kept <= 0 ? kept : choose_towards(s, a, may_use_new ? NULL : &s->taken.used);
+}
+
+static int add_to_demux(const struct attempt *a)
+{
+	a->flow->recyclable = REEVE_NEVER;
+	if (a->duplicate)
+		return port_demux_add_flow(a->demux, a->flow);
+	if (!a->replaced)
+		return port_demux_add_absent(a->demux, a->flow, a->hash);
+	port_demux_replace_flow(a->demux, a->replaced, a->flow);
+	return 0;
 }
 
 int port_space_connect(struct port_space *s, struct port_reservation *r, struct port_demux *demux,
 		       struct port_flow *flow, struct reeve_time now,
 		       struct port_flow **ret_replaced)
 {
-	const bool holds = r->deferred && r->state == PORT_BOUND;
+	struct attempt a = { .demux = demux, .flow = flow, .now = now };
 	const uint16_t local_port = flow->local_port;
 	struct port_reservation next = *r;
-	struct port_flow *replaced = NULL;
 
 	if (r->state == PORT_LISTENING || r->state == PORT_TIME_WAIT)
 		return -EINVAL;
 
-	int error = choose_for_connect(s, r, demux, flow, now, &replaced);
+	int error = choose_for_connect(s, r, &a);
 
 	next.state = PORT_CONNECTED;
 	next.use = NULL;
 	next.implicit = r->implicit || !r->port;
 	if (!error)
 		error = taken_enter(&s->taken, &next, &flow->local_address, flow->local_port);
-	if (!error)
-		flow->recyclable = REEVE_NEVER;
-	if (!error && replaced) {
-		port_demux_replace_flow(demux, replaced, flow);
-	} else if (!error) {
-		error = port_demux_add_flow(demux, flow);
+	if (!error) {
+		error = add_to_demux(&a);
 		if (error) {
 			next.home = NULL;
 			taken_leave(&s->taken, &next);
@@ -378,12 +382,12 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 	/* A wildcard bound by number stays its home, to go back to; it no longer counts there. */
 	if (r->state == PORT_BOUND && r->use && r->any)
 		taken_set_home(&next, r);
-	s->held -= holds;
+	s->held -= holds_promise(r);
 	s->count += (r->state == PORT_NONE);
 	r->home = NULL;
 	taken_leave(&s->taken, r);
 	*r = next;
-	*ret_replaced = replaced;
+	*ret_replaced = a.replaced;
 	return 0;
 }
 
