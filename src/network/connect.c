@@ -52,6 +52,16 @@ static int connect_to(const char *path, int type, int *ret_fd)
 	return 0;
 }
 
+bool network_is_listening(const char *path)
+{
+	int fd;
+
+	if (connect_to(path, SOCK_STREAM, &fd) < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 static bool is_not_running(int r)
 {
 	return r == -ENOENT || r == -ECONNREFUSED;

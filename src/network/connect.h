@@ -35,6 +35,9 @@ enum network_socket {
 int network_connect(const char *network, enum network_socket which, bool start, int *ret_fd,
 		    char error[NETWORK_ERROR_TEXT]);
 
+/* Does a process listen at this SOCK_STREAM socket? */
+bool network_is_listening(const char *path);
+
 enum { NETWORK_LOCK_LIFE = 0, NETWORK_LOCK_CONNECT = 1 };
 
 /* For the network process: `type` is F_RDLCK, F_WRLCK or F_UNLCK. 0 or a negative errno (-EAGAIN:

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -20,6 +21,7 @@
 
 #define DRAIN_MS 2000
 #define RETRY_MS 100
+#define WAIT_MS	 5
 
 /* Bound under byte 0 of the lock: what is there is stale. */
 static int listen_at(const char *path, int type, int *ret_fd, char error[PATH_ERROR_TEXT])
@@ -114,6 +116,22 @@ static void look_again(struct loop_timer *timer)
 	lifetime_settle(container_of(timer, struct lifetime, retry));
 }
 
+/* One that is about to end, and listens no more, holds the lock while it delivers: for DRAIN_MS at
+ * most. One that listens will stay. */
+static int become_the_one(const struct lifetime *l)
+{
+	const struct timespec pause = { .tv_nsec = WAIT_MS * REEVE_NS_PER_MS };
+	int r = 0;
+
+	for (int waited = 0; waited < 2 * DRAIN_MS; waited += WAIT_MS) {
+		r = network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, false);
+		if (r != -EAGAIN || network_is_listening(l->paths.control))
+			return r;
+		nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
 int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_TEXT])
 {
 	int r;
@@ -126,12 +144,13 @@ int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_
 	if (r < 0)
 		return r;
 	l->lock_fd = open(l->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	/* One that is about to end holds the lock for a moment yet: two seconds at most. */
-	r = l->lock_fd < 0 ? -errno : network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, true);
-	if (r < 0) {
+	r = l->lock_fd < 0 ? -errno : become_the_one(l);
+	if (r == -EAGAIN)
+		snprintf(error, PATH_ERROR_TEXT, "network '%s' runs already", n->name);
+	else if (r < 0)
 		snprintf(error, PATH_ERROR_TEXT, "%s: %s", l->paths.lock, strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	r = catch_signals(l, error);
 	return r < 0 ? r : listen_both(l, error);
 }

@@ -1,0 +1,193 @@
+"""The network process: one at a time, started when it is needed and gone when it is not, whatever
+ended the one before."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+from conftest import COMMAND, PATIENCE, read_some, wait_for_end
+
+
+def pid_of(network):
+    return network.json("network")["pid"]
+
+
+def paths(network, name="default"):
+    return network.runtime / "reeve" / name
+
+
+def test_ends_with_its_last_program(network):
+    program = network.start("run", "sh", "-c", "echo up; read x", stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)
+    assert read_some(program.stdout) == b"up\n"
+    pid = pid_of(network)
+    program.stdin.close()
+    assert program.wait(PATIENCE) == 0
+    assert wait_for_end(pid)
+    assert sorted(p.name for p in paths(network).iterdir()) == ["lock", "log"]
+
+
+def test_stays_when_configured(network):
+    network.run("hosts", "add", "web")
+    pid = pid_of(network)
+    network.run("run", "true")
+    assert pid_of(network) == pid
+    network.run("down")
+    assert wait_for_end(pid)
+
+
+def test_stale_sockets_of_a_killed_one(network):
+    network.run("hosts", "add", "web")
+    pid = pid_of(network)
+    os.kill(pid, signal.SIGKILL)
+    assert wait_for_end(pid)
+    assert (paths(network) / "control").is_socket()
+    shown = network.run("ports", check=False)
+    assert b"is not running" in shown.stderr
+    network.run("hosts", "add", "web")
+    assert pid_of(network) != pid
+
+
+def test_second_process_is_refused(network):
+    network.run("hosts", "add", "web")
+    pid = pid_of(network)
+    ours, theirs = os.pipe()
+    second = network.start("network-process", "default", str(theirs), pass_fds=[theirs])
+    os.close(theirs)
+    assert os.read(ours, 4096) == b"network 'default' runs already"
+    os.close(ours)
+    assert second.wait(PATIENCE) == 69
+    assert pid_of(network) == pid
+
+
+def test_sigterm_ends_in_order(network):
+    program = network.start("run", "sh", "-c", "echo up; exec sleep 1000", stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+    assert read_some(program.stdout) == b"up\n"
+    pid = pid_of(network)
+    os.kill(pid, signal.SIGTERM)
+    assert wait_for_end(pid)
+    assert program.wait(PATIENCE) != 0
+    program.stderr.close()
+    assert "ends by signal 15" in (paths(network) / "log").read_text()
+
+
+def test_started_once_by_many(network):
+    """Twenty at once, with no network there: each is served, and there was one process."""
+    calls = [network.start("hosts", "add", f"h{i}", stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE) for i in range(20)]
+    for call in calls:
+        said = call.stderr.read()
+        call.stderr.close()
+        assert call.wait(PATIENCE) == 0, said
+    assert len(network.json("hosts")) == 20
+    assert (paths(network) / "log").read_text().count(" begins,") == 1
+
+
+def test_end_and_start_meet(network):
+    """Programs that come while the network is about to end find it, or the next one."""
+    for _ in range(10):
+        calls = [network.start("run", "--host", f"h{i}", "true") for i in range(4)]
+        for call in calls:
+            assert call.wait(PATIENCE) == 0
+
+
+def test_nothing_is_inherited(network):
+    """A pipe that the first caller held is at its end when that caller has ended."""
+    ours, theirs = os.pipe()
+    network.run("hosts", "add", "web", pass_fds=[theirs], stdout=theirs)
+    os.close(theirs)
+    while read_some_fd(ours):
+        pass
+    os.close(ours)
+    pid = pid_of(network)
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert os.getsid(pid) == pid
+    for number in ("0", "1", "2"):
+        target = os.readlink(f"/proc/{pid}/fd/{number}")
+        assert target in ("/dev/null", str(paths(network) / "log"))
+
+
+def read_some_fd(fd):
+    return os.read(fd, 4096)
+
+
+def test_no_kernel_socket(network):
+    """The network process has no socket of the kernel's network, and so no way out."""
+    network.run("hosts", "add", "web")
+    pid = pid_of(network)
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    with open(f"/proc/{pid}/net/unix") as unix:
+        known = {line.split()[6] for line in unix if len(line.split()) > 6}
+    assert inodes and inodes <= known
+
+
+def test_program_cannot_control(network):
+    """A program that runs in the network is turned away at its sockets."""
+    network.run("hosts", "add", "web")
+    script = r"""
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+try:
+    s.connect(sys.argv[1])
+    s.sendall(b'{"method":"io.reeve.Network.Down"}\0')
+    answer = s.recv(4096)
+except OSError as error:
+    answer = b"Refused " + str(error).encode()
+print("refused" if b"Refused" in answer else answer)
+"""
+    said = network.run("run", "python3", "-c", script, str(paths(network) / "control"))
+    assert said.stdout == b"refused\n"
+    assert network.json("hosts")
+    inner = network.run("run", COMMAND, "run", "true", check=False)
+    assert inner.returncode != 0 and inner.stderr.count(b"\n") == 1
+
+
+def test_garbage_at_the_sockets(network):
+    network.run("hosts", "add", "web")
+    for name, kind in (("control", socket.SOCK_STREAM), ("guest", socket.SOCK_SEQPACKET)):
+        with socket.socket(socket.AF_UNIX, kind) as s:
+            s.connect(str(paths(network) / name))
+            s.send(struct.pack("64B", *range(64)))
+            s.settimeout(PATIENCE)
+            try:
+                while s.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    assert [h["name"] for h in network.json("hosts")] == ["web"]
+
+
+def test_killed_supervisor(network):
+    """Its programs are ended, its ports are free, its flows are reset."""
+    program = network.serve("web", "sh", "-c", "python3 -u -m http.server 80 & wait",
+                            until=b"Serving HTTP")
+    pids = {s["pid"] for s in network.json("ports", "web")}
+    assert len(pids) == 1
+    server = pids.pop()
+    supervisor = supervisor_of(server, program.pid)
+    os.kill(supervisor, signal.SIGKILL)
+    assert wait_for_end(server)
+    program.wait(PATIENCE)
+    network.serve("web", "python3", "-u", "-m", "http.server", "80", until=b"Serving HTTP")
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rsplit(")", 1)[1].split()[1])
+
+
+def supervisor_of(pid, front):
+    """The ancestor that is `reeve` and not the front."""
+    command = os.path.realpath(COMMAND)
+    while pid > 1:
+        pid = parent_of(pid)
+        if pid != front and os.path.realpath(f"/proc/{pid}/exe") == command:
+            return pid
+    raise AssertionError("no supervisor")
