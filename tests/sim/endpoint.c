@@ -320,6 +320,7 @@ static void set_options(struct endpoint *e)
 		{ REEVE_TCP_CONGESTION_CONTROL, p->congestion },
 		{ REEVE_TCP_SEND_BUFFER, p->send_buffer },
 		{ REEVE_TCP_RECEIVE_BUFFER, p->receive_buffer },
+		{ REEVE_TCP_LINGER2_S, p->linger_s },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -450,6 +451,38 @@ void endpoint_event(struct endpoint *e, uint32_t what)
 	run(e);
 }
 
+/* Whether the peer's host knows nothing of the connection any more. */
+static bool is_peer_gone(const struct endpoint *e)
+{
+	const struct connection_plan *p = e->connection ? e->connection->plan : NULL;
+	struct reeve_socket_info info;
+	struct reeve_sockaddr local;
+	uint64_t cursor = 0;
+
+	if (!p || !e->tcp || reeve_tcp_local(e->tcp, &local) < 0)
+		return true;
+	const struct reeve_host *host = e->world->machines[e->side ? p->client : p->server].host;
+
+	while (reeve_host_next_socket(host, &cursor, &info)) {
+		if (info.kind == REEVE_TCP && reeve_sockaddr_equal(&info.remote, &local))
+			return false;
+	}
+	return true;
+}
+
+bool endpoint_give_up(struct endpoint *e)
+{
+	if (e->done || !e->started || e->plan->keepalive || !is_explained(e, ETIMEDOUT) ||
+	    !is_peer_gone(e))
+		return false;
+	world_say(e->world, "connection %u: %s: gives up, its peer is gone", number_of(e),
+		  side_name(e));
+	e->error = ETIMEDOUT;
+	reeve_tcp_abort(e->tcp);
+	release(e);
+	return true;
+}
+
 void endpoint_wake(struct endpoint *e)
 {
 	if (e->started)
@@ -464,7 +497,7 @@ void endpoint_judge(const struct connection *c)
 
 	if (!is_polite(c) || may_be_refused(w, c))
 		return;
-	if (!c->client.error && !c->server)
+	if (!c->client.error && !c->server && w->scenario.gentle)
 		world_fail(w, "connection %u: was never accepted", c->index);
 	if (c->client.error || !c->server || c->server->error)
 		return; /* judged when it was reported */

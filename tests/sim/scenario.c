@@ -81,31 +81,38 @@ static void judge_weather(struct scenario *s)
 /* As much as the worst weather carries in a reasonable time. */
 static uint64_t most_bytes(const struct scenario *s)
 {
-	uint64_t most = 300000;
+	uint64_t most = 2000000;
 
 	for (unsigned i = 0; i < s->weather_count; i++) {
 		const struct impair_settings *w = &s->weather[i].settings;
 
 		if (w->loss + w->corrupt > 0.08 && most > 20000)
 			most = 20000;
-		if (w->loss + w->corrupt > 0.02 && most > 100000)
-			most = 100000;
-		if (w->rate_bits && w->rate_bits < 2000000 && most > 30000)
-			most = 30000;
+		if (w->loss + w->corrupt > 0.02 && most > 200000)
+			most = 200000;
+		if (w->rate_bits && w->rate_bits < 2000000 && most > 60000)
+			most = 60000;
 	}
 	return most;
+}
+
+static uint64_t draw_bytes(struct random *r, uint64_t most)
+{
+	if (sim_chance(r, 0.15))
+		return 0;
+	return sim_chance(r, 0.6) ? sim_size(r, most) : random_u64(r) % most;
 }
 
 static void draw_side(struct random *r, struct side_plan *p, uint64_t most)
 {
 	*p = (struct side_plan){
-		.bytes = sim_chance(r, 0.15) ? 0 : sim_size(r, most),
+		.bytes = draw_bytes(r, most),
 		.write_size = 1 + (uint32_t)sim_size(r, 70000),
 		.read_size = 1 + (uint32_t)sim_size(r, 70000),
 		.without_copy = sim_chance(r, 0.5),
 		.no_delay = sim_chance(r, 0.5),
 		.quick_ack = sim_chance(r, 0.2),
-		.keepalive = sim_chance(r, 0.1),
+		.keepalive = sim_chance(r, 0.3),
 		.congestion = sim_chance(r, 0.5) ? REEVE_CUBIC : REEVE_RENO,
 	};
 	/* Byte by byte, but not for ever. */
@@ -166,6 +173,11 @@ static void draw_connection(struct random *r, struct connection_plan *c, uint64_
 	draw_reading(r, &c->sides[0], c->sides[1].bytes);
 	draw_reading(r, &c->sides[1], c->sides[0].bytes);
 	draw_ending(r, c);
+	/* Who has closed does not wait for ever for a reader that sleeps. */
+	if (c->sides[0].stall_ns > 10 * S || c->sides[1].stall_ns > 10 * S) {
+		c->sides[0].linger_s = 1000;
+		c->sides[1].linger_s = 1000;
+	}
 }
 
 static void draw_datagrams(struct random *r, struct datagram_plan *d)

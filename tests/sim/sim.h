@@ -51,6 +51,7 @@ struct side_plan {
 	enum ending ending;
 	bool without_copy; /* reserve and commit, peek and consume */
 	bool no_delay, quick_ack, keepalive;
+	uint32_t linger_s; /* FIN-WAIT-2 of a closed socket; 0: the default */
 	enum reeve_congestion congestion;
 	uint32_t send_buffer, receive_buffer; /* 0: the default */
 };

@@ -19,7 +19,7 @@
 #define VIRTUAL_TIME_MAX (12 * 3600 * S)
 #define QUIET_TIME_MAX   (3600 * S)
 #define STEPS_MAX        3000000
-#define ROUNDS_MAX       200000 /* at one time */
+#define FRAMES_MAX       20000 /* from one host at one time */
 
 void world_fail(struct world *w, const char *format, ...)
 {
@@ -204,18 +204,23 @@ static bool pump_machine(struct world *w, unsigned index)
 	struct machine *m = &w->machines[index];
 	struct reeve_event event;
 	struct reeve_packet *p;
+	uint64_t last = w->result->frames + FRAMES_MAX;
 	bool any = false;
 	unsigned iface;
 
-	while (!w->result->failed && reeve_host_next_event(m->host, &event)) {
-		handle_event(w, &event);
-		any = true;
-	}
 	while ((p = reeve_host_output(m->host, w->now, &iface))) {
 		if (iface != m->iface)
 			world_fail(w, "host %u: output at interface %u", index, iface);
 		hash_frame(w, index, p);
 		link_send(m->link, p, w->now);
+		any = true;
+		if (w->result->frames > last) {
+			world_fail(w, "host %u: no end of frames", index);
+			break;
+		}
+	}
+	while (!w->result->failed && reeve_host_next_event(m->host, &event)) {
+		handle_event(w, &event);
 		any = true;
 	}
 	while ((p = link_receive(m->link, w->now))) {
@@ -243,11 +248,14 @@ static void pump(struct world *w)
 {
 	bool any = true;
 
-	for (unsigned rounds = 0; any && !w->result->failed; rounds++) {
+	const uint64_t last = w->result->frames + 10 * FRAMES_MAX;
+	uint32_t rounds = 0;
+
+	while (any && !w->result->failed) {
 		any = false;
 		for (unsigned i = 0; i < SIM_HOSTS; i++)
 			any |= pump_machine(w, i);
-		if (rounds == ROUNDS_MAX)
+		if (w->result->frames > last || ++rounds > 10 * FRAMES_MAX)
 			world_fail(w, "no end of events and frames");
 	}
 	write_capture(w);
@@ -371,6 +379,35 @@ static bool is_done(const struct world *w)
 	return true;
 }
 
+/* False when nobody may. */
+static bool give_up(struct world *w)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < w->scenario.connection_count; i++)
+		any |= endpoint_give_up(&w->connections[i].client);
+	for (struct endpoint *e = w->accepted; e; e = e->next)
+		any |= endpoint_give_up(e);
+	pump(w);
+	return any;
+}
+
+static void say_sockets(const struct world *w, unsigned index)
+{
+	struct reeve_socket_info info;
+	struct reeve_host_stats stats;
+	uint64_t cursor = 0;
+
+	reeve_host_stats(w->machines[index].host, &stats);
+	world_say(w, "host %u: %u TCP, %u TIME-WAIT, %u UDP sockets", index, stats.tcp_sockets,
+		  stats.tcp_time_wait, stats.udp_sockets);
+	while (reeve_host_next_socket(w->machines[index].host, &cursor, &info))
+		world_say(w, "  %s port %u to port %u, %llu received, %llu to send",
+			  reeve_tcp_state_name(info.state), info.local.port, info.remote.port,
+			  (unsigned long long)info.receive_queue,
+			  (unsigned long long)info.send_queue);
+}
+
 static void say_stuck(struct world *w)
 {
 	for (unsigned i = 0; i < w->scenario.connection_count; i++) {
@@ -392,6 +429,8 @@ static void say_stuck(struct world *w)
 					   e->tcp ? reeve_tcp_unsent(e->tcp) : 0);
 		}
 	}
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		say_sockets(w, i);
 	world_fail(w, "a socket stays though nobody uses it");
 }
 
@@ -445,7 +484,7 @@ static void run(struct world *w)
 	act(w);
 	pump(w);
 	while (!w->result->failed && !is_done(w)) {
-		if (!step(w) && !w->result->failed)
+		if (!step(w) && !w->result->failed && !give_up(w))
 			say_stuck(w);
 	}
 	if (w->result->failed)

@@ -97,6 +97,9 @@ void endpoint_start(struct endpoint *e);
 void endpoint_accept(struct world *w, struct listener *l);
 void endpoint_event(struct endpoint *e, uint32_t what);
 void endpoint_wake(struct endpoint *e); /* its time has come */
+/* With nothing left that could happen: a peer that vanished while the link was bad is missed only by
+ * who asks (keepalive), or who gives up; false if that is not so. */
+bool endpoint_give_up(struct endpoint *e);
 void endpoint_judge(const struct connection *c);
 
 /* Datagrams (datagrams.c). */
