@@ -208,6 +208,7 @@ static int run(const struct invocation *invocation, const void *values)
 	if (status == EX_OK)
 		status = open_output(o, &c);
 	if (status == EX_OK) {
+		say("begun; Ctrl-C ends it"); /* what a script waits for, too */
 		status = follow(&c);
 		say_captured(&c);
 	}

@@ -103,24 +103,56 @@ static int receive_all(const struct invocation *invocation, const struct ping_op
 	return EX_OK;
 }
 
+static bool is_called(const json_t *host, const char *name)
+{
+	const char *own = field_text(host, "name");
+	const char *address =
+		json_string_value(json_array_get(json_object_get(host, "addresses"), 0));
+
+	return (own && strcmp(own, name) == 0) || (address && strcmp(address, name) == 0);
+}
+
+/* The host that asks when none was named: 'local', else the first that is not asked itself. *ret
+ * is a new reference to its name. */
+static int choose_asker(struct session *s, const char *to, json_t **ret)
+{
+	json_t *reply = NULL, *host, *chosen = NULL;
+	const int status = session_call(s, "ListHosts", NULL, &reply);
+	size_t i;
+
+	if (status)
+		return status;
+	json_array_foreach(json_object_get(reply, "hosts"), i, host)
+	{
+		if (is_called(host, "local") || (!chosen && !is_called(host, to)))
+			chosen = json_object_get(host, "name");
+	}
+	*ret = chosen ? json_incref(chosen) : json_string("local");
+	json_decref(reply);
+	return EX_OK;
+}
+
 static int run(const struct invocation *invocation, const void *values)
 {
 	const struct ping_options *o = values;
 	const struct sigaction action = { .sa_handler = interrupt }; /* no SA_RESTART */
 	struct tally t = { 0 };
 	struct session *s;
+	json_t *from = o->from ? json_string(o->from) : NULL;
 	int status = session_open(invocation->network, SESSION_NEED, &s);
 
+	if (status == EX_OK && !from)
+		status = choose_asker(s, invocation->operands[0], &from);
 	if (status)
 		return status;
 	sigaction(SIGINT, &action, NULL);
-	status = session_begin(
-		s, "Ping",
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "host", o->from ? o->from : "local",
-			  "to", invocation->operands[0], "count", (json_int_t)o->count,
-			  "interval_ms", (json_int_t)(o->interval_ms + 0.5), "timeout_ms",
-			  (json_int_t)(o->timeout_ms + 0.5), "size", (json_int_t)o->size),
-		-1);
+	status = session_begin(s, "Ping",
+			       json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "host", from, "to",
+					 invocation->operands[0], "count", (json_int_t)o->count,
+					 "interval_ms", (json_int_t)(o->interval_ms + 0.5),
+					 "timeout_ms", (json_int_t)(o->timeout_ms + 0.5), "size",
+					 (json_int_t)o->size),
+			       -1);
 	if (status == EX_OK)
 		status = receive_all(invocation, o, s, &t);
 	session_free(s);
@@ -135,7 +167,7 @@ static const struct option_spec options[] = {
 	{ .name = "from",
 	  .kind = OPTION_TEXT,
 	  .argument = "HOST",
-	  .help = "the host that asks (else 'local')",
+	  .help = "the host that asks (else 'local', else the first other)",
 	  .offset = offsetof(struct ping_options, from) },
 	{ .name = "count",
 	  .letter = 'c',
@@ -177,7 +209,7 @@ const struct command command_ping = {
 	.summary = "Ask a host whether it is there (ICMP echo)",
 	.operands = "[--from HOST] [-c N] TO",
 	.text = "TO is a host's name or an address. The exit status is 1 when no answer came.",
-	.examples = "  reeve ping web                     from host 'local'\n"
+	.examples = "  reeve ping web                     is it there?\n"
 		    "  reeve ping --from web -c 1 web2\n"
 		    "  reeve ping -c 100 -i 10ms web      a hundred in a second\n",
 	.options = options,

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -29,6 +30,17 @@ class Result:
 
     def __repr__(self):
         return f"status {self.status}\n{self.out}\n{self.err}"
+
+
+@pytest.fixture(autouse=True)
+def no_test_hangs():
+    """A test that waits for what never comes fails, and its fixtures clean up."""
+    def fail(*_):
+        raise TimeoutError("the test has hung for a minute")
+    signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Verbs that talk to a network, against a network process played by the test."""
 
 import os
-import select
 import signal
 import socket
 import struct
@@ -12,6 +11,7 @@ from conftest import COMMAND, Error, FakeNetwork, assert_golden
 
 EX_USAGE, EX_DATAERR, EX_NOHOST, EX_UNAVAILABLE = 64, 65, 68, 69
 EX_OSERR, EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM = 71, 74, 75, 76, 77
+BEGUN = "reeve capture: begun; Ctrl-C ends it\n"
 STAYS = "network 'default' stays until 'reeve down'\n"
 
 SOCKETS = [
@@ -249,6 +249,17 @@ def test_ping(reeve, network):
                                        "timeout_ms": 2000, "size": 100}]
 
 
+@pytest.mark.parametrize("names, to, asker", [
+    (["web", "db", "local"], "db", "local"), (["web", "db"], "web", "db"), (["web", "db"], "db", "web"),
+    (["web", "db"], "198.18.0.2", "db"), (["web"], "web", "local"), ([], "web", "local")])
+def test_ping_chooses_who_asks(reeve, network, names, to, asker):
+    network.answers["ListHosts"] = {"hosts": [
+        {"name": name, "addresses": [f"198.18.0.{2 + i}"]} for i, name in enumerate(names)]}
+    network.answers["Ping"] = [echo(1)]
+    assert reeve("ping", to).status == 0
+    assert network.called("Ping")[0]["host"] == asker
+
+
 def test_ping_json_is_a_line_a_reply(reeve, network):
     import json
     network.answers["Ping"] = [echo(1), echo(2, "ETIMEDOUT")]
@@ -297,7 +308,7 @@ def capturing(network, stream):
 def test_capture_lines(reeve, network):
     capturing(network, pcapng(3))
     result = reeve("capture", "web")
-    assert result.status == 0 and result.err == "reeve capture: 3 packets\n"
+    assert result.status == 0 and result.err == BEGUN + "reeve capture: 3 packets\n"
     assert result.out.splitlines() == [
         f"08:00:00.00000{i} web  192.0.2.1:51000 > 192.0.2.2:53: udp 29" for i in range(3)]
     assert network.called("Capture") == [{"host": "web"}]
@@ -306,7 +317,7 @@ def test_capture_lines(reeve, network):
 def test_capture_count(reeve, network):
     capturing(network, pcapng(30))
     result = reeve("capture", "-c", "2")
-    assert len(result.out.splitlines()) == 2 and result.err == "reeve capture: 2 packets\n"
+    assert len(result.out.splitlines()) == 2 and result.err == BEGUN + "reeve capture: 2 packets\n"
 
 
 def test_capture_file(reeve, network, tmp_path):
@@ -323,7 +334,7 @@ def test_capture_to_standard_output(network, runtime):
     process = subprocess.run([COMMAND, "capture", "-w", "-"], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=60,
                              env=os.environ | {"XDG_RUNTIME_DIR": str(runtime)})
-    assert process.stdout == stream and process.stderr == b"reeve capture: 200 packets\n"
+    assert process.stdout == stream and process.stderr.decode() == BEGUN + "reeve capture: 200 packets\n"
 
 
 def test_capture_that_is_none(reeve, network):
@@ -354,10 +365,7 @@ def test_capture_ends_whole_when_interrupted(network, runtime, tmp_path):
     path = tmp_path / "x.pcapng"
     process = subprocess.Popen([COMMAND, "capture", "-w", str(path)], stderr=subprocess.PIPE,
                                env=os.environ | {"XDG_RUNTIME_DIR": str(runtime)})
-    watch = select.poll()
-    while not path.exists() or path.stat().st_size == 0:  # it has begun
-        assert process.poll() is None
-        watch.poll(5)
+    assert process.stderr.readline().decode() == BEGUN
     process.send_signal(signal.SIGINT)
     os.write(ends["pipe"], stream[1001:])
     os.close(ends["pipe"])
