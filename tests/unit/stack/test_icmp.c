@@ -275,15 +275,15 @@ static void test_echo_rate(void **state)
 }
 
 /* An error about a datagram that host 0 may have sent. */
-static size_t error_about(struct bench *b, uint8_t type, uint8_t code, uint32_t rest,
-			  const struct ipv4_header *of, uint16_t source, uint16_t destination)
+static size_t error_about(struct bench *b, uint8_t type, uint8_t code, const struct ipv4_header *of,
+			  uint16_t source, uint16_t destination)
 {
 	uint8_t quote[60 + 8];
 	const struct udp_header udp = { source, destination, 108, 0 };
 
 	ipv4_emit(of, quote);
 	udp_emit(&udp, quote + of->header_length);
-	return frame_put_icmp(b->payload, type, code, rest, quote, of->header_length + 8u);
+	return frame_put_icmp(b->payload, type, code, 0, quote, of->header_length + 8u);
 }
 
 static struct ipv4_header ours(void)
@@ -344,7 +344,7 @@ static void test_errors_received(void **state)
 	struct iovec iov = { b->frame, 1 };
 
 	for (size_t i = 0; i < array_length(cases); i++) {
-		input(b, &h, error_about(b, cases[i].type, cases[i].code, 0, &of, PORT, 53));
+		input(b, &h, error_about(b, cases[i].type, cases[i].code, &of, PORT, 53));
 		assert_int_equal(reeve_host_next_event(b->net.hosts[0], &event),
 				 cases[i].error != 0);
 		assert_int_equal(reeve_udp_error(udp), cases[i].error);
@@ -352,16 +352,16 @@ static void test_errors_received(void **state)
 	}
 	assert_int_equal(net_drops(b->net.hosts[0]), 0);
 	/* Types and codes that are no errors. */
-	input(b, &h, error_about(b, 3, 16, 0, &of, PORT, 53));
-	input(b, &h, error_about(b, 11, 2, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 16, &of, PORT, 53));
+	input(b, &h, error_about(b, 11, 2, &of, PORT, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_TYPE), 2);
 	/* A send takes the error, once. */
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(reeve_udp_send(udp, NULL, NULL, &iov, 1), -ECONNREFUSED);
 	assert_int_equal(reeve_udp_send(udp, NULL, NULL, &iov, 1), 0);
 	/* Too big is news only for one that does not want its datagrams cut. */
 	assert_int_equal(reeve_udp_set(udp, REEVE_UDP_DONT_FRAGMENT, 1), 0);
-	input(b, &h, error_about(b, 3, 4, 1400, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 4, &of, PORT, 53));
 	assert_int_equal(reeve_udp_error(udp), EMSGSIZE);
 }
 
@@ -373,28 +373,28 @@ static void test_errors_about_nothing_of_ours(void **state)
 	struct ipv4_header of = ours();
 	uint64_t unmatched = 0;
 
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT + 1, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT + 1, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 54));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 54));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
 	of.destination++;
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
 	of = ours();
 	of.source++;
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
 	of = ours();
 	of.fragment_offset = 8;
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
 	of = ours();
 	of.protocol = 99;
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(dropped(b, REEVE_DROP_ICMP_UNMATCHED), ++unmatched);
 	/* hazard 4: every length that ends within the quote. */
 	of = ours();
-	error_about(b, 3, 3, 0, &of, PORT, 53);
+	error_about(b, 3, 3, &of, PORT, 53);
 	uint8_t quote[28];
 
 	memcpy(quote, b->payload + 8, sizeof(quote));
@@ -424,7 +424,7 @@ static void test_quote_with_options(void **state)
 
 	for (uint8_t length = 20; length <= 60; length = (uint8_t)(length + 4)) {
 		of.header_length = length;
-		input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+		input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 		assert_int_equal(reeve_udp_error(udp), ECONNREFUSED);
 	}
 }
@@ -439,7 +439,7 @@ static void test_unconnected_is_not_told(void **state)
 	const struct ipv4_header of = ours();
 
 	assert_int_equal(reeve_udp_bind(udp, &name), 0);
-	input(b, &h, error_about(b, 3, 3, 0, &of, PORT, 53));
+	input(b, &h, error_about(b, 3, 3, &of, PORT, 53));
 	assert_int_equal(reeve_udp_error(udp), 0);
 	assert_int_equal(net_drops(b->net.hosts[0]), 0);
 }
