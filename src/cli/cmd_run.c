@@ -4,10 +4,11 @@
 
 #include "cli/command.h"
 #include "cli/say.h"
-#include "guest/protocol.h"
 #include "guest/run.h"
 #include "network/connect.h"
 #include "port/policy.h"
+
+#define HOST_NAME_MOST 63 /* it is a label of DNS: RFC 1035, 2.3.4 */
 
 struct run_values {
 	const char *host, *ip, *allow_port, *udp;
@@ -33,9 +34,9 @@ static int run(const struct invocation *invocation, const void *values)
 
 	if (status)
 		return status;
-	if (strlen(v->host) >= GUEST_HOST_NAME)
+	if (strlen(v->host) > HOST_NAME_MOST)
 		return say_fail(RUN_FAILED, "--host takes a name of at most %d letters",
-				GUEST_HOST_NAME - 1);
+				HOST_NAME_MOST);
 	if (v->ip && reeve_address_parse(v->ip, &options.address) < 0)
 		return say_fail(RUN_FAILED, "--ip takes an address, not '%s'", v->ip);
 	const int parsed = v->allow_port ? port_grant_parse(v->allow_port, &options.grant) : 0;
