@@ -168,14 +168,13 @@ void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct
 	const uint64_t hash = port_demux_hash(d, f);
 
 	check(!d->config.duplicate_flows && hash == port_demux_hash(d, old));
-	destinations_flow_removed(&d->destinations, &d->config.key, old);
 	port_table_replace(&d->flows, hash, old, f);
-	old->older = NULL;
-	old->newer = NULL;
 	f->queued = false;
 	f->older = NULL;
 	f->newer = NULL;
-	destinations_flow_added(&d->destinations, &d->config.key, f);
+	destinations_flow_replaced(&d->destinations, &d->config.key, old, f);
+	old->older = NULL;
+	old->newer = NULL;
 }
 
 void port_demux_remove_flow(struct port_demux *d, struct port_flow *f)

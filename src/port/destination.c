@@ -12,7 +12,8 @@
  * as there are flows, and as a rule one for some hundreds.
  *
  * Recyclable TIME-WAITs are in a queue, oldest first. Those entered by the scan go in front: they
- * are older than all that came after the destination was made.
+ * are older than all that came after the destination was made. Among each other they have no order,
+ * which only matters to who fills the range in less time than a TIME-WAIT takes to come of age.
  */
 #include "port/destination.h"
 
@@ -186,6 +187,18 @@ void destinations_flow_removed(struct destinations *d, const struct hash_key *ke
 			d->recent = NULL;
 		destination_free(to);
 	}
+}
+
+void destinations_flow_replaced(struct destinations *d, const struct hash_key *key,
+				struct port_flow *old, struct port_flow *f)
+{
+	struct destination *to = destinations_find(d, key, f);
+
+	if (old->queued)
+		queue_remove(to, old);
+	if (to && is_covered(to, f) && ephemeral_set_has(&to->taken, to->range, f->local_port) &&
+	    !reeve_time_is_never(f->recyclable))
+		queue_append(to, f);
 }
 
 void destination_enter(struct destination *d, struct port_flow *found)

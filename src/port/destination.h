@@ -41,11 +41,13 @@ struct destination *destinations_find(struct destinations *d, const struct hash_
 struct destination *destinations_add(struct destinations *d, const struct hash_key *key,
 				     const struct port_flow *like, const struct ephemeral *range);
 
-/* A flow has come, gone. */
+/* A flow has come, gone, taken the place of one with the same four-tuple. */
 void destinations_flow_added(struct destinations *d, const struct hash_key *key,
 			     struct port_flow *f);
 void destinations_flow_removed(struct destinations *d, const struct hash_key *key,
 			       struct port_flow *f);
+void destinations_flow_replaced(struct destinations *d, const struct hash_key *key,
+				struct port_flow *old, struct port_flow *f);
 
 static inline bool destination_is_complete(const struct destination *d)
 {

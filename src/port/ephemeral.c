@@ -345,9 +345,9 @@ uint16_t ephemeral_choose(struct ephemeral *e, const struct ephemeral_set *a,
 		if (is_candidate(e, port, a, b, within))
 			return port;
 	}
-	for (unsigned i = 0; i < DRAWS && fuller->words && !within; i++) {
+	for (unsigned i = 0; i < DRAWS && fuller->words; i++) {
 		port = select_free(e, fuller, random_below(&e->random, free));
-		if (is_candidate(e, port, a, b, NULL))
+		if (is_candidate(e, port, a, b, within))
 			return port;
 	}
 	return choose_counting(e, a, b, within);

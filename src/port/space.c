@@ -332,10 +332,10 @@ static bool holds_promise(const struct port_reservation *r)
 static int choose_for_connect(struct port_space *s, const struct port_reservation *r,
 			      struct attempt *a)
 {
-	const bool may_use_new = unused(s) + holds_promise(r) > s->held;
+	const bool promised = unused(s) && unused(s) + holds_promise(r) <= s->held;
 	const int kept = r->port ? keep_port(r, a) : 1;
 
-	return kept <= 0 ? kept : choose_towards(s, a, may_use_new ? NULL : &s->taken.used);
+	return kept <= 0 ? kept : choose_towards(s, a, promised ? &s->taken.used : NULL);
 }
 
 static int add_to_demux(const struct attempt *a)

@@ -11,12 +11,14 @@
 static unsigned allocations_left = UINT_MAX; /* before the next one fails, once */
 static bool allocation_failed;
 
+/* The linker chose these names. NOLINTBEGIN(readability-identifier-naming) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+/* NOLINTEND(readability-identifier-naming) */
 
 static inline void fail_allocation_after(unsigned count)
 {
