@@ -19,7 +19,7 @@ def paths(network, name="default"):
 
 
 def test_ends_with_its_last_program(network):
-    program = network.start("run", "sh", "-c", "echo up; read x", stdin=subprocess.PIPE,
+    program = network.start("run", "sh", "-c", "echo up; read x; exit 0", stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE)
     assert read_some(program.stdout) == b"up\n"
     pid = pid_of(network)
