@@ -130,7 +130,7 @@ static void test_every_order(void **state)
 	struct random r = seeded(30);
 
 	for (uint16_t i = 0; i < 500; i++) {
-		const size_t size = 8 * (1 + random_below(&r, 40));
+		const size_t size = 8 * (1 + (size_t)random_below(&r, 40));
 		const struct ipv4_header h =
 			make_datagram(b, i, random_below(&r, 100) ? 1 + random_below(&r, 4000) : 0);
 		const unsigned count = (unsigned)((b->length + size - 1) / size);
@@ -401,7 +401,7 @@ static void test_tiny_fragments(void **state)
 	struct bench *const b = *state;
 	const struct ipv4_header h = make_datagram(b, 9, 60000);
 
-	for (size_t offset = 0; offset < 8 * 2000; offset += 8)
+	for (size_t offset = 0; offset < 16000; offset += 8)
 		cut_and_send(b, &h, offset, 8);
 	assert_int_equal(fragment_count(b->net.hosts[0]), FRAGMENT_PIECES);
 	assert_true(fragment_memory(b->net.hosts[0]) <= FRAGMENT_MEMORY_A_SOURCE);

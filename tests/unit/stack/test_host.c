@@ -8,7 +8,8 @@ static void send_text(struct reeve_udp *udp, const struct reeve_sockaddr *to, co
 	char bytes[64];
 	struct iovec iov = { bytes, strlen(text) };
 
-	memcpy(bytes, text, strlen(text));
+	assert_true(iov.iov_len < sizeof(bytes));
+	memcpy(bytes, text, iov.iov_len);
 	assert_int_equal(reeve_udp_send(udp, to, NULL, &iov, 1), 0);
 }
 

@@ -480,7 +480,7 @@ static void test_ping_errors(void **state)
 static void test_ping_limits(void **state)
 {
 	struct bench *const b = *state;
-	struct reeve_ping *pings[256];
+	struct reeve_ping *pings[256] = { 0 };
 	const struct reeve_address to = net_address("127.0.0.1");
 	const struct reeve_address far = net_address("203.0.113.1");
 	const struct reeve_address ipv6 = net_address("2001:db8::1");

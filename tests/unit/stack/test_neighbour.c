@@ -99,7 +99,7 @@ static void test_ask_and_answer(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	bench_init(&b);
 	assert_int_equal(send_to(&b, "192.0.2.9"), 0);
@@ -124,7 +124,7 @@ static void test_no_answer(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	bench_init(&b);
 	assert_int_equal(send_to(&b, "192.0.2.9"), 0);
@@ -171,7 +171,7 @@ static void test_queue_is_bounded(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	bench_init(&b);
 	for (unsigned i = 0; i < NEIGHBOUR_QUEUE_MAX + 10; i++)
@@ -219,7 +219,7 @@ static void test_ageing(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 	uint8_t mac[6];
 
 	bench_init(&b);
@@ -270,7 +270,7 @@ static void test_answers_for_its_own_only(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 	uint8_t mac[6];
 
 	bench_init(&b);
@@ -348,7 +348,7 @@ static void test_station_has_moved(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	bench_init(&b);
 	assert_int_equal(send_to(&b, "192.0.2.9"), 0);
@@ -369,7 +369,7 @@ static void test_announce(void **state)
 	(void)state;
 	struct net n = { 0 };
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	net_init(&n);
 	b.net = n;
@@ -392,7 +392,7 @@ static void test_defend(void **state)
 {
 	(void)state;
 	struct bench b = { 0 };
-	struct arp_packet a;
+	struct arp_packet a = { 0 };
 
 	bench_init(&b);
 	for (unsigned round = 0; round < 2; round++) {

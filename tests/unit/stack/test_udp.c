@@ -6,28 +6,28 @@
 static void test_bind_errors(void **state)
 {
 	static const struct {
-		enum reeve_family family;
 		const char *address;
+		enum reeve_family family;
 		int error;
 	} cases[] = {
-		{ REEVE_IPV4, "0.0.0.0", 0 },
-		{ REEVE_IPV4, "127.0.0.1", 0 },
-		{ REEVE_IPV4, "127.7.7.7", 0 },
-		{ REEVE_IPV4, "192.0.2.1", 0 },
-		{ REEVE_IPV4, "192.0.2.255", 0 },
-		{ REEVE_IPV4, "255.255.255.255", 0 },
-		{ REEVE_IPV4, "224.0.0.251", 0 },
-		{ REEVE_IPV4, "192.0.2.2", -EADDRNOTAVAIL },
-		{ REEVE_IPV4, "198.51.100.1", -EADDRNOTAVAIL },
-		{ REEVE_IPV4, "::", -EAFNOSUPPORT },
-		{ REEVE_IPV4, "::1", -EAFNOSUPPORT },
-		{ REEVE_IPV6, "::", 0 },
-		{ REEVE_IPV6, "::1", 0 },
-		{ REEVE_IPV6, "0.0.0.0", 0 },
-		{ REEVE_IPV6, "192.0.2.1", 0 },
-		{ REEVE_IPV6, "127.0.0.1", 0 },
-		{ REEVE_IPV6, "192.0.2.2", -EADDRNOTAVAIL },
-		{ REEVE_IPV6, "2001:db8::1", -EADDRNOTAVAIL },
+		{ "0.0.0.0", REEVE_IPV4, 0 },
+		{ "127.0.0.1", REEVE_IPV4, 0 },
+		{ "127.7.7.7", REEVE_IPV4, 0 },
+		{ "192.0.2.1", REEVE_IPV4, 0 },
+		{ "192.0.2.255", REEVE_IPV4, 0 },
+		{ "255.255.255.255", REEVE_IPV4, 0 },
+		{ "224.0.0.251", REEVE_IPV4, 0 },
+		{ "192.0.2.2", REEVE_IPV4, -EADDRNOTAVAIL },
+		{ "198.51.100.1", REEVE_IPV4, -EADDRNOTAVAIL },
+		{ "::", REEVE_IPV4, -EAFNOSUPPORT },
+		{ "::1", REEVE_IPV4, -EAFNOSUPPORT },
+		{ "::", REEVE_IPV6, 0 },
+		{ "::1", REEVE_IPV6, 0 },
+		{ "0.0.0.0", REEVE_IPV6, 0 },
+		{ "192.0.2.1", REEVE_IPV6, 0 },
+		{ "127.0.0.1", REEVE_IPV6, 0 },
+		{ "192.0.2.2", REEVE_IPV6, -EADDRNOTAVAIL },
+		{ "2001:db8::1", REEVE_IPV6, -EADDRNOTAVAIL },
 	};
 
 	(void)state;

@@ -192,7 +192,7 @@ static void test_random_options(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 50000; i++) {
-		const size_t length = 4 * random_below(&r, 11);
+		const size_t length = 4 * (size_t)random_below(&r, 11);
 		uint8_t *const bytes = malloc(length ? length : 1);
 
 		for (size_t k = 0; k < length; k++)
