@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import COMMAND, assert_golden
+from conftest import COMMAND, SOURCE, assert_golden
 
 EX_USAGE, EX_NOINPUT, EX_IOERR = 64, 66, 74
 COMMANDS = ["run", "ports", "hosts", "services", "address", "ping", "link", "capture", "impair",
@@ -222,3 +222,21 @@ def test_full_disk_is_an_error(reeve):
         result = reeve("help", stdout=full)
     assert result.status == EX_IOERR
     assert result.err == "reeve help: cannot write the output: No space left on device\n"
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+
+
+def test_man_page_has_the_options_of_help(reeve):
+    """All of them, and no others."""
+    page = (SOURCE / "man" / "reeve.1").read_text()
+    named = set()
+    for line in page.splitlines():
+        if re.search(r"\bFl\b", line) and not line.startswith(".Bl"):
+            named |= {"-" + word for word in re.findall(r"(?<![\w-])-[a-z][a-z-]+", line)}
+    helped = set()
+    for command in COMMANDS:
+        text = reeve(command, "--help").out.split("\nOptions:\n")[1].split("\nExamples:\n")[0]
+        helped |= options_of(text)
+    assert named == helped
