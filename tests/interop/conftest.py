@@ -1,4 +1,4 @@
-"""The kernel's own TCP/IP as the peer: a network namespace of the test's own, joined to a network by
+"""The kernel as the peer: a network namespace of the test's own, joined to a network by
 a TAP link. Needs root; says so and is skipped otherwise."""
 
 import importlib.util
