@@ -55,7 +55,8 @@ def runtime(tmp_path_factory):
 def reeve(runtime):
     def run(*arguments, **settings):
         env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
-        env.update(XDG_RUNTIME_DIR=str(runtime), TERM="xterm", TZ="UTC", LC_ALL="C.UTF-8")
+        env.update(XDG_RUNTIME_DIR=str(runtime), TERM="xterm", TZ="UTC", LC_ALL="C.UTF-8",
+                   PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
         env.update(settings.pop("env", {}))
         settings.setdefault("stdin", subprocess.DEVNULL)
         settings.setdefault("stdout", subprocess.PIPE)
