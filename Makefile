@@ -35,8 +35,8 @@ build: packages
 	@if [ -e $(BUILD) ] && [ ! -w $(BUILD) ]; then \
 		echo 'make: $(BUILD) belongs to another user; choose one: make BUILD=DIRECTORY' >&2; \
 		exit 1; fi
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@ninja --quiet -C $(BUILD)
+	@$(MAKE) -s --no-print-directory $(BUILD)/build.ninja
+	@ninja -n -C $(BUILD) | grep -q 'no work to do' || ninja -C $(BUILD)
 
 demo: build
 	@BUILD=$(BUILD) tools/demo.sh
@@ -49,7 +49,7 @@ check: build
 
 lint:
 	@tools/packages.sh lint
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@$(MAKE) -s --no-print-directory $(BUILD)/build.ninja
 	@BUILD=$(BUILD) tools/lint.sh
 
 format:
