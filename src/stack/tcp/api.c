@@ -82,6 +82,7 @@ static int start_listening(struct reeve_tcp *tcp, uint32_t backlog)
 		goto fail;
 	l->port.address = tcp->port.address;
 	l->port.port = tcp->port.port;
+	l->port.ipv6 = tcp->port.ipv6;
 	l->port.ipv6_only = tcp->port.ipv6_only;
 	l->port.reuse_port = tcp->port.reuse_port;
 	tcp->flow.local_port = tcp->port.port;

@@ -98,9 +98,8 @@ void tcp_enter_time_wait(struct reeve_tcp *tcp)
 		fill_time_wait(w, tcp);
 		list_init(&w->node);
 		port_reservation_init(&w->port, tcp->family == REEVE_IPV6);
-		port_demux_remove_flow(t->demux, &tcp->flow);
+		port_demux_replace_flow(t->demux, &tcp->flow, &w->flow);
 		tcp->has_flow = false;
-		check(port_demux_add_flow(t->demux, &w->flow) == 0);
 		if (tcp->port.state == PORT_CONNECTED)
 			port_space_move(t->space, &tcp->port, &w->port, PORT_TIME_WAIT);
 		list_append(&t->time_wait, &w->node);

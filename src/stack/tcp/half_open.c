@@ -46,15 +46,21 @@ struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp
 	return h;
 }
 
-void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h)
+/* Its flow has left the demux. */
+static void forget(struct tcp_host *t, struct tcp_half_open *h)
 {
-	port_demux_remove_flow(t->demux, &h->flow);
 	timer_disarm(&t->host->timers, &h->timer);
 	list_remove(&h->node);
 	h->listener->half_open_count--;
 	t->half_open--;
 	tcp_give_slot(t);
 	free(h);
+}
+
+void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h)
+{
+	port_demux_remove_flow(t->demux, &h->flow);
+	forget(t, h);
 }
 
 static uint16_t offered_window(const struct tcp_half_open *h)
@@ -186,8 +192,8 @@ static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
 	}
 	tcp->flow = h->flow;
 	tcp->flow.kind = TCP_FLOW_CONN;
-	tcp_half_open_free(t, h);
-	check(port_demux_add_flow(t->demux, &tcp->flow) == 0);
+	port_demux_replace_flow(t->demux, &h->flow, &tcp->flow);
+	forget(t, h);
 	tcp->has_flow = true;
 	tcp->parent = l;
 	tcp->host->stats.tcp_passive_opens++;

@@ -251,6 +251,8 @@ static bool resend(struct reeve_tcp *tcp, const struct ip_route *route,
 
 	if (seq_before(range->start, data_end))
 		shape.length = seq_distance(range->start, data_end);
+	if (!scoreboard_has_room(&tcp->scoreboard))
+		return false;
 	if (shape.length > most)
 		shape.length = most;
 	shape.flags = resend_flags(tcp, seq_add(shape.seq, shape.length));

@@ -9,7 +9,8 @@
 #define RING_CAPACITY 4    /* at first; a power of two always */
 #define COPY_MAX      2048 /* longer slices are never copied */
 #define COPY_SHARE    8    /* nor those of more than an eighth of their buffer */
-#define COPY_BUFFER   4096
+#define COPY_BUFFER   2048 /* where copies go; more when much is queued */
+#define COPY_LARGE    16384
 
 /* A range without gaps: its packets are linked by their `next`, in order. */
 struct receive_range {
@@ -117,12 +118,12 @@ static uint32_t tail_room(const struct receive_queue *q)
 	return tail->buffer->size - tail->offset - tail->length;
 }
 
+/* `size` is a new buffer's, if one is needed. */
 static bool append_copy(struct receive_queue *q, struct reeve_pool *pool, const uint8_t *bytes,
-			uint32_t length)
+			uint32_t length, uint32_t size)
 {
 	if (tail_room(q) < length) {
-		struct buffer *const b =
-			buffer_new(pool, length > COPY_BUFFER ? length : COPY_BUFFER);
+		struct buffer *const b = buffer_new(pool, size);
 
 		if (!b)
 			return false;
@@ -165,23 +166,43 @@ static bool continues_tail(const struct receive_queue *q, const struct slice *s)
 	return tail->buffer == s->buffer && tail->offset + tail->length == s->offset;
 }
 
+/* What came from a link begins in the packet's head. That much has to be copied; and of a small
+ * packet all, so that it takes no buffer of its own. */
+static bool append_head(struct receive_queue *q, struct reeve_pool *pool, struct reeve_packet *p)
+{
+	const uint32_t in_head = (uint32_t)packet_head_length(p);
+	const uint32_t buffer_size = q->length < COPY_BUFFER ? COPY_BUFFER : COPY_LARGE;
+	uint8_t bytes[COPY_MAX];
+
+	if (in_head == 0)
+		return true;
+	if (p->length > COPY_MAX) {
+		if (!append_copy(q, pool, packet_data(p), in_head, in_head))
+			return false;
+		packet_strip(p, in_head);
+		return true;
+	}
+
+	const uint32_t length = p->length;
+
+	packet_copy(p, 0, length, bytes);
+	if (!append_copy(q, pool, bytes, length, buffer_size))
+		return false;
+	packet_strip(p, length);
+	return true;
+}
+
 /* Moves what can be moved; at the first failure the rest stays in the packet. */
 static bool append_packet(struct receive_queue *q, struct reeve_pool *pool, struct reeve_packet *p)
 {
-	const uint32_t in_head = (uint32_t)packet_head_length(p);
-
-	if (!ensure_ring(q, (uint32_t)(p->slice_end - p->first_slice) + 1))
+	if (!ensure_ring(q, (uint32_t)(p->slice_end - p->first_slice) + 1) ||
+	    !append_head(q, pool, p))
 		return false;
-	if (in_head > 0) {
-		if (!append_copy(q, pool, packet_data(p), in_head))
-			return false;
-		packet_strip(p, in_head);
-	}
 	while (p->first_slice < p->slice_end) {
 		struct slice *const s = &p->slices[p->first_slice];
 
 		if (s->length > 0 && should_copy(s) && !continues_tail(q, s) &&
-		    append_copy(q, pool, s->buffer->bytes + s->offset, s->length)) {
+		    append_copy(q, pool, s->buffer->bytes + s->offset, s->length, COPY_BUFFER)) {
 			buffer_unref(s->buffer);
 		} else if (s->length > 0) {
 			append_slice(q, s);

@@ -6,7 +6,8 @@
 #include "base/check.h"
 
 #define FIRST_CAPACITY 8
-#define DUP_THRESH     3 /* RFC 6675, 2 */
+#define SACKED_MAX     (SCOREBOARD_MAX - 64) /* entries, when another report comes */
+#define DUP_THRESH     3                     /* RFC 6675, 2 */
 
 void scoreboard_init(struct scoreboard *b)
 {
@@ -140,6 +141,11 @@ static void join(struct scoreboard *b, unsigned index)
 	}
 }
 
+bool scoreboard_has_room(struct scoreboard *b)
+{
+	return ensure_room(b);
+}
+
 uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end)
 {
 	const uint32_t before = b->sacked_bytes;
@@ -150,7 +156,7 @@ uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_
 	if (at < b->count && !b->entries[at].resent && seq_until(b->entries[at].start, start) &&
 	    seq_until(end, b->entries[at].end))
 		return 0;
-	if (!ensure_room(b))
+	if (b->count >= SACKED_MAX || !ensure_room(b))
 		return 0;
 	for (unsigned i = at; i < b->count && seq_before(b->entries[i].start, end); i++)
 		note_delivered(b, &b->entries[i]);
@@ -167,7 +173,8 @@ uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_
 void scoreboard_resent(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end,
 		       struct tcp_seq next)
 {
-	if (!seq_before(start, end) || !ensure_room(b))
+	check(ensure_room(b));
+	if (!seq_before(start, end))
 		return;
 
 	const unsigned index = cut_out(b, start, end);
@@ -178,8 +185,16 @@ void scoreboard_resent(struct scoreboard *b, struct tcp_seq start, struct tcp_se
 		.resent = 1,
 		.order = ++b->order & 0x7fffffff,
 	};
+	struct score *const left = index > 0 ? &b->entries[index - 1] : NULL;
 
-	insert_entry(b, index, &entry);
+	/* When there are many, neighbours become one: as if both had been sent just now. */
+	if (left && b->count > SCOREBOARD_MAX / 2 && left->resent && seq_equal(left->end, start) &&
+	    seq_equal(left->mark, next)) {
+		left->end = end;
+		left->order = entry.order;
+	} else {
+		insert_entry(b, index, &entry);
+	}
 }
 
 void scoreboard_ack(struct scoreboard *b, struct tcp_seq una)

@@ -13,7 +13,7 @@
 
 #include "stack/tcp/sequence.h"
 
-#define SCOREBOARD_MAX 256
+#define SCOREBOARD_MAX 512
 
 struct score {
 	struct tcp_seq start, end;
@@ -39,6 +39,10 @@ void scoreboard_clear(struct scoreboard *b); /* frees what it holds */
 
 /* [start, end) was reported. Returns the bytes that are news; 0 too when there is no room. */
 uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end);
+
+/* Whether a range can still be noted as sent again. What cannot be must not be sent: it would seem
+ * never to have been. Reports leave some entries free for that. */
+bool scoreboard_has_room(struct scoreboard *b);
 
 /* [start, end), no byte of it reported, was sent again while `next` was next to be sent. */
 void scoreboard_resent(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end,

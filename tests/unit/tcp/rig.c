@@ -75,6 +75,7 @@ void rig_init(struct rig *r)
 
 void rig_discard(struct rig *r)
 {
+	rig_collect(r);
 	while (r->count > 0)
 		rig_take(r);
 }
@@ -221,6 +222,14 @@ void rig_pass_ms(struct rig *r, int64_t ms)
 	r->now = end;
 	reeve_host_tick(r->host, r->now);
 	rig_collect(r);
+}
+
+bool rig_wait_ms(struct rig *r, int64_t ms)
+{
+	rig_collect(r);
+	for (int64_t passed = 0; passed < ms && r->count == 0; passed++)
+		rig_pass_ms(r, 1);
+	return r->count > 0;
 }
 
 static void give_ip(struct rig *r, uint8_t protocol, const char *from, const uint8_t *body,

@@ -66,6 +66,9 @@ void rig_deinit(struct rig *r); /* the pool must be empty then, or the test fail
 void rig_collect(struct rig *r);
 void rig_pass_ms(struct rig *r, int64_t ms);
 
+/* Lets time pass until the host sends a segment, at most `ms`; false when it does not. */
+bool rig_wait_ms(struct rig *r, int64_t ms);
+
 /* As it is: ports and all from the header. The checksum is filled in unless `spoil`. */
 void rig_input(struct rig *r, const struct tcp_header *h, const void *payload, size_t length);
 void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from);
