@@ -16,6 +16,7 @@
 #include "stack/udp.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/pseudo.h"
 
 #define ERROR_INTERVAL_NS (REEVE_NS_PER_S / 1000)
@@ -220,6 +221,11 @@ static void answer_echo_take(struct reeve_host *host, struct reeve_packet *p_tak
 
 	if (how->iface != IFACE_LO && !limit_allows(host, &host->icmp->echoes)) {
 		host_drop_take(host, p_take, REEVE_DROP_ICMP_LIMIT);
+		return;
+	}
+	/* Not so of what links bring; but nothing that arrives may be what check() is for. */
+	if (p_take->head_start < (ipv6 ? IPV6_HEADER : IPV4_HEADER) + ETHER_HEADER) {
+		host_drop_take(host, p_take, REEVE_DROP_NO_MEMORY);
 		return;
 	}
 	if (!partial) {
