@@ -182,6 +182,20 @@ def test_bad_layout_is_found(tmp_path):
     assert len(tidy.layout(tree)) == 3
 
 
+def test_documents_point_to_what_is_there():
+    none(tidy.broken_references(ROOT))
+
+
+def test_a_broken_reference_is_found(tmp_path):
+    tree = example(tmp_path, tests__unit__test_a_c="static void test_one(void **state)",
+                   docs__x_md="`tests/unit/test_a.c`: test_one, test_two; `tests/unit/test_b.c`; "
+                              "[gone](gone.md), [far](https://example.org/)")
+    assert tidy.broken_references(tree) == [
+        "docs/x.md: there is no gone.md",
+        "docs/x.md: there is no test_two in tests/unit/test_a.c",
+        "docs/x.md: there is no tests/unit/test_b.c"]
+
+
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 def test_man_pages():
     none(tidy.man_pages(ROOT))

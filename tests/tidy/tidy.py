@@ -309,3 +309,21 @@ def man_pages(root):
     run = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", *pages], capture_output=True,
                          text=True, check=False)
     return [line for line in run.stdout.split("\n") if line]
+
+
+def broken_references(root):
+    """What documents point to and what is not there: files, and tests by name."""
+    found = []
+    for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
+        text = path.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            if not (path.parent / link).exists():
+                found.append(f"{path.relative_to(root)}: there is no {link}")
+        for name, tests in re.findall(r"`(tests/[\w/]+\.\w+)`(?:: ((?:\w+(?:, )?)+))?", text):
+            if not (root / name).is_file():
+                found.append(f"{path.relative_to(root)}: there is no {name}")
+                continue
+            source = (root / name).read_text(encoding="utf-8")
+            found += [f"{path.relative_to(root)}: there is no {test} in {name}"
+                      for test in re.findall(r"\w+", tests) if test not in source]
+    return found
