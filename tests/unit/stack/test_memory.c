@@ -8,12 +8,13 @@
 #include "frames.h"
 #include "stack/ip.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
+/* The linker's names for what was there and what stands in for it. */
+void *real_malloc(size_t size) __asm__("__real_malloc");
+void *real_calloc(size_t count, size_t size) __asm__("__real_calloc");
+void *real_realloc(void *old, size_t size) __asm__("__real_realloc");
+void *wrap_malloc(size_t size) __asm__("__wrap_malloc");
+void *wrap_calloc(size_t count, size_t size) __asm__("__wrap_calloc");
+void *wrap_realloc(void *old, size_t size) __asm__("__wrap_realloc");
 
 static unsigned countdown; /* 0: nothing fails */
 static bool failed;
@@ -26,19 +27,19 @@ static bool fails(void)
 	return true;
 }
 
-void *__wrap_malloc(size_t size)
+void *wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	return fails() ? NULL : real_malloc(size);
 }
 
-void *__wrap_calloc(size_t count, size_t size)
+void *wrap_calloc(size_t count, size_t size)
 {
-	return fails() ? NULL : __real_calloc(count, size);
+	return fails() ? NULL : real_calloc(count, size);
 }
 
-void *__wrap_realloc(void *old, size_t size)
+void *wrap_realloc(void *old, size_t size)
 {
-	return fails() ? NULL : __real_realloc(old, size);
+	return fails() ? NULL : real_realloc(old, size);
 }
 
 /* Two hosts, or as many as there was memory for. */
