@@ -289,7 +289,7 @@ static void take_descriptors(struct control_client *client, struct msghdr *heade
 	}
 }
 
-/* Bytes read; 0 when there is nothing more to read, for now or for ever. */
+/* Bytes read; 0 when there is nothing more to read, be it now or ever. */
 static size_t read_in(struct control_client *client)
 {
 	char ancillary[CMSG_SPACE(4 * sizeof(int))];
@@ -330,9 +330,7 @@ static void client_ready(struct loop_source *source, uint32_t events)
 	struct control_client *client = container_of(source, struct control_client, source);
 	size_t length;
 
-	if (events & (EPOLLERR | EPOLLHUP))
-		client_gone(client);
-	else if (client->session && (events & EPOLLRDHUP))
+	if ((events & (EPOLLERR | EPOLLHUP)) || (client->session && (events & EPOLLRDHUP)))
 		client_gone(client);
 	if (client->gone)
 		return;

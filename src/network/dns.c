@@ -68,7 +68,7 @@ static void add_pointer(struct answer *a, const char *host)
 static void add_soa(struct answer *a)
 {
 	static const uint32_t numbers[5] = { 1, 3600, 600, 86400, NEGATIVE_S };
-	uint8_t data[2 * 32 + sizeof(numbers)];
+	uint8_t data[64 + sizeof(numbers)];
 	struct dns_writer w = { .bytes = data, .size = sizeof(data) };
 	struct dns_name name;
 	const struct dns_record record = {
@@ -86,7 +86,7 @@ static void add_soa(struct answer *a)
 	check(dns_name_from_text("hostmaster.gateway", &name));
 	dns_write_name(&w, &name);
 	for (size_t i = 0; i < array_length(numbers); i++)
-		store_be32(data + w.length + 4 * i, numbers[i]);
+		store_be32(data + w.length + i * sizeof(numbers[0]), numbers[i]);
 	whole.data_length = (uint16_t)(w.length + sizeof(numbers));
 	add_record(a, &a->header.authorities, &whole);
 }

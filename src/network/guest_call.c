@@ -160,7 +160,7 @@ static void hello(struct guest_call *call)
 	welcome(session);
 }
 
-static void bind_(struct guest_call *call)
+static void do_bind(struct guest_call *call)
 {
 	struct guest_session *session = call->session;
 	struct guest_message values = { .local = call->message->local };
@@ -182,7 +182,7 @@ static void bind_(struct guest_call *call)
 	guest_answer(call, r, &values);
 }
 
-static void listen_(struct guest_call *call)
+static void do_listen(struct guest_call *call)
 {
 	const int64_t wanted = call->message->value;
 	struct guest_socket *s = guest_socket_get(call);
@@ -228,7 +228,7 @@ static void connect_datagram(struct guest_call *call, struct guest_socket *s)
 	guest_answer(call, r, &values);
 }
 
-static void connect_(struct guest_call *call)
+static void do_connect(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_get(call);
 
@@ -350,7 +350,7 @@ static void get(struct guest_call *call)
 	guest_answer(call, r, &values);
 }
 
-static void send_(struct guest_call *call)
+static void do_send(struct guest_call *call)
 {
 	const struct guest_message *m = call->message;
 	const bool has_from =
@@ -368,7 +368,7 @@ static void send_(struct guest_call *call)
 	guest_answer(call, r, NULL);
 }
 
-static void close_(struct guest_call *call)
+static void do_close(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
 
@@ -413,11 +413,11 @@ static void dispatch(struct guest_call *call)
 {
 	switch ((enum guest_message_type)call->message->type) {
 	case GUEST_BIND:
-		return bind_(call);
+		return do_bind(call);
 	case GUEST_LISTEN:
-		return listen_(call);
+		return do_listen(call);
 	case GUEST_CONNECT:
-		return connect_(call);
+		return do_connect(call);
 	case GUEST_ATTACH:
 		return attach(call);
 	case GUEST_ACCEPTED:
@@ -429,10 +429,10 @@ static void dispatch(struct guest_call *call)
 	case GUEST_GET:
 		return get(call);
 	case GUEST_SEND:
-		return send_(call);
+		return do_send(call);
 	case GUEST_CLOSE:
 	case GUEST_ABORT:
-		return close_(call);
+		return do_close(call);
 	case GUEST_INTERFACES:
 		return interfaces(call);
 	case GUEST_HELLO:

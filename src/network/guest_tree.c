@@ -24,16 +24,25 @@ struct process_list {
 	size_t count, size;
 };
 
-/* proc(5), /proc/pid/stat: the name, in parentheses, may hold anything. */
+/* proc(5): what comes behind the name in /proc/pid/stat, counted from 0. */
+enum { FIELD_PARENT = 1, FIELD_BEGAN = 19 };
+
+static const char *field(const char *at, unsigned index)
+{
+	while (index-- && at)
+		at = strchr(at + 1, ' ');
+	return at;
+}
+
+/* The name, in parentheses, may hold anything. */
 static int read_process(pid_t pid, struct process *ret)
 {
 	char path[32], text[1024];
-	const char *at;
-	struct process p = { .pid = pid };
-	unsigned long long began;
+	const char *fields, *began;
 	ssize_t n;
 	int fd;
 
+	*ret = (struct process){ .pid = pid };
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -43,14 +52,13 @@ static int read_process(pid_t pid, struct process *ret)
 	if (n <= 0)
 		return -ESRCH;
 	text[n] = '\0';
-	at = strrchr(text, ')');
-	if (!at || sscanf(at + 1,
-			  " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d"
-			  " %*d %llu",
-			  &p.parent, &began) != 2)
+	fields = strrchr(text, ')');
+	fields = fields ? strchr(fields, ' ') : NULL;
+	began = field(fields, FIELD_BEGAN);
+	if (!began)
 		return -ESRCH;
-	p.began = began;
-	*ret = p;
+	ret->parent = (pid_t)strtol(field(fields, FIELD_PARENT), NULL, 10);
+	ret->began = strtoull(began, NULL, 10);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "network/host.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ struct host_table *host_table_free(struct network *n)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return (char)tolower((unsigned char)c);
 }
 
 const char *host_name_fault(const char *name)
@@ -214,9 +215,7 @@ static void host_work(struct station *station)
 		link_send(station->link, p, now);
 		out++;
 	}
-	if (told || in == PACKETS_A_STEP || out > 0 || !list_is_empty(&host->resume))
-		station_activate(station);
-	else if (tell_owners(host))
+	if (told || in == PACKETS_A_STEP || out > 0 || tell_owners(host))
 		station_activate(station);
 	else if (is_forgotten(host))
 		host_remove(host);

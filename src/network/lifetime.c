@@ -21,7 +21,7 @@
 
 #define DRAIN_MS 2000
 #define RETRY_MS 100
-#define WAIT_MS	 5
+#define WAIT_MS  5
 
 /* Bound under byte 0 of the lock: what is there is stale. */
 static int listen_at(const char *path, int type, int *ret_fd, char error[PATH_ERROR_TEXT])
@@ -49,7 +49,7 @@ failed:
 static int listen_both(struct lifetime *l, char error[PATH_ERROR_TEXT])
 {
 	struct network *n = l->network;
-	int control_fd, guest_fd;
+	int control_fd = -1, guest_fd = -1;
 	int r = listen_at(l->paths.control, SOCK_STREAM, &control_fd, error);
 
 	if (r < 0)

@@ -7,26 +7,28 @@
 
 #define LINE 1024
 
-void log_line(const char *format, ...)
+/* In one piece: lines of two processes do not mix. A full disk is no reason to stop. */
+static void write_line(const char *text)
 {
 	const time_t now = time(NULL);
-	char line[LINE];
+	char when[32] = "", line[LINE + sizeof(when) + 1];
 	struct tm tm;
-	va_list arguments;
-	size_t length = 0;
-	int n;
 
 	if (gmtime_r(&now, &tm))
-		length = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%SZ ", &tm);
-	va_start(arguments, format);
-	n = vsnprintf(line + length, sizeof(line) - length - 1, format, arguments);
-	va_end(arguments);
-	if (n < 0)
-		return;
-	length += (size_t)n < sizeof(line) - length - 1 ? (size_t)n : sizeof(line) - length - 2;
-	line[length++] = '\n';
-	/* In one piece: lines of two processes do not mix. A full disk is no reason to stop. */
-	const ssize_t written = write(STDERR_FILENO, line, length);
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ ", &tm);
+	const int length = snprintf(line, sizeof(line), "%s%s\n", when, text);
+	const ssize_t written = write(STDERR_FILENO, line, (size_t)length);
 
 	(void)written;
+}
+
+void log_line(const char *format, ...)
+{
+	char text[LINE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	write_line(text);
 }

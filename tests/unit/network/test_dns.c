@@ -90,7 +90,7 @@ static void test_identity(void **state)
 }
 
 /* A query for web, with an EDNS record that takes 4096 bytes. */
-static size_t make_query(uint8_t *bytes, size_t size)
+static size_t make_query(void *bytes, size_t size)
 {
 	struct dns_writer w = { .bytes = bytes, .size = size };
 	const struct dns_header h = {
@@ -188,7 +188,9 @@ static void test_compression(void **state)
 	m[15] = 12;
 	assert_false(read_name_at(m, sizeof(m), 12, &name));
 	/* A good one: "b" and then what stands at 12. */
-	memcpy(m + 12, "\1a\0\1b\xc0\x0c", 7);
+	static const uint8_t good[] = { 1, 'a', 0, 1, 'b', 0xc0, 12 };
+
+	memcpy(m + 12, good, sizeof(good));
 	assert_true(read_name_at(m, sizeof(m), 15, &name));
 	assert_int_equal(name.length, 5);
 	assert_memory_equal(name.bytes, "\1b\1a", 5);

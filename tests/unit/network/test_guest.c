@@ -5,6 +5,7 @@
 #include "network/guest.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -497,7 +498,7 @@ static void test_hello_refused(void **state)
 		s.fd = pair[0];
 		if (i > 0)
 			h.version = GUEST_PROTOCOL_VERSION;
-		strcpy(h.host, i == 1 ? "not_a_name" : "web");
+		snprintf(h.host, sizeof(h.host), "%s", i == 1 ? "not_a_name" : "web");
 		assert_int_equal(reeve_address_parse("198.18.9.9", &h.address), 0);
 		rig_send(&s, &m, &h, sizeof(h), -1);
 		m = rig_receive(&s, text, sizeof(text));
