@@ -58,7 +58,7 @@ PARAMETERS = 6
 # Joined, so that this file can be searched like any other.
 UNFINISHED = re.compile(
     r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "place" + "holder",
-                       "for " + "now", "not (yet )?" + "implemented", "st" + "ub(?! resolver)"))
+                       "for " + r"now(?! or)", "not (yet )?" + "implemented", "st" + "ub(?! resolver)"))
     + r")\b", re.IGNORECASE)
 LOCAL_PATH = re.compile(r"(?<![\w.])/(home|Users|work)/\w")
 
