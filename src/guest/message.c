@@ -45,7 +45,18 @@ void message_deinit(struct message *m)
 	memory_message_deinit(&m->memory);
 }
 
-static void take_control(const struct cmsghdr *header, struct reeve_sockaddr *ret_local)
+static int32_t control_value(const struct cmsghdr *header)
+{
+	int32_t value = 0;
+
+	if (header->cmsg_len == CMSG_LEN(1))
+		return *CMSG_DATA(header);
+	if (header->cmsg_len >= CMSG_LEN(sizeof(value)))
+		memcpy(&value, CMSG_DATA(header), sizeof(value));
+	return value;
+}
+
+static void take_control(const struct cmsghdr *header, struct message_control *ret)
 {
 	const void *data = CMSG_DATA(header);
 	struct in_pktinfo v4;
@@ -55,17 +66,22 @@ static void take_control(const struct cmsghdr *header, struct reeve_sockaddr *re
 	    header->cmsg_len >= CMSG_LEN(sizeof(v4))) {
 		memcpy(&v4, data, sizeof(v4));
 		if (v4.ipi_spec_dst.s_addr)
-			ret_local->address = reeve_address_from_ipv4(ntohl(v4.ipi_spec_dst.s_addr));
+			ret->local.address = reeve_address_from_ipv4(ntohl(v4.ipi_spec_dst.s_addr));
 	}
 	if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO &&
 	    header->cmsg_len >= CMSG_LEN(sizeof(v6))) {
 		memcpy(&v6, data, sizeof(v6));
-		memcpy(ret_local->address.bytes, &v6.ipi6_addr, 16);
+		memcpy(ret->local.address.bytes, &v6.ipi6_addr, 16);
 	}
+	if ((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TTL) ||
+	    (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_HOPLIMIT))
+		ret->ttl = control_value(header);
+	if ((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) ||
+	    (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS))
+		ret->tos = control_value(header);
 }
 
-int message_read_control(const struct call *c, const struct message *m,
-			 struct reeve_sockaddr *ret_local)
+int message_read_control(const struct call *c, const struct message *m, struct message_control *ret)
 {
 	union {
 		struct cmsghdr align;
@@ -73,6 +89,7 @@ int message_read_control(const struct call *c, const struct message *m,
 	} control;
 	struct msghdr h = { .msg_control = &control };
 
+	*ret = (struct message_control){ .ttl = -1, .tos = -1 };
 	if (!m->memory.header.msg_control || m->memory.header.msg_controllen == 0)
 		return 0;
 	if (m->memory.header.msg_controllen > sizeof(control))
@@ -87,7 +104,7 @@ int message_read_control(const struct call *c, const struct message *m,
 		if (e->cmsg_len < sizeof(*e) ||
 		    e->cmsg_len > h.msg_controllen - (size_t)((uint8_t *)e - control.bytes))
 			return -EINVAL;
-		take_control(e, ret_local);
+		take_control(e, ret);
 	}
 	return 0;
 }
@@ -96,6 +113,45 @@ static int write_field(const struct call *c, uint64_t header, size_t offset, con
 		       size_t size)
 {
 	return memory_write(c->trapped.tid, header + offset, value, size);
+}
+
+/* As put_cmsg() does: what does not fit is cut, its header says so, and so do the flags. */
+static int write_control(const struct call *c, const struct msghdr *h,
+			 const struct message_result *result, size_t *ret_used, int *ret_flags)
+{
+	const size_t room = h->msg_control ? h->msg_controllen : 0;
+	const uint8_t *bytes = result->control;
+	size_t from = 0, to = 0;
+
+	while (from < result->control_length) {
+		struct cmsghdr header;
+
+		memcpy(&header, bytes + from, sizeof(header));
+		const size_t space = CMSG_ALIGN(header.cmsg_len);
+		size_t length = header.cmsg_len;
+
+		if (room - to < sizeof(header)) {
+			*ret_flags |= MSG_CTRUNC;
+			break;
+		}
+		if (room - to < length) {
+			*ret_flags |= MSG_CTRUNC;
+			length = room - to;
+		}
+		header.cmsg_len = length;
+		const uint64_t at = (uint64_t)(uintptr_t)h->msg_control + to;
+		int r = memory_write(c->trapped.tid, at, &header, sizeof(header));
+
+		if (r == 0)
+			r = memory_write(c->trapped.tid, at + sizeof(header),
+					 bytes + from + sizeof(header), length - sizeof(header));
+		if (r < 0)
+			return r;
+		from += space;
+		to += space < room - to ? space : room - to;
+	}
+	*ret_used = to;
+	return 0;
 }
 
 int message_write_result(const struct call *c, const struct message *m,
@@ -118,16 +174,10 @@ int message_write_result(const struct call *c, const struct message *m,
 			r = write_field(c, m->header, offsetof(struct msghdr, msg_namelen),
 					&result->name_length, sizeof(result->name_length));
 	}
-	size_t control = result->control_length;
+	size_t control = 0;
 
-	if (!h->msg_control || h->msg_controllen < control) {
-		if (control)
-			flags |= MSG_CTRUNC;
-		control = 0;
-	}
-	if (r == 0 && control)
-		r = memory_write(c->trapped.tid, (uint64_t)(uintptr_t)h->msg_control,
-				 result->control, control);
+	if (r == 0)
+		r = write_control(c, h, result, &control, &flags);
 	if (r == 0)
 		r = write_field(c, m->header, offsetof(struct msghdr, msg_controllen), &control,
 				sizeof(control));

@@ -25,9 +25,15 @@ int message_read_plain(const struct call *c, struct message *ret);
 int message_read_header(const struct call *c, uint64_t header, int flags, struct message *ret);
 void message_deinit(struct message *m);
 
-/* The source address that the control data ask for, and room for more; -EINVAL. */
+/* What control data ask for, for one datagram. */
+struct message_control {
+	struct reeve_sockaddr local; /* all zeroes: any */
+	int32_t ttl, tos;            /* -1: as the socket has it */
+};
+
+/* 0, -EINVAL, -EFAULT, -ENOBUFS. */
 int message_read_control(const struct call *c, const struct message *m,
-			 struct reeve_sockaddr *ret_local);
+			 struct message_control *ret);
 
 /* What is written back behind the data. */
 struct message_result {

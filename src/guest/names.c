@@ -9,8 +9,6 @@
 #include "guest/call.h"
 #include "guest/memory.h"
 
-#define IPV6_NAME_LEAST 24 /* RFC 2133's sockaddr_in6 had no scope */
-
 int name_parse(const void *bytes, uint32_t length, int family, struct name *ret)
 {
 	struct name n = { 0 };
@@ -35,7 +33,7 @@ int name_parse(const void *bytes, uint32_t length, int family, struct name *ret)
 	} else if (given == AF_INET6 && family == AF_INET6) {
 		struct sockaddr_in6 in6 = { 0 };
 
-		if (length < IPV6_NAME_LEAST)
+		if (length < NAME_IPV6_LEAST)
 			return -EINVAL;
 		memcpy(&in6, bytes, length < sizeof(in6) ? length : sizeof(in6));
 		memcpy(n.socket.address.bytes, &in6.sin6_addr, 16);

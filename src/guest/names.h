@@ -6,6 +6,8 @@
 
 #include "reeve/address.h"
 
+#define NAME_IPV6_LEAST 24 /* bytes: RFC 2133's sockaddr_in6 had no scope */
+
 struct call;
 
 /* A name as the program gave it. AF_UNSPEC's address is left out. */

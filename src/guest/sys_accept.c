@@ -34,7 +34,7 @@ static void give_up(struct supervisor *s, struct guest_socket *socket)
 /* To the program with it. */
 static void hand_over(struct supervisor *s, struct call *c, struct guest_socket *socket, int fd)
 {
-	const int flags = (int)c->progress;
+	const int flags = (int)c->progress, on = 1;
 	uint64_t cookie = 0;
 	struct stat st;
 	int64_t r = name_write(c, c->trapped.arguments[1], c->trapped.arguments[2], &socket->remote,
@@ -47,6 +47,9 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		(void)call_answer(s, c, r);
 		return;
 	}
+	/* As on a kernel's TCP socket it comes from the listener. */
+	if (socket_option(&socket->options, SOL_SOCKET, SO_KEEPALIVE))
+		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	socket->inode = st.st_ino;
 	socket->hint_pid = descriptor_process(&s->descriptors, c->trapped.tid);
 	socket_set_cookie(&s->sockets, socket, cookie);

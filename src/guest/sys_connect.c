@@ -97,6 +97,18 @@ static struct call *first_waiting(struct guest_socket *socket)
 	return NULL;
 }
 
+/* Being connected wakes nobody who waits for an edge of EPOLLOUT; a changed size does. */
+static void make_edge(int fd)
+{
+	int size = 0;
+	socklen_t length = sizeof(size);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0)
+		return;
+	size /= 2; /* the kernel doubles what it is given */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 static int join(struct supervisor *s, struct guest_socket *socket)
 {
 	const struct call *c = first_waiting(socket);
@@ -108,6 +120,8 @@ static int join(struct supervisor *s, struct guest_socket *socket)
 	if (!c)
 		return -ENOENT;
 	socket->end = rendezvous_join(&s->rendezvous, c->fd);
+	if (socket->end >= 0 && c->progress == DOES_NOT_WAIT)
+		make_edge(c->fd);
 	return socket->end < 0 ? socket->end : 0;
 }
 

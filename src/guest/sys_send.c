@@ -55,12 +55,52 @@ static int read_target(const struct call *c, const struct message *m, struct nam
 	    socket_option(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY))
 		return -ENETUNREACH;
 	name_make_destination(&ret->socket);
-	return ret->socket.port == 0 ? -EINVAL : 0;
+	if (ret->socket.port == 0)
+		return -EINVAL;
+	return reeve_address_is_broadcast(&ret->socket.address) &&
+			       !socket_option(&socket->options, SOL_SOCKET, SO_BROADCAST) ?
+		       -EACCES :
+		       0;
+}
+
+struct datagram {
+	struct guest_message message;
+	struct message_control control;
+};
+
+static void set_for_one(struct supervisor *s, const struct guest_socket *socket, int setting,
+			int32_t value)
+{
+	struct guest_message m = peer_message(socket, GUEST_SET, -1);
+
+	m.value = setting;
+	m.value2 = value;
+	channel_send(s, &m, NULL, -1);
+}
+
+/* What control data want for this datagram is set before it, and set back behind it: messages are
+ * handled in the order of sending. */
+static void set_around(struct supervisor *s, const struct guest_socket *socket,
+		       const struct message_control *control, bool back)
+{
+	const bool v6 = socket->family == AF_INET6;
+	const struct socket_options *o = &socket->options;
+
+	if (control->ttl >= 0)
+		set_for_one(s, socket, REEVE_UDP_TTL,
+			    !back ? control->ttl
+			    : v6  ? socket_option(o, IPPROTO_IPV6, IPV6_UNICAST_HOPS)
+				  : socket_option(o, IPPROTO_IP, IP_TTL));
+	if (control->tos >= 0)
+		set_for_one(s, socket, REEVE_UDP_TOS,
+			    !back ? control->tos
+			    : v6  ? socket_option(o, IPPROTO_IPV6, IPV6_TCLASS)
+				  : socket_option(o, IPPROTO_IP, IP_TOS));
 }
 
 /* Prepares the message and gathers its data in the scratch memory. */
 static int prepare(struct supervisor *s, struct call *c, const struct message *m,
-		   struct guest_message *ret)
+		   struct datagram *ret)
 {
 	struct guest_socket *socket = c->socket;
 	struct name name;
@@ -77,34 +117,37 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 		return -EOPNOTSUPP;
 	if (m->memory.total > REEVE_UDP_MAX)
 		return -EMSGSIZE;
-	*ret = peer_message(socket, GUEST_SEND, -1);
+	ret->message = peer_message(socket, GUEST_SEND, -1);
 	int r = read_target(c, m, &name);
 
 	if (r == 0)
-		r = message_read_control(c, m, &ret->local);
+		r = message_read_control(c, m, &ret->control);
 	if (r < 0)
 		return r;
 	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
 
 	if (n < 0)
 		return (int)n;
-	ret->remote = name.socket;
-	ret->data_length = (uint32_t)n;
+	ret->message.local = ret->control.local;
+	ret->message.remote = name.socket;
+	ret->message.data_length = (uint32_t)n;
 	return 0;
 }
 
 static void send_datagram(struct supervisor *s, struct call *c, const struct message *m)
 {
-	struct guest_message out;
+	struct datagram out;
 	const int r = prepare(s, c, m, &out);
 
 	if (r < 0) {
 		(void)call_answer(s, c, r);
 		return;
 	}
-	c->progress = out.data_length;
+	c->progress = out.message.data_length;
 	peer_tell_options(s, c->socket);
-	c->request = channel_request(s, &out, s->scratch, sent);
+	set_around(s, c->socket, &out.control, false);
+	c->request = channel_request(s, &out.message, s->scratch, sent);
+	set_around(s, c->socket, &out.control, true);
 	if (!c->request) {
 		(void)call_answer(s, c, -ENOBUFS);
 		return;
@@ -229,7 +272,7 @@ void sys_sendmsg(struct supervisor *s, struct call *c)
 
 static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_last)
 {
-	struct guest_message out;
+	struct datagram out;
 	struct message m;
 	int r = message_read_header(c, at, call_int(c, 3), &m);
 
@@ -239,14 +282,17 @@ static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_
 	message_deinit(&m);
 	if (r == 0)
 		r = memory_write(c->trapped.tid, at + offsetof(struct mmsghdr, msg_len),
-				 &out.data_length, sizeof(out.data_length));
+				 &out.message.data_length, sizeof(out.message.data_length));
 	if (r < 0)
 		return r;
-	if (!is_last) {
-		channel_send(s, &out, s->scratch, -1);
+	set_around(s, c->socket, &out.control, false);
+	if (is_last)
+		c->request = channel_request(s, &out.message, s->scratch, sent);
+	else
+		channel_send(s, &out.message, s->scratch, -1);
+	set_around(s, c->socket, &out.control, true);
+	if (!is_last)
 		return 0;
-	}
-	c->request = channel_request(s, &out, s->scratch, sent);
 	if (!c->request)
 		return -ENOBUFS;
 	c->request->call = c;

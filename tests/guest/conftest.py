@@ -1,0 +1,88 @@
+"""Programs under `reeve run`, from outside: each test has a network of its own."""
+
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+COMMAND = os.environ["REEVE_COMMAND"]
+HERE = pathlib.Path(__file__).parent
+PYTHON = "/usr/bin/python3"
+WAIT = 30  # seconds, for what must happen
+
+
+class Reeve:
+    def __init__(self, runtime):
+        self.runtime = runtime
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
+        self.env.update(XDG_RUNTIME_DIR=str(runtime), LC_ALL="C.UTF-8",
+                        PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
+        self.started = []
+
+    def command(self, *arguments, **settings):
+        settings.setdefault("stdin", subprocess.DEVNULL)
+        settings.setdefault("timeout", WAIT)
+        return subprocess.run([COMMAND, *arguments], env=self.env, capture_output=True, text=True,
+                              **settings)
+
+    def run(self, *arguments, **settings):
+        return self.command("run", *arguments, **settings)
+
+    def python(self, code, *options, **settings):
+        return self.run(*options, "--", PYTHON, "-c", code, **settings)
+
+    def start(self, *arguments, **settings):
+        settings.setdefault("stdin", subprocess.DEVNULL)
+        settings.setdefault("stdout", subprocess.PIPE)
+        p = subprocess.Popen([COMMAND, "run", *arguments], env=self.env, text=True, **settings)
+        self.started.append(p)
+        return p
+
+    def start_python(self, code, *options, **settings):
+        return self.start(*options, "--", PYTHON, "-c", code, **settings)
+
+    def wait_for_text(self, process, text):
+        """The program's output up to the text."""
+        got = ""
+        while text not in got:
+            ready, _, _ = select.select([process.stdout], [], [], WAIT)
+            assert ready, f"no {text!r} in {got!r}"
+            piece = os.read(process.stdout.fileno(), 4096).decode()
+            assert piece, f"ended without {text!r}: {got!r}"
+            got += piece
+        return got
+
+    def end(self):
+        for p in self.started:
+            if p.poll() is None:
+                p.kill()
+            p.wait(WAIT)
+            if p.stdout:
+                p.stdout.close()
+        self.command("down")
+
+
+@pytest.fixture
+def reeve():
+    # Short: sockets' names have 108 bytes.
+    runtime = pathlib.Path(tempfile.mkdtemp(prefix="reeve-test-", dir="/tmp"))
+    r = Reeve(runtime)
+    yield r
+    r.end()
+    left = wait_until(lambda: not list(runtime.glob("reeve-run-*")))
+    shutil.rmtree(runtime, ignore_errors=True)
+    assert left, "a rendezvous directory was left behind"
+
+
+def wait_until(condition):
+    end = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
