@@ -85,11 +85,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: ports_lwip FLOWS SAMPLES\n");
 		return 64;
 	}
-	const uint32_t flows = measure_number(argv[1]) > 0 ? measure_number(argv[1]) : 1;
+	const uint32_t flows = measure_number(argv[1]);
 	const uint32_t samples = measure_number(argv[2]);
 	uint64_t ns = 0;
 	uint32_t done = 0;
 
+	if (flows == 0)
+		return 64;
 	lwip_init();
 	IP_ADDR4(&local, 198, 51, 100, 1);
 	interface.mtu = 1500;
