@@ -201,7 +201,7 @@ static void adjust(const struct bench *b, uint8_t flags, uint8_t *frame, size_t 
 		memcpy(frame, our_mac, sizeof(our_mac));
 	if (length < ETHER_HEADER + IPV4_HEADER || ip[0] >> 4 != 4)
 		return;
-	const size_t header = (ip[0] & 0x0fU) * 4;
+	const size_t header = (size_t)(ip[0] & 0x0f) * 4;
 
 	if (header < IPV4_HEADER || length < ETHER_HEADER + header)
 		return;
@@ -248,7 +248,7 @@ static bool one_record(struct bench *b, struct cursor *c)
 		use_sockets(b, flags);
 		settle(b);
 	}
-	b->now = reeve_time_add_ms(b->now, time * (flags & FLAG_LATER ? 1000 : 1));
+	b->now = reeve_time_add_ms(b->now, (int64_t)time * (flags & FLAG_LATER ? 1000 : 1));
 	reeve_host_tick(b->host, b->now);
 	settle(b);
 	return true;

@@ -10,9 +10,12 @@
 
 #define CHUNK_MAX 131072
 
+#define CLIENT_PORT 20000 /* of those that connect simultaneously */
+#define SERVER_PORT 30000
+
 static uint64_t stream_of(const struct endpoint *e, unsigned side)
 {
-	return e->world->scenario.seed * 1000 + e->connection->index * 2 + side;
+	return e->world->scenario.seed * 1000 + (uint64_t)e->connection->index * 2 + side;
 }
 
 static const char *side_name(const struct endpoint *e)
@@ -54,6 +57,10 @@ static bool is_explained(const struct endpoint *e, int error)
 		return true;
 	if (may_be_refused(w, c) && (error == ECONNREFUSED || error == ECONNRESET))
 		return true;
+	if (w->scenario.scarce) /* sockets, or room for a segment at the wrong time */
+		return true;
+	if (c->plan->simultaneous && (error == ECONNREFUSED || error == ECONNRESET))
+		return true; /* the other had not come so far */
 	if (c->plan->loopback || w->scenario.clear)
 		return false;
 	if (error == EHOSTUNREACH) /* the neighbour's address could not be had */
@@ -110,10 +117,11 @@ static bool be_rude(struct endpoint *e)
 static void verify(struct endpoint *e, const uint8_t *bytes, size_t length)
 {
 	e->world->result->bytes += length;
+	e->world->result->last_read_s = (double)e->world->now.ns / 1e9;
 	if (e->connection && !content_matches(stream_of(e, !e->side), e->read, bytes, length))
 		world_fail(e->world, "connection %u: %s: wrong bytes between %llu and %llu",
 			   number_of(e), side_name(e), (unsigned long long)e->read,
-			   (unsigned long long)(e->read + length));
+			   (unsigned long long)e->read + length);
 	e->read += length;
 }
 
@@ -252,6 +260,8 @@ static void do_write(struct endpoint *e)
 			return;
 		}
 		e->written += (uint64_t)n;
+		if (p->urgent && e->written % 7 == 0)
+			reeve_tcp_mark_urgent(e->tcp);
 		if (p->write_gap_ns)
 			e->write_again = reeve_time_add(e->world->now, p->write_gap_ns);
 		if (be_rude(e))
@@ -266,6 +276,10 @@ static void do_end(struct endpoint *e)
 	if (e->plan->ending == END_AT_ONCE || (e->at_end && e->plan->ending == END_SECOND)) {
 		closed(e);
 		return;
+	}
+	if (e->plan->cork && !e->uncorked) {
+		e->uncorked = true;
+		reeve_tcp_set(e->tcp, REEVE_TCP_CORK, 0);
 	}
 	if (e->plan->ending == END_FIRST && !e->finished) {
 		e->finished = true;
@@ -296,9 +310,23 @@ static void set_wake(struct endpoint *e)
 		e->wake = reeve_time_min(e->wake, e->write_again);
 }
 
+/* Buffers of another size in the middle of it. */
+static void rebuffer(struct endpoint *e)
+{
+	const struct side_plan *p = e->plan;
+
+	if (!p->rebuffer_to || e->rebuffered || e->read + e->written < p->rebuffer_at)
+		return;
+	e->rebuffered = true;
+	if (reeve_tcp_set(e->tcp, REEVE_TCP_SEND_BUFFER, p->rebuffer_to) < 0 ||
+	    reeve_tcp_set(e->tcp, REEVE_TCP_RECEIVE_BUFFER, p->rebuffer_to) < 0)
+		world_fail(e->world, "connection %u: buffers cannot be changed", number_of(e));
+}
+
 static void run(struct endpoint *e)
 {
 	if (!e->done && e->connected && !be_rude(e)) {
+		rebuffer(e);
 		do_read(e);
 		do_write(e);
 		do_end(e);
@@ -317,14 +345,16 @@ static void set_options(struct endpoint *e)
 		{ REEVE_TCP_QUICK_ACK, p->quick_ack },
 		{ REEVE_TCP_KEEPALIVE, p->keepalive },
 		{ REEVE_TCP_KEEPALIVE_IDLE_S, 5 },
+		{ REEVE_TCP_CORK, p->cork },
 		{ REEVE_TCP_CONGESTION_CONTROL, p->congestion },
 		{ REEVE_TCP_SEND_BUFFER, p->send_buffer },
 		{ REEVE_TCP_RECEIVE_BUFFER, p->receive_buffer },
 		{ REEVE_TCP_LINGER2_S, p->linger_s },
+		{ REEVE_TCP_MAX_SEGMENT, p->max_segment },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (i >= 5 && options[i].value == 0)
+		if (options[i].value == 0) /* the default */
 			continue;
 		const int error = reeve_tcp_set(e->tcp, options[i].option, options[i].value);
 
@@ -334,11 +364,17 @@ static void set_options(struct endpoint *e)
 	}
 }
 
-static struct reeve_sockaddr server_name(const struct world *w, const struct connection_plan *p)
+/* Where to connect to. */
+static struct reeve_sockaddr name_of_other(const struct endpoint *e)
 {
+	const struct connection_plan *p = e->connection->plan;
+	const struct world *w = e->world;
 	struct reeve_sockaddr name = { .port = p->listener ? 8080 : 80 };
 
-	name.address = w->machines[p->server].address;
+	if (p->simultaneous)
+		name.port =
+			(uint16_t)((e->side ? CLIENT_PORT : SERVER_PORT) + e->connection->index);
+	name.address = w->machines[e->side ? p->client : p->server].address;
 	if (p->loopback)
 		name.address = p->ipv6 ? reeve_loopback_ipv6 : reeve_loopback_ipv4;
 	return name;
@@ -348,27 +384,35 @@ void endpoint_start(struct endpoint *e)
 {
 	struct connection *c = e->connection;
 	struct world *w = e->world;
-	const struct reeve_sockaddr to = server_name(w, c->plan);
-	const struct reeve_sockaddr any = {
+	const struct reeve_sockaddr to = name_of_other(e);
+	struct reeve_sockaddr from = {
 		.address = c->plan->ipv6 ? reeve_any_ipv6 : reeve_any_ipv4,
 	};
 
 	e->started = true;
 	e->wake = REEVE_NEVER;
-	e->tcp = reeve_tcp_new(w->machines[c->plan->client].host,
+	if (c->plan->simultaneous)
+		from.port = (uint16_t)((e->side ? SERVER_PORT : CLIENT_PORT) + c->index);
+	e->tcp = reeve_tcp_new(w->machines[e->side ? c->plan->server : c->plan->client].host,
 			       c->plan->ipv6 ? REEVE_IPV6 : REEVE_IPV4, e);
+	if (!e->tcp && w->scenario.scarce) {
+		e->error = ENOBUFS;
+		release(e);
+		return;
+	}
 	if (!e->tcp) {
 		world_fail(w, "connection %u: no socket", c->index);
 		return;
 	}
 	set_options(e);
-	int error = c->plan->bind_first ? reeve_tcp_bind(e->tcp, &any) : 0;
+	int error = c->plan->bind_first || from.port ? reeve_tcp_bind(e->tcp, &from) : 0;
 
 	if (error == 0)
 		error = reeve_tcp_connect(e->tcp, &to, w->now);
-	if (error == 0)
+	if (error == 0 && !e->side)
 		error = reeve_tcp_local(e->tcp, &c->name);
-	world_say(w, "connection %u: connects from port %u, %d", c->index, c->name.port, error);
+	world_say(w, "connection %u: %s: connects from port %u, %d", c->index, side_name(e),
+		  from.port ? from.port : c->name.port, error);
 	if (error)
 		world_fail(w, "connection %u: connect: error %d (%s)", c->index, -error,
 			   strerror(-error));

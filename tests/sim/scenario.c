@@ -120,6 +120,14 @@ static void draw_side(struct random *r, struct side_plan *p, uint64_t most)
 		p->write_size = (uint32_t)(p->bytes / 3000);
 	if (sim_chance(r, 0.2) && p->bytes / p->write_size < 100)
 		p->write_gap_ns = sim_time(r, 300 * MS);
+	p->cork = sim_chance(r, 0.1);
+	p->urgent = sim_chance(r, 0.1);
+	if (sim_chance(r, 0.1))
+		p->max_segment = sim_between(r, 88, 1500);
+	if (sim_chance(r, 0.15)) {
+		p->rebuffer_at = random_u64(r) % (p->bytes + 1);
+		p->rebuffer_to = 2048 + (uint32_t)sim_size(r, 1000000);
+	}
 	if (sim_chance(r, 0.5))
 		p->send_buffer = 2048 + (uint32_t)sim_size(r, 1000000);
 	if (sim_chance(r, 0.5))
@@ -168,6 +176,11 @@ static void draw_connection(struct random *r, struct connection_plan *c, uint64_
 	c->server = c->loopback ? c->client : !c->client;
 	if (c->loopback && c->listener == 1)
 		c->ipv6 = sim_chance(r, 0.7);
+	if (sim_chance(r, 0.05)) {
+		c->simultaneous = true;
+		c->ipv6 = false;
+		c->other_start_ns = c->start_ns + sim_time(r, 50 * MS);
+	}
 	draw_side(r, &c->sides[0], most);
 	draw_side(r, &c->sides[1], most);
 	draw_reading(r, &c->sides[0], c->sides[1].bytes);
@@ -210,6 +223,15 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 	s->trust = sim_chance(&r, 0.2);
 	s->lateness_ns = sim_chance(&r, 0.3) ? sim_time(&r, 10 * MS) : 0;
 	s->backlog = sim_chance(&r, 0.3) ? sim_between(&r, 1, 4) : 128;
+	s->max_sockets = 1000;
+	s->pool_packets = 200000;
+	s->pool_bytes = UINT64_C(256) << 20;
+	if (sim_chance(&r, 0.06)) {
+		s->scarce = true;
+		s->max_sockets = sim_between(&r, 4, 30);
+		s->pool_packets = sim_between(&r, 200, 5000);
+		s->pool_bytes = sim_between(&r, 200000, 4000000);
+	}
 	if (sim_chance(&r, 0.05))
 		s->listener_closes_ns = 1 + sim_time(&r, 10 * S);
 	draw_weathers(&r, s);
@@ -237,6 +259,10 @@ static void print_side(const struct side_plan *p, const char *name, FILE *out)
 		p->without_copy ? ", without copy" : "", p->no_delay ? ", no delay" : "",
 		p->quick_ack ? ", quick ack" : "", p->keepalive ? ", keepalive" : "",
 		p->congestion == REEVE_RENO ? ", reno" : "");
+	if (p->cork || p->urgent || p->max_segment || p->rebuffer_to)
+		fprintf(out, "#       segments %u, at %llu buffers %u%s%s\n", p->max_segment,
+			(unsigned long long)p->rebuffer_at, p->rebuffer_to, p->cork ? ", cork" : "",
+			p->urgent ? ", urgent" : "");
 }
 
 void scenario_print(const struct scenario *s, FILE *out)
@@ -245,6 +271,9 @@ void scenario_print(const struct scenario *s, FILE *out)
 		(unsigned long long)s->seed, s->mtu[0], s->mtu[1], s->offloads[0], s->offloads[1],
 		(long long)s->lateness_ns / 1000, s->backlog, s->trust ? ", trust" : "",
 		s->clear ? ", clear" : "", s->gentle ? ", gentle" : "");
+	if (s->scarce)
+		fprintf(out, "#   %u sockets, %u packets, %llu bytes of buffers\n", s->max_sockets,
+			s->pool_packets, (unsigned long long)s->pool_bytes);
 	if (s->listener_closes_ns)
 		fprintf(out, "#   listener 0 of host 0 closes at %.3f s\n",
 			(double)s->listener_closes_ns / 1e9);
@@ -264,10 +293,10 @@ void scenario_print(const struct scenario *s, FILE *out)
 	for (unsigned i = 0; i < s->connection_count; i++) {
 		const struct connection_plan *c = &s->connections[i];
 
-		fprintf(out, "#   connection %u: host %u to %u at %.3f s, listener %u%s%s%s\n", i,
+		fprintf(out, "#   connection %u: host %u to %u at %.3f s, listener %u%s%s%s%s\n", i,
 			c->client, c->server, (double)c->start_ns / 1e9, c->listener,
 			c->loopback ? ", loopback" : "", c->ipv6 ? ", ipv6" : "",
-			c->bind_first ? ", bound" : "");
+			c->bind_first ? ", bound" : "", c->simultaneous ? ", simultaneous" : "");
 		print_side(&c->sides[0], "client", out);
 		print_side(&c->sides[1], "server", out);
 	}

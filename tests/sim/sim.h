@@ -50,8 +50,11 @@ struct side_plan {
 	enum rudeness rude;
 	enum ending ending;
 	bool without_copy; /* reserve and commit, peek and consume */
-	bool no_delay, quick_ack, keepalive;
-	uint32_t linger_s; /* FIN-WAIT-2 of a closed socket; 0: the default */
+	bool no_delay, quick_ack, keepalive, cork, urgent;
+	uint32_t max_segment; /* 0: the path's */
+	uint64_t rebuffer_at; /* bytes read and written; then */
+	uint32_t rebuffer_to; /* both buffers, bytes; 0: never */
+	uint32_t linger_s;    /* FIN-WAIT-2 of a closed socket; 0: the default */
 	enum reeve_congestion congestion;
 	uint32_t send_buffer, receive_buffer; /* 0: the default */
 };
@@ -61,7 +64,8 @@ struct connection_plan {
 	unsigned listener;
 	bool ipv6, loopback; /* to the loopback address: client and server are one */
 	bool bind_first;
-	int64_t start_ns;
+	bool simultaneous; /* both connect, from ports known to both */
+	int64_t start_ns, other_start_ns;
 	struct side_plan sides[2]; /* the client's, the server's */
 };
 
@@ -83,6 +87,10 @@ struct scenario {
 	bool trust; /* of the link's word for checksums */
 	int64_t lateness_ns;
 	uint32_t backlog;
+	uint32_t max_sockets;
+	uint32_t pool_packets; /* of both hosts and the link */
+	uint64_t pool_bytes;
+	bool scarce;                /* so little of these that more may be refused */
 	int64_t listener_closes_ns; /* of host 0's first; 0: at the end */
 	unsigned weather_count, connection_count, datagram_count;
 	struct weather weather[SIM_WEATHER];
@@ -105,10 +113,14 @@ struct sim_result {
 	char reason[256];
 	uint64_t hash; /* of all frames and when they were sent */
 	uint64_t frames, datagrams, bytes;
-	double virtual_s;
+	double virtual_s, last_read_s;
+	uint64_t retransmits, timeouts; /* of both hosts */
 };
 
-void sim_run(uint64_t seed, const struct sim_options *options, struct sim_result *ret);
+void sim_run(const struct scenario *s, const struct sim_options *options, struct sim_result *ret);
+
+/* One stream over links of many kinds, and how fast it went (throughput.c). */
+int sim_throughput(void);
 
 static inline bool sim_chance(struct random *r, double probability)
 {

@@ -3,6 +3,7 @@
  *
  *	test_sim [--first N] [--seeds N] [--share I/N]
  *	test_sim --seed N [--verbose] [--pcapng FILE]
+ *	test_sim --throughput
  *
  * REEVE_SIM_SEEDS stands for --seeds; --share runs one part of them.
  */
@@ -19,7 +20,7 @@
 struct arguments {
 	uint64_t first, seeds;
 	unsigned share, shares;
-	bool one;
+	bool one, throughput;
 	struct sim_options options;
 };
 
@@ -31,13 +32,15 @@ struct totals {
 static bool run_seed(uint64_t seed, const struct sim_options *options, struct totals *totals)
 {
 	struct sim_result result, again;
+	static struct scenario scenario;
 
-	sim_run(seed, options, &result);
+	scenario_draw(&scenario, seed);
+	sim_run(&scenario, options, &result);
 	totals->frames += result.frames;
 	totals->datagrams += result.datagrams;
 	totals->bytes += result.bytes;
 	if (!result.failed && seed % TWICE_EVERY == 0) {
-		sim_run(seed, options, &again);
+		sim_run(&scenario, options, &again);
 		if (again.hash != result.hash) {
 			result.failed = true;
 			strcpy(result.reason, "other frames the second time");
@@ -92,6 +95,7 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 		{ "seed", required_argument, NULL, 's' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "pcapng", required_argument, NULL, 'p' },
+		{ "throughput", no_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -114,6 +118,9 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 		case 's':
 			ret->one = true;
 			ret->first = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			ret->throughput = true;
 			break;
 		case 'v':
 			ret->options.verbose = true;
@@ -142,9 +149,12 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv, &a)) {
 		fprintf(stderr, "usage: test_sim [--first N] [--seeds N] [--share I/N]\n"
-				"       test_sim --seed N [--verbose] [--pcapng FILE]\n");
+				"       test_sim --seed N [--verbose] [--pcapng FILE]\n"
+				"       test_sim --throughput\n");
 		return 2;
 	}
+	if (a.throughput)
+		return sim_throughput();
 	if (!a.one)
 		return run_batches(&a);
 	const bool fine = run_seed(a.first, &a.options, &totals);

@@ -16,7 +16,7 @@
 #define S REEVE_NS_PER_S
 
 /* Enough for the slowest that a scenario can ask for. */
-#define VIRTUAL_TIME_MAX (12 * 3600 * S)
+#define VIRTUAL_TIME_MAX (INT64_C(12) * 3600 * S)
 #define QUIET_TIME_MAX   (3600 * S)
 #define STEPS_MAX        3000000
 #define FRAMES_MAX       20000 /* from one host at one time */
@@ -98,7 +98,10 @@ static void open_listener(struct world *w, unsigned host, unsigned index)
 static void open_host(struct world *w, unsigned index)
 {
 	struct machine *m = &w->machines[index];
-	struct reeve_host_config config = { .pool = w->pool, .max_sockets = 1000 };
+	struct reeve_host_config config = {
+		.pool = w->pool,
+		.max_sockets = w->scenario.max_sockets,
+	};
 	struct reeve_iface_config iface = {
 		.name = "eth0",
 		.mac = { 2, 0, 0, 0, 0, (uint8_t)(index + 1) },
@@ -146,31 +149,49 @@ static void open_links(struct world *w)
 	}
 }
 
-static bool world_open(struct world *w, uint64_t seed)
+static void open_connection(struct world *w, unsigned index)
+{
+	struct connection *c = &w->connections[index];
+
+	c->plan = &w->scenario.connections[index];
+	c->index = index;
+	c->client = (struct endpoint){
+		.user.kind = USER_ENDPOINT,
+		.world = w,
+		.connection = c,
+		.plan = &c->plan->sides[0],
+		.wake = { c->plan->start_ns },
+	};
+	if (!c->plan->simultaneous)
+		return;
+	struct endpoint *e = malloc(sizeof(*e));
+
+	check(e);
+	*e = c->client;
+	e->side = 1;
+	e->plan = &c->plan->sides[1];
+	e->wake.ns = c->plan->other_start_ns;
+	e->next = w->accepted;
+	w->accepted = e;
+	c->server = e;
+}
+
+static bool world_open(struct world *w)
 {
 	uint8_t bytes[32] = { 'w' };
 
-	store_be32(bytes + 4, (uint32_t)seed);
+	store_be32(bytes + 4, (uint32_t)w->scenario.seed);
 	random_init(&w->random, bytes);
-	scenario_draw(&w->scenario, seed);
 	if (w->options->verbose)
 		scenario_print(&w->scenario, stdout);
-	w->pool = reeve_pool_new(&(struct reeve_pool_config){ 200000, UINT64_C(256) << 20 });
+	w->pool = reeve_pool_new(
+		&(struct reeve_pool_config){ w->scenario.pool_packets, w->scenario.pool_bytes });
 	check(w->pool);
 	open_links(w);
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
 		open_host(w, i);
-	for (unsigned i = 0; i < w->scenario.connection_count; i++) {
-		struct connection *c = &w->connections[i];
-
-		c->plan = &w->scenario.connections[i];
-		c->index = i;
-		c->client.user.kind = USER_ENDPOINT;
-		c->client.world = w;
-		c->client.connection = c;
-		c->client.plan = &c->plan->sides[0];
-		c->client.wake = (struct reeve_time){ c->plan->start_ns };
-	}
+	for (unsigned i = 0; i < w->scenario.connection_count; i++)
+		open_connection(w, i);
 	for (unsigned i = 0; i < w->scenario.datagram_count && !w->result->failed; i++) {
 		struct datagrams *d = &w->datagrams[i];
 
@@ -248,7 +269,7 @@ static void pump(struct world *w)
 {
 	bool any = true;
 
-	const uint64_t last = w->result->frames + 10 * FRAMES_MAX;
+	const uint64_t last = w->result->frames + UINT64_C(10) * FRAMES_MAX;
 	uint32_t rounds = 0;
 
 	while (any && !w->result->failed) {
@@ -329,6 +350,48 @@ static struct reeve_time next_deadline(struct world *w)
 	return next;
 }
 
+static void say_sockets(const struct world *w, unsigned index)
+{
+	struct reeve_socket_info info;
+	struct reeve_host_stats stats;
+	uint64_t cursor = 0;
+
+	reeve_host_stats(w->machines[index].host, &stats);
+	world_say(w, "host %u: %u TCP, %u TIME-WAIT, %u UDP sockets", index, stats.tcp_sockets,
+		  stats.tcp_time_wait, stats.udp_sockets);
+	while (reeve_host_next_socket(w->machines[index].host, &cursor, &info))
+		world_say(w, "  %s port %u to port %u, %llu received, %llu to send",
+			  reeve_tcp_state_name(info.state), info.local.port, info.remote.port,
+			  (unsigned long long)info.receive_queue,
+			  (unsigned long long)info.send_queue);
+}
+
+static void say_stuck(struct world *w)
+{
+	for (unsigned i = 0; i < w->scenario.connection_count; i++) {
+		const struct connection *c = &w->connections[i];
+
+		for (unsigned side = 0; side < 2; side++) {
+			const struct endpoint *e = side ? c->server : &c->client;
+
+			if (e && !e->done)
+				world_fail(w,
+					   "connection %u: %s is stuck in %s, %llu read, %llu "
+					   "written, %zu readable, %zu unsent",
+					   i, side ? "server" : "client",
+					   e->tcp ? reeve_tcp_state_name(reeve_tcp_state(e->tcp))
+						  : "no state",
+					   (unsigned long long)e->read,
+					   (unsigned long long)e->written,
+					   e->tcp ? reeve_tcp_readable(e->tcp) : 0,
+					   e->tcp ? reeve_tcp_unsent(e->tcp) : 0);
+		}
+	}
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		say_sockets(w, i);
+	world_fail(w, "a socket stays though nobody uses it");
+}
+
 /* Moves time on and does all there is to do then. False when nothing will ever happen again. */
 static bool step(struct world *w)
 {
@@ -344,7 +407,7 @@ static bool step(struct world *w)
 	if (++w->steps > STEPS_MAX)
 		world_fail(w, "no end after %u steps", STEPS_MAX);
 	if (w->now.ns > VIRTUAL_TIME_MAX)
-		world_fail(w, "no end after %lld s", (long long)(VIRTUAL_TIME_MAX / S));
+		say_stuck(w);
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
 		reeve_host_tick(w->machines[i].host, w->now);
 	act(w);
@@ -392,48 +455,6 @@ static bool give_up(struct world *w)
 	return any;
 }
 
-static void say_sockets(const struct world *w, unsigned index)
-{
-	struct reeve_socket_info info;
-	struct reeve_host_stats stats;
-	uint64_t cursor = 0;
-
-	reeve_host_stats(w->machines[index].host, &stats);
-	world_say(w, "host %u: %u TCP, %u TIME-WAIT, %u UDP sockets", index, stats.tcp_sockets,
-		  stats.tcp_time_wait, stats.udp_sockets);
-	while (reeve_host_next_socket(w->machines[index].host, &cursor, &info))
-		world_say(w, "  %s port %u to port %u, %llu received, %llu to send",
-			  reeve_tcp_state_name(info.state), info.local.port, info.remote.port,
-			  (unsigned long long)info.receive_queue,
-			  (unsigned long long)info.send_queue);
-}
-
-static void say_stuck(struct world *w)
-{
-	for (unsigned i = 0; i < w->scenario.connection_count; i++) {
-		const struct connection *c = &w->connections[i];
-
-		for (unsigned side = 0; side < 2; side++) {
-			const struct endpoint *e = side ? c->server : &c->client;
-
-			if (e && !e->done)
-				world_fail(w,
-					   "connection %u: %s is stuck in %s, %llu read, %llu "
-					   "written, %zu readable, %zu unsent",
-					   i, side ? "server" : "client",
-					   e->tcp ? reeve_tcp_state_name(reeve_tcp_state(e->tcp))
-						  : "no state",
-					   (unsigned long long)e->read,
-					   (unsigned long long)e->written,
-					   e->tcp ? reeve_tcp_readable(e->tcp) : 0,
-					   e->tcp ? reeve_tcp_unsent(e->tcp) : 0);
-		}
-	}
-	for (unsigned i = 0; i < SIM_HOSTS; i++)
-		say_sockets(w, i);
-	world_fail(w, "a socket stays though nobody uses it");
-}
-
 static void judge_machine(struct world *w, unsigned index)
 {
 	struct reeve_host *host = w->machines[index].host;
@@ -442,6 +463,8 @@ static void judge_machine(struct world *w, unsigned index)
 	uint64_t cursor = 0;
 
 	reeve_host_stats(host, &stats);
+	w->result->retransmits += stats.tcp_retransmits;
+	w->result->timeouts += stats.tcp_timeouts;
 	if (stats.tcp_sockets || stats.tcp_time_wait || stats.udp_sockets)
 		world_fail(w, "host %u: %u TCP, %u TIME-WAIT, %u UDP sockets are left", index,
 			   stats.tcp_sockets, stats.tcp_time_wait, stats.udp_sockets);
@@ -465,7 +488,7 @@ static void judge(struct world *w)
 	reeve_pool_stats(w->pool, &stats);
 	if (stats.packets || stats.buffers)
 		world_fail(w, "%u packets and %u buffers are left", stats.packets, stats.buffers);
-	if (stats.refused)
+	if (stats.refused && !w->scenario.scarce)
 		world_fail(w, "the pool ran out");
 }
 
@@ -523,7 +546,7 @@ static void world_close(struct world *w)
 	reeve_pool_free(w->pool);
 }
 
-void sim_run(uint64_t seed, const struct sim_options *options, struct sim_result *ret)
+void sim_run(const struct scenario *s, const struct sim_options *options, struct sim_result *ret)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
@@ -531,7 +554,8 @@ void sim_run(uint64_t seed, const struct sim_options *options, struct sim_result
 	memset(ret, 0, sizeof(*ret));
 	w->options = options;
 	w->result = ret;
-	if (world_open(w, seed))
+	w->scenario = *s;
+	if (world_open(w))
 		run(w);
 	ret->virtual_s = (double)w->now.ns / 1e9;
 	world_close(w);

@@ -33,6 +33,7 @@ struct endpoint {
 	int error;     /* that was reported, positive */
 	uint64_t written, read;
 	bool stalled; /* the plan's stall has been */
+	bool uncorked, rebuffered;
 	struct reeve_time read_again, write_again, wake;
 	struct endpoint *next; /* of all that was accepted */
 };
