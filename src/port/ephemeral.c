@@ -223,8 +223,6 @@ void ephemeral_set_remove(struct ephemeral_set *s, const struct ephemeral *e, ui
 		while (s->ports[i] != port)
 			i++;
 		s->ports[i] = s->ports[s->count];
-		if (!s->count)
-			ephemeral_set_deinit(s);
 		return;
 	}
 

@@ -226,7 +226,8 @@ void port_table_remove(struct port_table *t, uint64_t hash, const void *entry)
 		slots_remove_at(&t->old, index);
 	}
 
-	if (!port_table_count(t)) {
+	/* The smallest stays, for those who come and go one at a time. */
+	if (!port_table_count(t) && (t->old.chunks || t->now.bits > LEAST_BITS)) {
 		port_table_deinit(t);
 		return;
 	}

@@ -39,22 +39,23 @@ enum {
 	CLASS_COUNT = 8,
 };
 
+struct port_use {
+	struct list node;
+	struct bucket *bucket; /* NULL: a bucket's `first`, not in use */
+	struct reeve_address address;
+	uint32_t owner;
+	bool ipv6, ipv6_only;
+	uint32_t references;
+	uint32_t counts[CLASS_COUNT];
+};
+
 struct bucket {
 	struct list uses;
 	struct port_table *index; /* by address; NULL while there are few */
 	uint32_t use_count;
 	uint32_t bound; /* reservations that are not implicit */
 	uint16_t port;
-};
-
-struct port_use {
-	struct list node;
-	struct bucket *bucket;
-	struct reeve_address address;
-	uint32_t owner;
-	bool ipv6, ipv6_only;
-	uint32_t references;
-	uint32_t counts[CLASS_COUNT];
+	struct port_use first; /* most ports have no other */
 };
 
 /* The ports of the range that are taken at one local address. */
@@ -309,12 +310,20 @@ static bool has_use_at(const struct taken *t, const struct bucket *b,
 	       next_use(t, b, &reeve_any_ipv6, &second, NULL);
 }
 
+static void free_use(struct bucket *b, struct port_use *u)
+{
+	if (u == &b->first)
+		u->bucket = NULL;
+	else
+		free(u);
+}
+
 static struct port_use *new_use(struct taken *t, struct bucket *b,
 				const struct reeve_address *address,
 				const struct port_reservation *r)
 {
 	const bool first = !has_use_at(t, b, address);
-	struct port_use *u = malloc(sizeof(*u));
+	struct port_use *u = b->first.bucket ? malloc(sizeof(*u)) : &b->first;
 
 	if (!u)
 		return NULL;
@@ -326,13 +335,13 @@ static struct port_use *new_use(struct taken *t, struct bucket *b,
 		.ipv6_only = r->ipv6_only,
 	};
 	if (take_at(t, address, b->port)) {
-		free(u);
+		free_use(b, u);
 		return NULL;
 	}
 	if (index_use(t, b, u)) {
 		if (first)
 			leave_at(t, address, b->port);
-		free(u);
+		free_use(b, u);
 		return NULL;
 	}
 	list_prepend(&b->uses, &u->node);
@@ -352,7 +361,7 @@ static void drop_use_if_unreferenced(struct taken *t, struct port_use *u)
 	b->use_count--;
 	if (!has_use_at(t, b, &u->address))
 		leave_at(t, &u->address, b->port);
-	free(u);
+	free_use(b, u);
 	drop_bucket_if_empty(t, b);
 }
 

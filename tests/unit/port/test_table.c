@@ -99,8 +99,8 @@ static void churn(struct random *random, unsigned bits, bool top)
 			toggle(m, i);
 	}
 	check_all(m);
-	/* Empty, it holds no memory. */
-	assert_null(m->table.now.chunks);
+	/* Empty, it holds next to no memory. */
+	assert_true(m->table.now.bits <= 3);
 	assert_null(m->table.old.chunks);
 	port_table_deinit(&m->table);
 	free(m);
@@ -185,6 +185,7 @@ static void test_never_pauses(void **state)
 	}
 	assert_true(moving > 1000);
 	assert_int_equal(port_table_count(&t), 0);
+	port_table_deinit(&t);
 }
 
 int main(void)
