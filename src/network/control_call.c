@@ -59,7 +59,8 @@ void control_host_failure(struct control_client *client, enum host_failure failu
 		control_fail(client, "AddressInUse", json_pack("{s:s}", "address", address));
 		return;
 	case HOST_NETWORK_FULL:
-		control_fail(client, "NetworkFull", json_pack("{s:i}", "hosts", NETWORK_MAX_HOSTS));
+		control_fail(client, "NetworkFull",
+			     json_pack("{s:I}", "hosts", (json_int_t)client->network->max_hosts));
 		return;
 	case HOST_NO_MEMORY:
 	case HOST_OK:

@@ -380,8 +380,13 @@ void guest_close_listener(struct guest_server *s)
 
 void guest_end_all(struct guest_server *s)
 {
-	list_for_each_safe(node, &s->sessions)
-		guest_session_end(list_entry(node, struct guest_session, node), "is told to end");
+	list_for_each_safe(node, &s->sessions) {
+		struct guest_session *session = list_entry(node, struct guest_session, node);
+
+		/* Processes that never made a socket are its descendants, too. */
+		tree_add(&session->members, session->supervisor);
+		guest_session_end(session, "is told to end");
+	}
 }
 
 struct guest_server *guest_server_free(struct guest_server *s)

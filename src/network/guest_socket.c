@@ -61,8 +61,6 @@ static void attached_ready(struct loop_source *source, uint32_t events)
 		s->can_read = true;
 	if (events & (EPOLLHUP | EPOLLERR))
 		s->hung_up = true;
-	if (events & EPOLLPRI)
-		s->urgent_out = true;
 	s->owner.ops->resume(&s->owner);
 	host_activate(s->owner.host);
 }

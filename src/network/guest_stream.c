@@ -150,11 +150,8 @@ static bool is_at_urgent_byte(struct guest_socket *s)
 {
 	int at = 0;
 
-	if (!s->urgent_out)
-		return false;
-	if (ioctl(s->source.fd, SIOCATMARK, &at) < 0)
-		s->urgent_out = false;
-	return at != 0;
+	/* Always asked: the data may be read before the event of their urgency comes. */
+	return ioctl(s->source.fd, SIOCATMARK, &at) == 0 && at != 0;
 }
 
 /* One read. False when nothing more can be read now. */
@@ -174,10 +171,8 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 	if (n > 0) {
 		reeve_tcp_commit(s->tcp, (size_t)n);
 		*moved += (size_t)n;
-		if (urgent) {
+		if (urgent)
 			reeve_tcp_mark_urgent(s->tcp);
-			s->urgent_out = false;
-		}
 		return true;
 	}
 	if (n < 0 && errno == EINTR)
@@ -217,6 +212,13 @@ static void settle(struct guest_socket *s)
 		return;
 	}
 	if (s->read_ended && s->hung_up) {
+		/* With SO_LINGER 0 too what was written before has been sent by the kernel, as far
+		 * as the peer's window lets it. */
+		if (s->reset_on_close && !s->reset_put_off && reeve_tcp_unsent(s->tcp) > 0) {
+			s->reset_put_off = true;
+			socket_owner_resume(&s->owner);
+			return;
+		}
 		/* What we hold of data that it will never read counts as unread too. */
 		if (s->deaf && s->reset_on_close)
 			end_unread(s);
@@ -345,7 +347,7 @@ const struct socket_owner_ops guest_stream_ops = {
 
 void guest_stream_attach(struct guest_socket *s, int fd_take)
 {
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1;
 
 	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, events) < 0) {

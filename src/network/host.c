@@ -223,6 +223,20 @@ static void host_work(struct station *station)
 		station_wait(station, reeve_host_deadline(host->stack));
 }
 
+/*
+ * A host that is new says so to all others (RFC 5227, 2.3), in case they know its address as somebody
+ * else's. Here an address always has the same MAC address, so there is nothing to say; and said to
+ * each of n hosts, a network of n would take n^2 frames to come up.
+ */
+static void drop_announcement(struct network_host *host, struct reeve_time now)
+{
+	struct reeve_packet *p;
+	unsigned iface;
+
+	while ((p = reeve_host_output(host->stack, now, &iface)))
+		reeve_packet_free(p);
+}
+
 static int make_stack(struct network_host *host, struct network *n)
 {
 	struct reeve_host_config config = {
@@ -255,6 +269,8 @@ static int make_stack(struct network_host *host, struct network *n)
 		r = reeve_host_add_address(host->stack, host->iface, &own);
 	if (r == 0 && !config.any_address)
 		r = reeve_host_add_route(host->stack, &everywhere, &gateway, host->iface);
+	if (r == 0)
+		drop_announcement(host, network_now(n));
 	return r;
 }
 
@@ -345,7 +361,7 @@ enum host_failure host_add(struct network *n, const char *name, const struct ree
 		return HOST_ADDRESS_INVALID;
 	if (address && host_by_address(n, address))
 		return HOST_ADDRESS_TAKEN;
-	if (table->count >= NETWORK_MAX_HOSTS)
+	if (table->count >= n->max_hosts)
 		return HOST_NETWORK_FULL;
 	number = address ? reeve_address_to_ipv4(address) : choose_address(table);
 	host = make_host(n, name, number);

@@ -41,7 +41,7 @@ int network_init(struct network *n, const char *name, loop_settle_function *sett
 	};
 	uint8_t seed[32];
 
-	*n = (struct network){ 0 };
+	*n = (struct network){ .max_hosts = NETWORK_MAX_HOSTS };
 	strncpy(n->name, name, sizeof(n->name) - 1);
 	list_init(&n->active);
 	list_init(&n->links);

@@ -60,6 +60,7 @@ struct network {
 	struct hash_key key;
 	struct reeve_time started;
 	struct host_table *hosts;
+	uint32_t max_hosts;     /* NETWORK_MAX_HOSTS, but for tests */
 	struct list links;      /* struct network_link */
 	struct list recordings; /* struct recording */
 	struct guest_server *guests;

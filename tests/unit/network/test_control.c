@@ -315,8 +315,29 @@ static void test_busy_host(void **state)
 	json_decref(m);
 }
 
-/* All addresses of a network can be given away; then it says so. Not by 65,000 hosts here, but by
- * the same rule: round and round over a few that come and go. */
+static void test_full(void **state)
+{
+	struct client *c = *state;
+	json_t *m;
+
+	c->rig->network.max_hosts = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		say(c,
+		    i ? CALL("AddHost", "{\"name\":\"a\"}") : CALL("AddHost", "{\"name\":\"b\"}"));
+		expect_answer(c, &m, false);
+		json_decref(m);
+	}
+	say(c, CALL("AddHost", "{\"name\":\"c\"}"));
+	expect_error(c, "io.reeve.Network.NetworkFull");
+	say(c, CALL("RemoveHost", "{\"name\":\"a\"}"));
+	expect_answer(c, &m, false);
+	json_decref(m);
+	say(c, CALL("AddHost", "{\"name\":\"c\"}"));
+	expect_answer(c, &m, false);
+	json_decref(m);
+}
+
+/* An address that has just become free is not the next one given away. */
 static void test_addresses_come_round(void **state)
 {
 	struct client *c = *state;
@@ -520,6 +541,7 @@ int main(void)
 		CASE(test_unknown),
 		CASE(test_wrong_parameters),
 		CASE(test_hosts),
+		CASE(test_full),
 		CASE(test_busy_host),
 		CASE(test_addresses_come_round),
 		CASE(test_oneway_and_pipeline),
