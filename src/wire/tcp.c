@@ -32,7 +32,7 @@ static void parse_sack(struct cursor *body, struct tcp_options *ret)
 {
 	const size_t left = cursor_left(body);
 
-	if (left % TCP_SACK_BLOCK_LENGTH != 0 || left > TCP_SACK_BLOCKS * TCP_SACK_BLOCK_LENGTH)
+	if (left % TCP_SACK_BLOCK_LENGTH != 0 || left / TCP_SACK_BLOCK_LENGTH > TCP_SACK_BLOCKS)
 		return;
 	ret->sack_count = (uint8_t)(left / TCP_SACK_BLOCK_LENGTH);
 	for (unsigned i = 0; i < ret->sack_count; i++) {

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 
-#define PAWS_IDLE_S (24 * 24 * 3600LL) /* RFC 7323, 5.5: a timestamp is old after 24 days */
+#define PAWS_IDLE_S (INT64_C(24) * 24 * 3600) /* RFC 7323, 5.5: a timestamp is old after 24 days */
 
 static bool end_drop(struct reeve_tcp *tcp, struct tcp_segment *s, enum reeve_drop reason)
 {

@@ -127,9 +127,9 @@ static bool append_copy(struct receive_queue *q, struct reeve_pool *pool, const 
 
 		if (!b)
 			return false;
-		*slice_at(q, q->count) = (struct slice){ .buffer = b };
-		q->count++;
+		*slice_at(q, q->count++) = (struct slice){ .buffer = b, .offset = 0, .length = 0 };
 	}
+	check(q->count > 0);
 
 	struct slice *const tail = slice_at(q, q->count - 1);
 
@@ -201,14 +201,12 @@ static bool append_packet(struct receive_queue *q, struct reeve_pool *pool, stru
 	while (p->first_slice < p->slice_end) {
 		struct slice *const s = &p->slices[p->first_slice];
 
-		if (s->length > 0 && should_copy(s) && !continues_tail(q, s) &&
-		    append_copy(q, pool, s->buffer->bytes + s->offset, s->length, COPY_BUFFER)) {
+		if (s->length == 0 ||
+		    (should_copy(s) && !continues_tail(q, s) &&
+		     append_copy(q, pool, s->buffer->bytes + s->offset, s->length, COPY_BUFFER)))
 			buffer_unref(s->buffer);
-		} else if (s->length > 0) {
+		else
 			append_slice(q, s);
-		} else {
-			buffer_unref(s->buffer);
-		}
 		p->length -= s->length;
 		p->first_slice++;
 	}
@@ -301,7 +299,7 @@ static struct receive_range *new_range(struct receive_queue *q, struct list *lef
 		return NULL;
 	*r = (struct receive_range){ .start = start, .end = start };
 	list_init(&r->node);
-	list_insert_before(left->next, &r->node);
+	list_prepend(left, &r->node); /* behind `left` */
 	q->range_count++;
 	return r;
 }
@@ -313,6 +311,7 @@ enum receive_insert receive_queue_insert(struct receive_queue *q, struct tcp_seq
 	struct receive_range *r = left == &q->ranges ? NULL : range_of(left);
 	const struct tcp_seq end = seq_add(start, (uint32_t)reeve_packet_length(p));
 
+	check(left);
 	if (r && seq_until(end, r->end))
 		return RECEIVE_DUPLICATE;
 	if (q->range_bytes + packet_cost(p) > max_bytes)
@@ -414,6 +413,7 @@ unsigned receive_queue_sack(const struct receive_queue *q, struct tcp_sack_block
 			    (!best || (int32_t)(r->stamp - best->stamp) > 0))
 				best = r;
 		}
+		check(best);
 		ret[used++] = (struct tcp_sack_block){ best->start.n, best->end.n };
 	}
 	return used;

@@ -2,7 +2,7 @@
 
 #include "reeve/time.h"
 
-#define SAMPLE_MAX_US (RTO_MAX_MS * 1000U)
+#define SAMPLE_MAX_US UINT32_C(120000000)
 
 void rtt_init(struct tcp_rtt *r)
 {
@@ -41,7 +41,7 @@ void rtt_sample(struct tcp_rtt *r, int64_t ns)
 	const uint64_t rto_us = r->smoothed_us + (spread_us > least_us ? spread_us : least_us);
 	const uint64_t rto_ms = (rto_us + 999) / 1000;
 
-	r->rto_ms = rto_ms < RTO_MAX_MS ? (uint32_t)rto_ms : RTO_MAX_MS;
+	r->rto_ms = rto_ms < (uint64_t)RTO_MAX_MS ? (uint32_t)rto_ms : (uint32_t)RTO_MAX_MS;
 }
 
 uint32_t rtt_timeout_ms(const struct tcp_rtt *r)
@@ -49,5 +49,5 @@ uint32_t rtt_timeout_ms(const struct tcp_rtt *r)
 	const unsigned shift = r->backoff < 16 ? r->backoff : 16;
 	const uint64_t ms = (uint64_t)r->rto_ms << shift;
 
-	return ms < RTO_MAX_MS ? (uint32_t)ms : RTO_MAX_MS;
+	return ms < (uint64_t)RTO_MAX_MS ? (uint32_t)ms : (uint32_t)RTO_MAX_MS;
 }

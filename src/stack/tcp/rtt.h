@@ -9,7 +9,7 @@
 
 #define RTO_INITIAL_MS   1000 /* RFC 6298, 2.1 */
 #define RTO_MIN_MS       200
-#define RTO_MAX_MS       120000
+#define RTO_MAX_MS       INT64_C(120000)
 #define RTO_AFTER_SYN_MS 3000 /* RFC 6298, 5.7 */
 
 struct tcp_rtt {

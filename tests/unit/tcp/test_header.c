@@ -139,15 +139,11 @@ static void test_data_offset(void **state)
 	(void)state;
 	for (unsigned offset = 0; offset < 16; offset++) {
 		for (size_t length = 0; length <= TCP_HEADER_MAX; length++) {
-			int expected = 0;
+			const bool is_short =
+				length < TCP_HEADER_MIN || (offset >= 5 && offset > length / 4);
+			const int expected = is_short ? -EMSGSIZE : offset < 5 ? -EBADMSG : 0;
 
 			bytes[12] = (uint8_t)(offset << 4);
-			if (length < TCP_HEADER_MIN)
-				expected = -EMSGSIZE;
-			else if (offset < 5)
-				expected = -EBADMSG;
-			else if (offset * 4 > length)
-				expected = -EMSGSIZE;
 			assert_int_equal(tcp_header_parse(bytes, length, &h), expected);
 		}
 	}

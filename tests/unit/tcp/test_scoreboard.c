@@ -77,6 +77,27 @@ static void compare(const struct scoreboard *b, uint32_t una)
 		assert_int_equal(fate[i], UNKNOWN);
 }
 
+/* A report, or the first lost range sent again. */
+static void step(struct random *r, struct scoreboard *b, uint32_t una)
+{
+	const uint32_t from = una + random_below(r, FLIGHT - una);
+	const uint32_t wanted = from + 1 + random_below(r, 300);
+	const uint32_t to = wanted < FLIGHT ? wanted : FLIGHT;
+	const struct tcp_seq edge = scoreboard_lost_edge(b, at(una), MSS);
+	struct scoreboard_range lost;
+
+	if (random_below(r, 3)) {
+		const uint32_t before = count_sacked(una);
+
+		memset(fate + from, SACKED, to - from);
+		assert_int_equal(scoreboard_sack(b, at(from), at(to)), count_sacked(una) - before);
+	} else if (b->order < 3 && scoreboard_next_lost(b, at(una), edge, at(una), &lost)) {
+		scoreboard_resent(b, lost.start, lost.end, at(FLIGHT));
+		memset(fate + seq_distance(origin, lost.start), RESENT,
+		       seq_distance(lost.start, lost.end));
+	}
+}
+
 static void test_random(void **state)
 {
 	struct random r = seeded(5);
@@ -89,32 +110,10 @@ static void test_random(void **state)
 		scoreboard_init(&b);
 		memset(fate, UNKNOWN, sizeof(fate));
 		while (una < FLIGHT) {
-			const uint32_t from = una + random_below(&r, FLIGHT - una);
-			uint32_t to = from + 1 + random_below(&r, 300);
-
-			if (to > FLIGHT)
-				to = FLIGHT;
-			if (random_below(&r, 3)) {
-				const uint32_t before = count_sacked(una);
-
-				memset(fate + from, SACKED, to - from);
-				assert_int_equal(scoreboard_sack(&b, at(from), at(to)),
-						 count_sacked(una) - before);
-			} else {
-				struct scoreboard_range lost;
-				const struct tcp_seq edge = scoreboard_lost_edge(&b, at(una), MSS);
-
-				if (b.order < 3 &&
-				    scoreboard_next_lost(&b, at(una), edge, at(una), &lost)) {
-					scoreboard_resent(&b, lost.start, lost.end, at(FLIGHT));
-					memset(fate + seq_distance(origin, lost.start), RESENT,
-					       seq_distance(lost.start, lost.end));
-				}
-			}
+			step(&r, &b, una);
 			if (random_below(&r, 4) == 0) {
 				una += random_below(&r, 200);
-				if (una > FLIGHT)
-					una = FLIGHT;
+				una = una < FLIGHT ? una : FLIGHT;
 				scoreboard_ack(&b, at(una));
 			}
 			if (una < FLIGHT)

@@ -194,7 +194,7 @@ static void test_strange_clock(void **state)
 	peer_take(&s.p);
 	reeve_host_tick(s.r.host, now);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_ESTABLISHED);
-	s.r.now.ns += 3600 * 24 * 365 * REEVE_NS_PER_S;
+	s.r.now.ns += INT64_C(3600) * 24 * 365 * REEVE_NS_PER_S;
 	reeve_host_tick(s.r.host, s.r.now);
 	rig_collect(&s.r);
 	assert_true(reeve_time_before(s.r.now, reeve_host_deadline(s.r.host)));
