@@ -61,6 +61,8 @@ struct guest_socket {
 	uint64_t listener; /* while counted there: its number */
 	bool is_listener, is_pending;
 
+	uint32_t read_size; /* what the next read is likely to bring */
+
 	bool can_read, can_write;  /* the attached end, until it says EAGAIN */
 	bool hung_up;              /* the program has closed */
 	bool read_ended;           /* nothing more will come from the program */

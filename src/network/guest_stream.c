@@ -24,10 +24,10 @@
 #include "network/guest_private.h"
 #include "network/log.h"
 
-#define VECTORS       24
-#define BYTES_WANTED  (128u << 10)
-#define BYTES_A_TURN  (1u << 20) /* each way, before others have their turn */
-#define OOB_SUPPORTED MSG_OOB
+#define VECTORS      24
+#define READ_LEAST   1024u
+#define READ_MOST    (256u << 10)
+#define BYTES_A_TURN (1u << 20) /* each way, before others have their turn */
 
 static void say(struct guest_socket *s, uint16_t type, int error)
 {
@@ -154,6 +154,15 @@ static bool is_at_urgent_byte(struct guest_socket *s)
 	return ioctl(s->source.fd, SIOCATMARK, &at) == 0 && at != 0;
 }
 
+/* Small requests take small buffers, a stream of data large ones. */
+static void learn_read_size(struct guest_socket *s, size_t bytes)
+{
+	if (bytes >= s->read_size && s->read_size < READ_MOST)
+		s->read_size *= 4;
+	else if (bytes < s->read_size / 8 && s->read_size > READ_LEAST)
+		s->read_size /= 2;
+}
+
 /* One read. False when nothing more can be read now. */
 static bool pass_out_once(struct guest_socket *s, size_t *moved)
 {
@@ -162,7 +171,7 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 	const bool urgent = is_at_urgent_byte(s);
 	ssize_t n;
 
-	header.msg_iovlen = reeve_tcp_reserve(s->tcp, BYTES_WANTED, iov, VECTORS);
+	header.msg_iovlen = reeve_tcp_reserve(s->tcp, s->read_size, iov, VECTORS);
 	if (header.msg_iovlen == 0)
 		return false; /* REEVE_WRITABLE follows */
 	if (urgent)
@@ -170,17 +179,21 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 	n = recvmsg(s->source.fd, &header, MSG_DONTWAIT);
 	if (n > 0) {
 		reeve_tcp_commit(s->tcp, (size_t)n);
+		learn_read_size(s, (size_t)n);
 		*moved += (size_t)n;
 		if (urgent)
 			reeve_tcp_mark_urgent(s->tcp);
 		return true;
 	}
-	if (n < 0 && errno == EINTR)
+	const int error = n < 0 ? errno : 0;
+
+	reeve_tcp_commit(s->tcp, 0); /* the room is given back */
+	if (error == EINTR)
 		return true;
 	s->can_read = false;
 	if (n == 0) {
 		s->read_ended = true;
-	} else if (errno != EAGAIN) {
+	} else if (error != EAGAIN) {
 		s->read_ended = true;
 		s->hung_up = true;
 		s->deaf = true;
@@ -356,6 +369,7 @@ void guest_stream_attach(struct guest_socket *s, int fd_take)
 	}
 	/* Else the byte that a program sends as urgent would be lost to reads. */
 	setsockopt(fd_take, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	s->read_size = READ_LEAST;
 	s->can_read = true;
 	s->can_write = true;
 	pump(s);

@@ -40,7 +40,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static size_t make_query(uint8_t bytes[512], const char *name, uint16_t type, bool edns)
+static size_t make_query(void *bytes, const char *name, uint16_t type, bool edns)
 {
 	struct dns_writer w = { .bytes = bytes, .size = 512 };
 	const struct dns_header h = {
