@@ -21,6 +21,7 @@ class Reeve:
         self.runtime = runtime
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
         self.env.update(XDG_RUNTIME_DIR=str(runtime), LC_ALL="C.UTF-8",
+                        PATH="/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
                         PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
         self.started = []
 
