@@ -455,6 +455,21 @@ static bool give_up(struct world *w)
 	return any;
 }
 
+static void say_drops(const struct world *w, unsigned index)
+{
+	struct reeve_host_stats stats;
+
+	reeve_host_stats(w->machines[index].host, &stats);
+	world_say(w, "host %u: %llu segments sent again, %llu timeouts", index,
+		  (unsigned long long)stats.tcp_retransmits,
+		  (unsigned long long)stats.tcp_timeouts);
+	for (unsigned i = 0; i < REEVE_DROP_COUNT; i++) {
+		if (stats.drops[i])
+			world_say(w, "host %u: %llu dropped: %s", index,
+				  (unsigned long long)stats.drops[i], reeve_drop_text(i));
+	}
+}
+
 static void judge_machine(struct world *w, unsigned index)
 {
 	struct reeve_host *host = w->machines[index].host;
@@ -529,6 +544,8 @@ static void run(struct world *w)
 static void world_close(struct world *w)
 {
 	for (unsigned i = 0; i < SIM_HOSTS; i++) {
+		if (w->machines[i].host)
+			say_drops(w, i);
 		reeve_host_free(w->machines[i].host);
 		if (w->capture)
 			capture_detach(w->machines[i].link, w->capture, w->now);
