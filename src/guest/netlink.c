@@ -232,6 +232,17 @@ static void dump_addresses(struct reply *r, int family)
 	put_done(r);
 }
 
+/* NLMSG_DATA and RTA_DATA cast const away. */
+static const void *message_data(const struct nlmsghdr *h)
+{
+	return (const uint8_t *)h + NLMSG_HDRLEN;
+}
+
+static const void *attribute_data(const struct rtattr *a)
+{
+	return (const uint8_t *)a + RTA_LENGTH(0);
+}
+
 /* An attribute of a request, NULL without one. */
 static const struct rtattr *find_attribute(const struct nlmsghdr *h, size_t fixed, uint16_t type)
 {
@@ -253,7 +264,7 @@ static const struct rtattr *find_attribute(const struct nlmsghdr *h, size_t fixe
 static void get_link(struct reply *r)
 {
 	const struct interfaces *all = &r->supervisor->interfaces;
-	const struct ifinfomsg *m = NLMSG_DATA(r->request);
+	const struct ifinfomsg *m = message_data(r->request);
 	const struct rtattr *name = find_attribute(r->request, sizeof(*m), IFLA_IFNAME);
 	const struct guest_interface *i = NULL;
 	char text[IFNAMSIZ] = { 0 };
@@ -267,7 +278,7 @@ static void get_link(struct reply *r)
 	} else if (name) {
 		const size_t size = RTA_PAYLOAD(name);
 
-		memcpy(text, RTA_DATA(name), size < sizeof(text) - 1 ? size : sizeof(text) - 1);
+		memcpy(text, attribute_data(name), size < sizeof(text) - 1 ? size : sizeof(text) - 1);
 		i = interfaces_by_name(all, text);
 	}
 	if (!i) {
@@ -282,7 +293,7 @@ static void get_link(struct reply *r)
 static void get_route(struct reply *r)
 {
 	const struct interfaces *all = &r->supervisor->interfaces;
-	const struct rtmsg *asked = NLMSG_DATA(r->request);
+	const struct rtmsg *asked = message_data(r->request);
 	const struct rtattr *to = find_attribute(r->request, sizeof(*asked), RTA_DST);
 	uint32_t bytes = 0;
 
@@ -291,7 +302,7 @@ static void get_route(struct reply *r)
 		put_error(r, -ENETUNREACH);
 		return;
 	}
-	memcpy(&bytes, RTA_DATA(to), sizeof(bytes));
+	memcpy(&bytes, attribute_data(to), sizeof(bytes));
 	const struct reeve_address destination = reeve_address_from_ipv4(ntohl(bytes));
 	const bool inside = reeve_address_is_loopback(&destination) ||
 			    reeve_address_equal(&destination, &r->supervisor->welcome.address);
@@ -323,7 +334,7 @@ static void get_route(struct reply *r)
 
 static void answer(struct reply *r)
 {
-	const struct rtgenmsg *generic = NLMSG_DATA(r->request);
+	const struct rtgenmsg *generic = message_data(r->request);
 	const bool is_dump = (r->request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	const int family =
 		r->request->nlmsg_len >= NLMSG_LENGTH(sizeof(*generic)) ? generic->rtgen_family : 0;
