@@ -27,6 +27,9 @@
  *	reset     the network process writes out what it has received, says RESET with the errno, and
  *	          closes its end; the supervisor makes the program see it
  *
+ * Urgent data, one byte of it, is AF_UNIX's own at the attached end (MSG_OOB), both ways, so that
+ * SIGURG, EPOLLPRI and SO_OOBINLINE are the kernel's.
+ *
  * The supervisor keeps a duplicate of each attached end until CLOSED or RESET, so that the death of
  * the network process does not look like an orderly end.
  */
@@ -70,7 +73,6 @@ enum guest_message_type {
 	GUEST_DATAGRAM, /* UDP: one of value bytes was just written to the attached end, from `remote`
 	                   to `local`; value2: ttl << 8 | tos */
 	GUEST_SOCKET_ERROR, /* UDP: an ICMP error for a connected socket */
-	GUEST_URGENT,       /* TCP: value: bytes from now on until behind the urgent byte */
 };
 
 enum guest_flags {

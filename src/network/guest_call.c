@@ -444,7 +444,6 @@ static void dispatch(struct guest_call *call)
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:
 	case GUEST_SOCKET_ERROR:
-	case GUEST_URGENT:
 		break;
 	}
 	guest_session_end(call->session, "speaks another protocol");

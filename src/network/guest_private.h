@@ -69,6 +69,7 @@ struct guest_socket {
 	bool fin_sent, fin_passed; /* to the network; to the program */
 	bool deaf;                 /* the program takes no more: what comes is thrown away */
 	bool reset_on_close;       /* SO_LINGER with 0 */
+	bool thrown_away;          /* of what came, something */
 	bool urgent_in;
 	bool reset_put_off; /* for one turn, in which what was written goes out */
 	int failed;         /* errno; told when what was received is passed on */

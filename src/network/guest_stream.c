@@ -109,7 +109,10 @@ static size_t next_bytes(struct guest_socket *s, struct iovec *iov, int *ret_fla
  * shutdown(SHUT_RD). */
 static void throw_away(struct guest_socket *s)
 {
-	reeve_tcp_consume(s->tcp, reeve_tcp_readable(s->tcp));
+	const size_t bytes = reeve_tcp_readable(s->tcp);
+
+	s->thrown_away |= bytes > 0;
+	reeve_tcp_consume(s->tcp, bytes);
 }
 
 /* From the network to the program. True when the turn is used up. */
@@ -232,8 +235,8 @@ static void settle(struct guest_socket *s)
 			socket_owner_resume(&s->owner);
 			return;
 		}
-		/* What we hold of data that it will never read counts as unread too. */
-		if (s->deaf && s->reset_on_close)
+		/* What we held of data that it has never read counts as unread too. */
+		if (s->thrown_away || (s->deaf && s->reset_on_close))
 			end_unread(s);
 		else
 			end_in_order(s);

@@ -288,6 +288,45 @@ static void test_linger_zero(void **state)
 	close(c.server);
 }
 
+/* RFC 6093: one byte that stands out of the stream, at the program's end by AF_UNIX's own means. */
+static void test_urgent(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+	char byte = 0;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	assert_true(rig_write(p->rig, c.client, "ab", 2));
+	if (send(c.client, "!", 1, MSG_OOB) < 0) {
+		assert_int_equal(errno, EOPNOTSUPP); /* before Linux 5.15 */
+		skip();
+	}
+	assert_true(rig_write(p->rig, c.client, "cd", 2));
+	while (recv(c.server, &byte, 1, MSG_OOB | MSG_DONTWAIT) < 0)
+		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
+	assert_int_equal(byte, '!');
+	expect_bytes(p->rig, c.server, "ab");
+	expect_bytes(p->rig, c.server, "cd");
+	close(c.client);
+	close(c.server);
+}
+
+/* What came after the program's close, or before and was never read, is answered with a reset. */
+static void test_data_after_close(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	assert_true(rig_write(p->rig, c.client, "late", 4));
+	expect(&p->client, GUEST_RESET, c.client_socket, EPIPE);
+	close(c.client);
+}
+
 static void test_refused(void **state)
 {
 	struct pair *p = *state;
@@ -522,6 +561,8 @@ int main(void)
 		CASE(test_unread_is_reset),
 		CASE(test_abort),
 		CASE(test_linger_zero),
+		CASE(test_urgent),
+		CASE(test_data_after_close),
 		CASE(test_refused),
 		CASE(test_outside),
 		CASE(test_well_known_is_granted),
