@@ -45,6 +45,7 @@ test: build
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs $(TESTS)
 
 check: build
+	@tools/packages.sh programs
 	@REEVE_SIM_SEEDS=$(SEEDS) meson test -C $(BUILD) --no-rebuild --print-errorlogs -t 10 $(TESTS)
 
 lint:
