@@ -30,7 +30,7 @@ int memory_write(pid_t tid, uint64_t to, const void *bytes, size_t length)
 
 int memory_read_message(pid_t tid, uint64_t from, struct memory_message *ret)
 {
-	struct memory_message m = { .vectors = NULL };
+	struct memory_message m = { 0 };
 	int r = memory_read(tid, from, &m.header, sizeof(m.header));
 
 	if (r < 0)
@@ -39,7 +39,7 @@ int memory_read_message(pid_t tid, uint64_t from, struct memory_message *ret)
 		return -EMSGSIZE;
 	const size_t size = m.header.msg_iovlen * sizeof(struct iovec);
 
-	m.vectors = malloc(size + 1);
+	m.vectors = calloc(1, size + 1);
 	if (!m.vectors)
 		return -ENOBUFS;
 	r = memory_read(tid, (uint64_t)(uintptr_t)m.header.msg_iov, m.vectors, size);

@@ -257,7 +257,7 @@ static void put_ipv6(const struct supervisor *s, const struct guest_socket *sock
 uint32_t message_build_control(const struct supervisor *s, const struct guest_socket *socket,
 			       const struct socket_datagram *d, uint8_t ret[MESSAGE_CONTROL])
 {
-	struct control to = { .bytes = ret };
+	struct control to = { .bytes = memset(ret, 0, MESSAGE_CONTROL) };
 	struct sockaddr_in original = { .sin_family = AF_INET, .sin_port = htons(d->local.port) };
 
 	if (reeve_address_is_ipv4(&d->local.address)) {

@@ -278,7 +278,8 @@ static void get_link(struct reply *r)
 	} else if (name) {
 		const size_t size = RTA_PAYLOAD(name);
 
-		memcpy(text, attribute_data(name), size < sizeof(text) - 1 ? size : sizeof(text) - 1);
+		memcpy(text, attribute_data(name),
+		       size < sizeof(text) - 1 ? size : sizeof(text) - 1);
 		i = interfaces_by_name(all, text);
 	}
 	if (!i) {

@@ -160,7 +160,7 @@ static int shake_hands(const struct run_options *o, pid_t program, struct guest_
 	struct {
 		struct guest_message message;
 		uint8_t data[1024];
-	} answer;
+	} answer = { 0 };
 	const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
 	fill_hello(o, program, &hello);
@@ -300,21 +300,23 @@ static int supervisor_main(const struct run *r)
 /* Ends every process below, as they come up from their parents. */
 static void end_tree(void)
 {
-	char path[64];
+	char path[64], text[4096];
 	int status = 0;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	for (;;) {
-		FILE *f = fopen(path, "re");
-		int pid = 0;
+	do {
+		const int fd = open(path, O_RDONLY | O_CLOEXEC);
+		const ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+		char *at = text, *end = NULL;
 
-		while (f && fscanf(f, "%d", &pid) == 1)
-			(void)kill(pid, SIGKILL);
-		if (f)
-			(void)fclose(f);
-		if (waitpid(-1, &status, 0) < 0 && errno == ECHILD)
-			return;
-	}
+		if (fd >= 0)
+			close(fd);
+		text[n > 0 ? n : 0] = '\0';
+		for (long pid = strtol(at, &end, 10); end != at; pid = strtol(at, &end, 10)) {
+			(void)kill((pid_t)pid, SIGKILL);
+			at = end;
+		}
+	} while (waitpid(-1, &status, 0) > 0 || errno != ECHILD);
 }
 
 static _Noreturn void keeper_main(struct run *r)

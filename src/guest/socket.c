@@ -18,7 +18,7 @@ static uint32_t bucket_of(const struct socket_index *i, uint64_t key)
 
 static int index_init(struct socket_index *i)
 {
-	i->buckets = calloc(FIRST_BUCKETS, sizeof(*i->buckets));
+	i->buckets = calloc(FIRST_BUCKETS, sizeof(struct guest_socket *));
 	i->mask = FIRST_BUCKETS - 1;
 	i->count = 0;
 	return i->buckets ? 0 : -ENOMEM;
@@ -47,7 +47,7 @@ static void grow(struct socket_index *i, bool by_cookie)
 {
 	struct socket_index larger = { .mask = i->mask * 2 + 1 };
 
-	larger.buckets = calloc((size_t)larger.mask + 1, sizeof(*larger.buckets));
+	larger.buckets = calloc((size_t)larger.mask + 1, sizeof(struct guest_socket *));
 	if (!larger.buckets)
 		return; /* slower chains, nothing worse */
 	for (uint32_t b = 0; b <= i->mask; b++) {

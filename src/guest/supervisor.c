@@ -38,18 +38,15 @@ void supervisor_log(struct supervisor *s, const char *format, ...)
 {
 	char line[512];
 	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line) - 1, format, arguments);
+	va_end(arguments);
+	const size_t length = strlen(line);
 	const int fd = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return;
-	va_start(arguments, format);
-	const int n = vsnprintf(line, sizeof(line) - 1, format, arguments);
-
-	va_end(arguments);
-	const size_t length = n < 0                          ? 0
-			      : (size_t)n < sizeof(line) - 1 ? (size_t)n
-							     : sizeof(line) - 2;
-
 	line[length] = '\n';
 	(void)!write(fd, line, length + 1);
 	close(fd);
@@ -338,6 +335,24 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	return r < 0 ? r : watch_all(s);
 }
 
+static void deinit(struct supervisor *s)
+{
+	while (!list_is_empty(&s->calls))
+		call_drop(s, list_entry(list_first(&s->calls), struct call, node));
+	for (struct list *node = list_pop(&s->free_calls); node; node = list_pop(&s->free_calls))
+		free(list_entry(node, struct call, node));
+	socket_table_deinit(&s->sockets);
+	channel_deinit(&s->channel);
+	rendezvous_deinit(&s->rendezvous);
+	liveness_deinit(&s->liveness);
+	descriptor_cache_deinit(&s->descriptors);
+	notify_deinit(&s->notify);
+	free(s->scratch);
+	close(s->signal_fd);
+	close(s->front_fd);
+	close(s->epoll_fd);
+}
+
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -363,5 +378,6 @@ int supervisor_run(const struct supervisor_start *start)
 	(void)!write(start->go_fd, "", 1);
 	close(start->go_fd);
 	loop(&s);
+	deinit(&s);
 	return 0;
 }

@@ -36,7 +36,7 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 {
 	const int flags = (int)c->progress, on = 1;
 	uint64_t cookie = 0;
-	struct stat st;
+	struct stat st = { 0 };
 	int64_t r = name_write(c, c->trapped.arguments[1], c->trapped.arguments[2], &socket->remote,
 			       socket->family);
 

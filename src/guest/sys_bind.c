@@ -34,9 +34,9 @@ static int read_local(const struct call *c, const struct guest_socket *socket, s
 	}
 	if (ret->family != socket->family)
 		return (uint32_t)c->trapped.arguments[2] < NAME_IPV6_LEAST &&
-				       socket->family == AF_INET6 ?
-			       -EINVAL :
-			       -EAFNOSUPPORT;
+				       socket->family == AF_INET6
+			       ? -EINVAL
+			       : -EAFNOSUPPORT;
 	return socket->is_bound || socket->state != SOCKET_FRESH ? -EINVAL : 0;
 }
 

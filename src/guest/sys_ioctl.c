@@ -198,15 +198,15 @@ void sys_ioctl(struct supervisor *s, struct call *c)
 
 	c->fd = descriptor_get(&s->descriptors, c->trapped.tid, call_int(c, 0));
 	/* Terminals and others have requests of these numbers too. */
-	if (c->fd < 0 || descriptor_cookie(c->fd, &cookie) < 0)
-		call_continue(s, c);
-	else if (request == SIOCGIFCONF)
+	const bool is_socket = c->fd >= 0 && descriptor_cookie(c->fd, &cookie) == 0;
+
+	if (is_socket && request == SIOCGIFCONF)
 		(void)call_answer(s, c, list_interfaces(s, c));
-	else if (is_query(request))
+	else if (is_socket && is_query(request))
 		(void)call_answer(s, c, interface_request(s, c, request));
-	else if (is_change(request))
+	else if (is_socket && is_change(request))
 		(void)call_answer(s, c, -EPERM);
-	else if (request == SIOCETHTOOL || (request & 0xff00) != 0x8900)
+	else if (is_socket && (request == SIOCETHTOOL || (request & 0xff00) != 0x8900))
 		(void)call_answer(s, c, -EOPNOTSUPP);
 	else
 		call_continue(s, c);

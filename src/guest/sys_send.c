@@ -58,9 +58,9 @@ static int read_target(const struct call *c, const struct message *m, struct nam
 	if (ret->socket.port == 0)
 		return -EINVAL;
 	return reeve_address_is_broadcast(&ret->socket.address) &&
-			       !socket_option(&socket->options, SOL_SOCKET, SO_BROADCAST) ?
-		       -EACCES :
-		       0;
+			       !socket_option(&socket->options, SOL_SOCKET, SO_BROADCAST)
+		       ? -EACCES
+		       : 0;
 }
 
 struct datagram {
@@ -103,7 +103,7 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 		   struct datagram *ret)
 {
 	struct guest_socket *socket = c->socket;
-	struct name name;
+	struct name name = { 0 };
 
 	if (socket->error) {
 		const int error = socket->error;
@@ -136,7 +136,7 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 
 static void send_datagram(struct supervisor *s, struct call *c, const struct message *m)
 {
-	struct datagram out;
+	struct datagram out = { 0 };
 	const int r = prepare(s, c, m, &out);
 
 	if (r < 0) {
@@ -272,7 +272,7 @@ void sys_sendmsg(struct supervisor *s, struct call *c)
 
 static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_last)
 {
-	struct datagram out;
+	struct datagram out = { 0 };
 	struct message m;
 	int r = message_read_header(c, at, call_int(c, 3), &m);
 
