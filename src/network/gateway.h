@@ -1,7 +1,8 @@
 /*
  * The gateway: the host that every other host's default route leads to. Behind it is the network's
- * own name server and nothing else: connections to the outside are refused, at once and with the
- * reason that Linux gives where there is no route.
+ * own name server and nothing else: connections and echo requests to the outside are refused, at once
+ * and with the reason that Linux gives where there is no route; datagrams with "port unreachable",
+ * as a program hears of no other answer.
  */
 #pragma once
 

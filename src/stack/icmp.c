@@ -286,6 +286,14 @@ static enum meaning meaning_of(const struct icmp_header *h, const struct ip_rece
 	}
 }
 
+/* For somebody else's address, for which the host takes packets (any_address): whether he is there
+ * is not for us to say. */
+static bool is_elsewhere(const struct reeve_host *host, const struct ip_received *how)
+{
+	return host->config.any_address && how->iface != IFACE_LO && !how->broadcast &&
+	       !reeve_host_has_address(host, &how->destination);
+}
+
 void icmp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		     const struct ip_received *how)
 {
@@ -309,7 +317,11 @@ void icmp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 	case MEANING_NONE:
 		break;
 	case MEANING_REQUEST:
-		answer_echo_take(host, p_take, how, &h);
+		if (is_elsewhere(host, how))
+			icmp_refuse_take(host, p_take, how, ICMPV4_UNREACHABLE, ICMPV4_NETWORK,
+					 REEVE_DROP_IP_NO_ROUTE);
+		else
+			answer_echo_take(host, p_take, how, &h);
 		return;
 	case MEANING_REPLY:
 		reason = REEVE_DROP_ICMP_UNMATCHED;

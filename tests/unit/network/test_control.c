@@ -456,6 +456,13 @@ static void test_ping(void **state)
 	answer = expect_answer(c, &m, false);
 	assert_string_equal(json_string_value(json_object_get(answer, "error")), "ETIMEDOUT");
 	json_decref(m);
+	/* To the outside the gateway says that there is no way, and does not answer as if it were
+	 * who is asked. */
+	say(c, CALL("Ping", "{\"host\":\"a\",\"to\":\"192.0.2.1\",\"count\":1,\"interval_ms\":1,"
+			    "\"timeout_ms\":60000,\"size\":0}"));
+	answer = expect_answer(c, &m, false);
+	assert_string_equal(json_string_value(json_object_get(answer, "error")), "ENETUNREACH");
+	json_decref(m);
 }
 
 /* A call that goes on ends when its host is removed, and when its client goes. */
