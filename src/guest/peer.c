@@ -302,17 +302,40 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 	}
 }
 
-static void lose_listener(struct supervisor *s, struct guest_socket *socket)
+static void lose_listener(struct supervisor *s, struct guest_socket *socket, int fd)
 {
+	socket->state = SOCKET_CLOSED;
+	s->listeners--;
+	if (fd >= 0)
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
+static void lose_datagrams(struct guest_socket *socket, int fd)
+{
+	socket->error = ENETDOWN;
+	socket->state = SOCKET_RESET;
+	if (fd >= 0)
+		peer_reset_end(socket, fd);
+}
+
+static void lose(struct supervisor *s, struct guest_socket *socket)
+{
+	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_CONNECTED) {
+		peer_reset(s, socket, ECONNRESET);
+		return;
+	}
+	if (socket->kind != SOCKET_UDP && socket->state != SOCKET_LISTENING)
+		return;
 	const int fd = descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
 				       socket->cookie, socket->inode);
 
-	socket->state = SOCKET_CLOSED;
-	s->listeners--;
-	if (fd < 0)
-		return;
-	(void)shutdown(fd, SHUT_RDWR);
-	close(fd);
+	if (socket->kind == SOCKET_UDP)
+		lose_datagrams(socket, fd);
+	else
+		lose_listener(s, socket, fd);
+	if (fd >= 0)
+		close(fd);
+	call_retry_all(s, socket);
 }
 
 void peer_all_lost(struct supervisor *s)
@@ -325,11 +348,7 @@ void peer_all_lost(struct supervisor *s)
 	list_for_each_safe(node, &s->sockets.all) {
 		struct guest_socket *socket = list_entry(node, struct guest_socket, node);
 
-		if (socket->kind == SOCKET_NETLINK || socket->listener)
-			continue;
-		if (socket->state == SOCKET_LISTENING)
-			lose_listener(s, socket);
-		else if (socket->state == SOCKET_CONNECTED && socket->kind == SOCKET_TCP)
-			peer_reset(s, socket, ECONNRESET);
+		if (socket->kind != SOCKET_NETLINK && !socket->listener)
+			lose(s, socket);
 	}
 }

@@ -1,0 +1,160 @@
+"""Ends that nobody chose, and what many connections leave behind."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+
+from conftest import PYTHON, WAIT, wait_until
+
+SENDER = """
+import socket
+l = socket.create_server(("", 7000))
+print("ready", flush=True)
+c, _ = l.accept()
+try:
+    while True:
+        c.sendall(bytes(65536))
+except OSError as e:
+    print(type(e).__name__, flush=True)
+try:
+    l.accept()
+except OSError as e:
+    print("listener", e.errno, flush=True)
+try:
+    socket.socket()
+except OSError as e:
+    print("socket", e.errno, flush=True)
+"""
+
+RECEIVER = """
+import socket
+c = socket.create_connection(("sender", 7000))
+c.recv(65536)
+print("receiving", flush=True)
+try:
+    while d := c.recv(65536):
+        pass
+    print("a clean end")
+except OSError as e:
+    print(type(e).__name__)
+"""
+
+
+def network(reeve):
+    return json.loads(reeve.command("network", "--json").stdout)
+
+
+def kill_network(reeve):
+    pid = os.pidfd_open(network(reeve)["pid"])
+    signal.pidfd_send_signal(pid, signal.SIGKILL)
+    select.select([pid], [], [], WAIT)
+    os.close(pid)
+
+
+def test_killed_network_process_is_a_reset(reeve):
+    sender = reeve.start_python(SENDER, "--host", "sender", stderr=subprocess.PIPE)
+    reeve.wait_for_text(sender, "ready\n")
+    receiver = reeve.start_python(RECEIVER, "--host", "receiver", stderr=subprocess.PIPE)
+    reeve.wait_for_text(receiver, "receiving\n")
+    kill_network(reeve)
+    out, err = receiver.communicate(timeout=WAIT)
+    assert out == "ConnectionResetError\n"
+    assert "network has ended" in err
+    out, err = sender.communicate(timeout=WAIT)
+    assert out.splitlines()[0] in ("ConnectionResetError", "BrokenPipeError")
+    assert out.splitlines()[1:] == ["listener 22", "socket 100"], out + err
+
+
+def test_killed_network_process_ends_waiting_calls(reeve):
+    code = """
+import socket, threading
+l = socket.create_server(("", 7000))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("", 7000))
+def call(f):
+    try:
+        f()
+    except OSError as e:
+        print(e.errno, flush=True)
+threads = [threading.Thread(target=call, args=[f]) for f in (l.accept, lambda: u.recvfrom(9))]
+for t in threads:
+    t.start()
+print("waiting", flush=True)
+for t in threads:
+    t.join()
+"""
+    p = reeve.start_python(code, stderr=subprocess.PIPE)
+    reeve.wait_for_text(p, "waiting\n")
+    kill_network(reeve)
+    out, err = p.communicate(timeout=WAIT)
+    assert sorted(out.split()) == ["100", "22"], err
+
+
+def test_network_begins_again_after_its_end(reeve):
+    assert reeve.run("true").returncode == 0
+    assert reeve.command("network", "--keep").returncode == 0
+    kill_network(reeve)
+    r = reeve.python("import socket; socket.create_server(('', 80)); print('again')")
+    assert r.stdout == "again\n", r.stderr
+
+
+COUNT = 20000
+
+SERVER = f"""
+import socket
+l = socket.create_server(("", 7000), backlog=512)
+print("ready", flush=True)
+while True:
+    c, _ = l.accept()
+    c.send(c.recv(9))
+    c.close()
+"""
+
+CLIENTS = """
+import socket, sys
+for i in range(int(sys.argv[1])):
+    c = socket.socket()
+    c.connect(("198.18.0.2", 7000) if sys.argv[2] == "far" else ("127.0.0.1", 7000))
+    c.send(b"x")
+    assert c.recv(9) == b"x"
+    c.close()
+"""
+
+
+def usage(pid):
+    with open(f"/proc/{pid}/status") as f:
+        memory = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+    return len(os.listdir(f"/proc/{pid}/fd")), memory
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(x) for x in f.read().split()]
+
+
+def test_many_connections_leave_nothing(reeve):
+    """20,000 connections on one host and as many between two; nothing has grown but what a table
+    that has once been large keeps."""
+    server = reeve.start_python(SERVER, "--host", "server", "--ip", "198.18.0.2")
+    reeve.wait_for_text(server, "ready")
+    supervisor = children(children(server.pid)[0])[0]
+    process = network(reeve)["pid"]
+
+    def clients(count, where):
+        host = "clients" if where == "far" else "server"
+        r = reeve.run("--host", host, PYTHON, "-c", CLIENTS, str(count), where, timeout=120)
+        assert r.returncode == 0, r.stderr
+
+    assert reeve.command("hosts", "add", "clients").returncode == 0
+    for where in "near", "far":
+        clients(1000, where)
+    before = usage(supervisor), usage(process)
+    for where in "near", "far":
+        clients(COUNT // 2, where)
+    assert wait_until(lambda: usage(supervisor)[0] <= before[0][0])
+    assert wait_until(lambda: usage(process)[0] <= before[1][0])
+    assert usage(supervisor)[1] < before[0][1] + 1024
+    # 20,000 TIME-WAITs of 64 bytes and their index.
+    assert usage(process)[1] < before[1][1] + 16384
