@@ -18,6 +18,7 @@
 #define MAX_WAITING    (1u << 20)  /* bytes that wait while a call that goes on adds to them */
 #define MESSAGES_A_GO  16
 #define ERROR_NAME_MAX 128
+#define REST_MS        100
 
 struct control_server {
 	struct network *network;
@@ -25,7 +26,7 @@ struct control_server {
 	struct list clients;
 	struct list gone;
 	uint32_t client_count;
-	bool full; /* the listener rests until a client goes */
+	struct loop_timer rest; /* of the listener, when it can take in nobody */
 };
 
 static const struct control_method *const method_tables[] = {
@@ -410,14 +411,26 @@ void control_accept(struct control_server *s)
 
 		if (fd < 0 && errno == EINTR)
 			continue;
-		if (fd < 0)
+		if (fd < 0 && errno == EAGAIN)
 			return;
+		if (fd < 0)
+			break;
 		take_in(s, fd);
 	}
-	if (s->listener.fd >= 0) {
-		s->full = true;
-		loop_change(s->network->loop, &s->listener, 0);
-	}
+	/* There are as many clients as there may be, or no descriptors: look again in a while. */
+	if (s->listener.fd < 0)
+		return;
+	loop_change(s->network->loop, &s->listener, 0);
+	loop_timer_arm(s->network->loop, &s->rest,
+		       reeve_time_add_ms(network_now(s->network), REST_MS));
+}
+
+static void rested(struct loop_timer *timer)
+{
+	struct control_server *s = container_of(timer, struct control_server, rest);
+
+	if (s->listener.fd >= 0)
+		loop_change(s->network->loop, &s->listener, EPOLLIN);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -436,6 +449,7 @@ struct control_server *control_server_new(struct network *n, int listen_fd)
 	list_init(&s->clients);
 	list_init(&s->gone);
 	loop_source_init(&s->listener, listener_ready);
+	loop_timer_init(&s->rest, rested);
 	if (listen_fd >= 0 && loop_add(n->loop, &s->listener, listen_fd, EPOLLIN) < 0)
 		goto failed;
 	return s;
@@ -461,6 +475,7 @@ struct control_server *control_server_free(struct control_server *s)
 	if (!s)
 		return NULL;
 	control_close_listener(s);
+	loop_timer_disarm(s->network->loop, &s->rest);
 	list_for_each_safe(node, &s->clients)
 		client_gone(list_entry(node, struct control_client, node));
 	control_settle(s);
@@ -487,8 +502,4 @@ void control_settle(struct control_server *s)
 
 	while ((node = list_first(&s->gone)))
 		client_free(list_entry(node, struct control_client, node));
-	if (s->full && s->client_count < MAX_CLIENTS && s->listener.fd >= 0) {
-		s->full = false;
-		loop_change(s->network->loop, &s->listener, EPOLLIN);
-	}
 }

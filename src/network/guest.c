@@ -15,6 +15,7 @@
 #define MESSAGES_A_GO 64
 #define MAX_OUTGOING  (16u << 20) /* bytes that wait for a supervisor */
 #define MAX_ANCESTORS 4096
+#define REST_MS       100
 
 struct outgoing {
 	struct outgoing *next;
@@ -335,10 +336,23 @@ void guest_accept(struct guest_server *s)
 
 		if (fd < 0 && errno == EINTR)
 			continue;
+		if (fd < 0 && errno != EAGAIN) {
+			loop_change(s->network->loop, &s->listener, 0);
+			loop_timer_arm(s->network->loop, &s->rest,
+				       reeve_time_add_ms(network_now(s->network), REST_MS));
+		}
 		if (fd < 0)
 			return;
 		take_in(s, fd);
 	}
+}
+
+static void rested(struct loop_timer *timer)
+{
+	struct guest_server *s = container_of(timer, struct guest_server, rest);
+
+	if (s->listener.fd >= 0)
+		loop_change(s->network->loop, &s->listener, EPOLLIN);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -358,6 +372,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	list_init(&s->gone);
 	list_init(&s->dead);
 	loop_source_init(&s->listener, listener_ready);
+	loop_timer_init(&s->rest, rested);
 	if (listen_fd >= 0 && loop_add(n->loop, &s->listener, listen_fd, EPOLLIN) < 0)
 		goto failed;
 	return s;
@@ -394,6 +409,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	if (!s)
 		return NULL;
 	guest_close_listener(s);
+	loop_timer_disarm(s->network->loop, &s->rest);
 	guest_end_all(s);
 	guest_settle(s);
 	free(s);

@@ -240,13 +240,33 @@ static void do_connect(struct guest_call *call)
 		connect_stream(call, s);
 }
 
+/* The end did not come along: this process has no descriptor for it any more. */
+static void lose(struct guest_socket *s)
+{
+	const struct guest_message m = {
+		.type = s->tcp ? GUEST_RESET : GUEST_CLOSED,
+		.socket = s->number,
+		.error = s->tcp ? ENFILE : 0,
+	};
+
+	log_line("no descriptor left for a socket of '%s'", s->session->command);
+	reeve_tcp_abort(s->tcp);
+	reeve_udp_close(s->udp);
+	guest_socket_drop(s);
+	guest_send(s->session, &m, NULL, 0);
+}
+
 static void attach(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
 	const int fd = call->fd;
 
-	if (!s || fd < 0 || s->source.fd >= 0)
+	if (!s || s->source.fd >= 0)
 		return;
+	if (fd < 0) {
+		lose(s);
+		return;
+	}
 	call->fd = -1;
 	if (s->udp)
 		guest_datagram_attach(s, fd);

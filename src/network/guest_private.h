@@ -14,6 +14,7 @@
 struct guest_server {
 	struct network *network;
 	struct loop_source listener;
+	struct loop_timer rest;     /* of the listener, when descriptors have run out */
 	struct list sessions, gone; /* struct guest_session */
 	struct list dead;           /* struct guest_socket, freed at the end of the turn */
 	uint32_t session_count;

@@ -506,6 +506,21 @@ static void test_interfaces(void **state)
 	assert_int_equal(list[1].addresses[0].length, 16);
 }
 
+/* An end that did not come along, as with descriptors run out: an error, and nothing that hangs. */
+static void test_attach_without_end(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+
+	listen_on(p, 10);
+	start_connect(p, 300);
+	m = rig_receive(&p->client, NULL, 0);
+	assert_int_equal(m.error, 0);
+	m = message(GUEST_ATTACH, 300);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	expect(&p->client, GUEST_RESET, 300, ENFILE);
+}
+
 /* A message that is none ends the session, and only that. */
 static void test_nonsense(void **state)
 {
@@ -571,6 +586,7 @@ int main(void)
 		CASE(test_supervisor_dies),
 		CASE(test_datagrams),
 		CASE(test_interfaces),
+		CASE(test_attach_without_end),
 		CASE(test_nonsense),
 		CASE(test_hello_refused),
 	};
