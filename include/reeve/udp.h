@@ -34,7 +34,8 @@ int64_t reeve_udp_get(const struct reeve_udp *udp, enum reeve_udp_option option)
 /* As for TCP; port 0 is chosen when something needs it. */
 int reeve_udp_bind(struct reeve_udp *udp, const struct reeve_sockaddr *local);
 
-/* May be called again with another name. NULL disconnects. */
+/* May be called again with another name: the address that it sends from stays until disconnected, as
+ * in Linux. NULL disconnects; a port that bind did not name is then given up. */
 int reeve_udp_connect(struct reeve_udp *udp, const struct reeve_sockaddr *remote);
 
 int reeve_udp_local(struct reeve_udp *udp, struct reeve_sockaddr *ret);

@@ -68,7 +68,7 @@ static struct reeve_packet *payload(struct reeve_pool *pool, const struct iovec 
 
 /* Which name the datagram goes out from. */
 static int choose_source(struct reeve_udp *udp, const struct reeve_sockaddr *from,
-			 struct reeve_sockaddr *ret)
+			 const struct reeve_address *destination, struct reeve_sockaddr *ret)
 {
 	if (udp->intercept) {
 		if (!from || from->port == 0 || reeve_address_is_unspecified(&from->address))
@@ -76,19 +76,16 @@ static int choose_source(struct reeve_udp *udp, const struct reeve_sockaddr *fro
 		*ret = *from;
 		return 0;
 	}
-	const int error = udp_autobind(udp);
+	const int error = reeve_udp_local(udp, ret);
 
 	if (error)
 		return error;
-	if (reeve_udp_local(udp, ret) != 0 || ret->port == 0)
-		return -EAGAIN;
 	if (from && !reeve_address_is_unspecified(&from->address)) {
 		if (!reeve_host_has_address(udp->host, &from->address))
 			return -EADDRNOTAVAIL;
 		ret->address = from->address;
-	} else if (!reeve_host_has_address(udp->host, &ret->address)) {
-		/* Bound to any address, or to one that is only for receiving. */
-		ret->address = reeve_any_ipv6;
+	} else {
+		ret->address = udp_source(udp, destination);
 	}
 	return 0;
 }
@@ -124,12 +121,15 @@ int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 	struct reeve_sockaddr local;
 	struct ip_route route;
 	size_t length;
+	/* Linux chooses the port before it looks at anything else. */
+	int error = udp->intercept ? 0 : udp_autobind(udp);
 
+	if (error)
+		return error;
 	if (to) {
-		const int unfit = udp_destination(udp, to, &remote);
-
-		if (unfit)
-			return unfit;
+		error = udp_destination(udp, to, &remote);
+		if (error)
+			return error;
 	} else if (reeve_udp_remote(udp, &remote) != 0) {
 		return -EDESTADDRREQ;
 	}
@@ -138,11 +138,11 @@ int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 	if (udp->error)
 		return -reeve_udp_error(udp);
 	const size_t most = reeve_address_is_ipv4(&remote.address) ? MAX_IPV4 : MAX_IPV6;
-	int error = gather_length(iov, count, most, &length);
+	error = gather_length(iov, count, most, &length);
 
 	if (error)
 		return error;
-	error = choose_source(udp, from, &local);
+	error = choose_source(udp, from, &remote.address, &local);
 	if (error)
 		return error;
 	error = udp_route(udp, &remote.address, &local.address, &route);

@@ -34,6 +34,8 @@ struct reeve_udp {
 	uint8_t ttl, tos;
 	bool dont_fragment, may_broadcast;
 	bool listening, connected, intercept;
+	bool named; /* the port was named by bind; one that was chosen is lost by disconnect */
+	struct reeve_address bound; /* the address that bind gave it, or the family's wildcard */
 	struct reeve_prefix to; /* intercept: which destinations; length 0 of ::: all */
 	uint16_t to_port;       /* intercept: 0 for every port */
 };
@@ -58,6 +60,11 @@ int udp_autobind(struct reeve_udp *udp);
  * itself. */
 int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *given,
 		    struct reeve_sockaddr *ret);
+
+/* The socket's own address, or unspecified if the route is to say: nothing bound, an address that is
+ * only for receiving (broadcast, multicast), or one of the other family. */
+struct reeve_address udp_source(const struct reeve_udp *udp,
+				const struct reeve_address *destination);
 
 /* ip_route() with what UDP adds: -EACCES for a broadcast without the option. */
 int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,

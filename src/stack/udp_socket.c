@@ -48,6 +48,7 @@ struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, voi
 	port_reservation_init(&udp->reservation, family == REEVE_IPV6);
 	list_init(&udp->listener.node);
 	udp->flow.recyclable = REEVE_NEVER;
+	udp->bound = family == REEVE_IPV6 ? reeve_any_ipv6 : reeve_any_ipv4;
 	udp->index = u->count;
 	u->sockets[u->count++] = udp;
 	host->stats.udp_sockets++;
@@ -244,12 +245,18 @@ int reeve_udp_bind(struct reeve_udp *udp, const struct reeve_sockaddr *local)
 		return -EADDRNOTAVAIL;
 	int error = port_space_bind(u->space, &udp->reservation, &local->address, local->port);
 
-	if (error || udp->reservation.port == 0)
-		return error;
-	error = start_listening(udp);
 	if (error)
-		port_space_release(u->space, &udp->reservation);
-	return error;
+		return error;
+	if (udp->reservation.port != 0) {
+		error = start_listening(udp);
+		if (error) {
+			port_space_release(u->space, &udp->reservation);
+			return error;
+		}
+	}
+	udp->bound = local->address;
+	udp->named = local->port != 0;
+	return 0;
 }
 
 /* A deferred port is chosen now. */
@@ -269,9 +276,7 @@ int udp_autobind(struct reeve_udp *udp)
 	struct udp_host *const u = udp->host->udp;
 
 	if (udp->reservation.state == PORT_NONE && !udp->connected) {
-		const struct reeve_address *const any =
-			udp->family == REEVE_IPV6 ? &reeve_any_ipv6 : &reeve_any_ipv4;
-		const int error = port_space_bind(u->space, &udp->reservation, any, 0);
+		const int error = port_space_bind(u->space, &udp->reservation, &udp->bound, 0);
 
 		if (error)
 			return error == -EADDRINUSE ? -EAGAIN : error;
@@ -288,21 +293,43 @@ static void leave_flow(struct reeve_udp *udp)
 	udp->connected = false;
 }
 
+/* As in Linux: the address that bind gave stays, the port only if it was named. */
 static int disconnect(struct reeve_udp *udp)
 {
-	if (!udp->connected)
-		return 0;
-	leave_flow(udp);
-	port_space_disconnect(udp->host->udp->space, &udp->reservation);
-	if (udp->reservation.state == PORT_NONE || udp->reservation.port == 0)
-		return 0;
-	return start_listening(udp);
+	struct port_space *const space = udp->host->udp->space;
+
+	if (udp->connected) {
+		leave_flow(udp);
+		port_space_disconnect(space, &udp->reservation);
+	}
+	if (!udp->named) {
+		stop_listening(udp);
+		port_space_release(space, &udp->reservation);
+	}
+	return udp->named && !udp->listening ? start_listening(udp) : 0;
+}
+
+/* Its own address: the one that connect chose stays for the next connect, as in Linux, until
+ * disconnect; else what bind gave. */
+static const struct reeve_address *own_address(const struct reeve_udp *udp)
+{
+	return udp->connected ? &udp->flow.local_address : &udp->bound;
+}
+
+struct reeve_address udp_source(const struct reeve_udp *udp,
+				const struct reeve_address *destination)
+{
+	const struct reeve_address *const own = own_address(udp);
+
+	if (!reeve_host_has_address(udp->host, own) ||
+	    reeve_address_is_ipv4(own) != reeve_address_is_ipv4(destination))
+		return reeve_any_ipv6;
+	return *own;
 }
 
 int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *given,
 		    struct reeve_sockaddr *ret)
 {
-	const struct reeve_address *const bound = &udp->reservation.address;
 	const int unfit = family_check(udp, &given->address);
 
 	if (unfit)
@@ -310,19 +337,24 @@ int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *gi
 	if (udp->reservation.ipv6_only && reeve_address_is_ipv4(&given->address))
 		return -ENETUNREACH;
 	*ret = *given;
-	/* To nowhere is to oneself. */
-	if (reeve_address_equal(&given->address, &reeve_any_ipv4) ||
-	    (reeve_address_equal(&given->address, &reeve_any_ipv6) &&
-	     reeve_address_is_ipv4(bound) && udp->reservation.state != PORT_NONE))
-		ret->address = reeve_loopback_ipv4;
-	else if (reeve_address_equal(&given->address, &reeve_any_ipv6))
-		ret->address = reeve_loopback_ipv6;
+	/* To nowhere is to oneself, at one's own address if there is one. */
+	if (reeve_address_equal(&given->address, &reeve_any_ipv4)) {
+		const struct reeve_address own = udp_source(udp, &given->address);
+
+		ret->address = reeve_address_is_ipv4(&own) ? own : reeve_loopback_ipv4;
+	} else if (reeve_address_equal(&given->address, &reeve_any_ipv6)) {
+		ret->address = reeve_address_is_ipv4(own_address(udp)) ? reeve_loopback_ipv4
+								       : reeve_loopback_ipv6;
+	}
 	return 0;
 }
 
 int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
 	      const struct reeve_address *source, struct ip_route *ret)
 {
+	/* Bound to an IPv4 address, the wildcard too, an IPv6 socket is none any more. */
+	if (reeve_address_is_ipv4(own_address(udp)) && !reeve_address_is_ipv4(destination))
+		return -EAFNOSUPPORT;
 	struct ip_route r;
 	const int error = ip_route(udp->host, destination, source, &r);
 
@@ -334,62 +366,74 @@ int udp_route(const struct reeve_udp *udp, const struct reeve_address *destinati
 	return 0;
 }
 
-/* The address that bind gave it; any, if none did. */
-static struct reeve_address bound_address(const struct reeve_udp *udp)
+/* After a connect that failed: as it was; both tables have just had room for it. */
+static void restore(struct reeve_udp *udp, const struct port_flow *before, bool was_connected,
+		    bool was_listening)
 {
-	const struct port_reservation *const r = &udp->reservation;
+	struct udp_host *const u = udp->host->udp;
 
-	if (r->state == PORT_NONE || r->implicit || r->any)
-		return reeve_any_ipv6;
-	/* Broadcast and multicast addresses are for receiving. */
-	return reeve_host_has_address(udp->host, &r->address) ? r->address : reeve_any_ipv6;
+	udp->flow = *before;
+	if (was_connected) {
+		udp->connected = port_demux_add_flow(u->demux, &udp->flow) == 0;
+		if (!udp->connected)
+			port_space_release(u->space, &udp->reservation);
+	}
+	if (was_listening)
+		start_listening(udp);
 }
 
-int reeve_udp_connect(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
+static int join_flow(struct reeve_udp *udp, const struct reeve_sockaddr *to,
+		     const struct reeve_address *source)
 {
 	struct udp_host *const u = udp->host->udp;
 	const struct port_flow before = udp->flow;
-	struct reeve_sockaddr to;
-	struct ip_route route;
-	struct port_flow *replaced;
-
-	if (udp->intercept)
-		return -EINVAL;
-	if (!remote)
-		return disconnect(udp);
-	int error = udp_destination(udp, remote, &to);
-
-	if (error)
-		return error;
-	const struct reeve_address source = bound_address(udp);
-
-	error = udp_route(udp, &to.address, &source, &route);
-	if (error)
-		return error;
 	const bool was_connected = udp->connected;
 	const bool was_listening = udp->listening;
+	struct port_flow *replaced;
 
 	if (was_connected)
 		leave_flow(udp);
 	stop_listening(udp);
-	udp->flow.local_address = route.source;
-	udp->flow.remote_address = to.address;
+	udp->flow.local_address = *source;
+	udp->flow.remote_address = to->address;
 	udp->flow.local_port = udp->reservation.port;
-	udp->flow.remote_port = to.port;
-	error = port_space_connect(u->space, &udp->reservation, u->demux, &udp->flow,
-				   udp->host->now, &replaced);
-	if (!error) {
+	udp->flow.remote_port = to->port;
+	const int error = port_space_connect(u->space, &udp->reservation, u->demux, &udp->flow,
+					     udp->host->now, &replaced);
+
+	if (error)
+		restore(udp, &before, was_connected, was_listening);
+	else
 		udp->connected = true;
-		udp->error = 0;
-		return 0;
-	}
-	/* As it was; both tables have just had room for it. */
-	udp->flow = before;
-	if (was_connected)
-		udp->connected = port_demux_add_flow(u->demux, &udp->flow) == 0;
-	if (was_listening)
-		start_listening(udp);
 	return error == -EADDRNOTAVAIL ? -EAGAIN : error;
+}
+
+static int connect_to(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
+{
+	struct reeve_sockaddr to;
+	struct ip_route route;
+	int error = udp_destination(udp, remote, &to);
+
+	if (error)
+		return error;
+	const struct reeve_address source = udp_source(udp, &to.address);
+
+	error = udp_route(udp, &to.address, &source, &route);
+	return error ? error : join_flow(udp, &to, &route.source);
+}
+
+int reeve_udp_connect(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
+{
+	if (udp->intercept)
+		return -EINVAL;
+	if (!remote)
+		return disconnect(udp);
+	const int error = connect_to(udp, remote);
+
+	/* Linux chooses a port before it tries. */
+	if (error)
+		udp_autobind(udp);
+	return error;
 }
 
 int reeve_udp_local(struct reeve_udp *udp, struct reeve_sockaddr *ret)
@@ -405,10 +449,8 @@ int reeve_udp_local(struct reeve_udp *udp, struct reeve_sockaddr *ret)
 	} else if (udp->intercept) {
 		ret->address = udp->to.address;
 		ret->port = udp->to_port;
-	} else if (udp->reservation.state == PORT_NONE) {
-		ret->address = udp->family == REEVE_IPV6 ? reeve_any_ipv6 : reeve_any_ipv4;
 	} else {
-		ret->address = udp->reservation.address;
+		ret->address = udp->bound;
 		ret->port = udp->reservation.port;
 	}
 	return 0;
@@ -416,7 +458,8 @@ int reeve_udp_local(struct reeve_udp *udp, struct reeve_sockaddr *ret)
 
 int reeve_udp_remote(const struct reeve_udp *udp, struct reeve_sockaddr *ret)
 {
-	if (!udp->connected)
+	/* A peer without a port is none, in Linux too. */
+	if (!udp->connected || udp->flow.remote_port == 0)
 		return -ENOTCONN;
 	*ret = (struct reeve_sockaddr){ .address = udp->flow.remote_address,
 					.port = udp->flow.remote_port };
