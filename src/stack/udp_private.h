@@ -36,8 +36,8 @@ struct reeve_udp {
 	bool listening, connected, intercept;
 	bool named; /* the port was named by bind; one that was chosen is lost by disconnect */
 	struct reeve_address bound; /* the address that bind gave it, or the family's wildcard */
-	struct reeve_prefix to; /* intercept: which destinations; length 0 of ::: all */
-	uint16_t to_port;       /* intercept: 0 for every port */
+	struct reeve_prefix to;     /* intercept: which destinations; length 0 of ::: all */
+	uint16_t to_port;           /* intercept: 0 for every port */
 };
 
 struct udp_host {

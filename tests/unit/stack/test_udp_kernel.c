@@ -32,8 +32,8 @@ static const char *const addresses6[] = { "::", "::1", "::ffff:0.0.0.0", "::ffff
 
 /* One socket, here and there. */
 struct pair {
-	int fd;
 	struct reeve_udp *udp;
+	int fd;
 	bool ipv6;
 	bool halfway; /* bound to an address and port 0 */
 };
@@ -162,7 +162,7 @@ static void expect_same_name(const struct reeve_sockaddr *here, const struct ree
 
 static void compare_names(const struct pair *p)
 {
-	union name n;
+	union name n = { 0 };
 	socklen_t length = sizeof(n);
 	struct reeve_sockaddr here;
 	struct reeve_sockaddr there;
@@ -185,7 +185,7 @@ static void compare_names(const struct pair *p)
 static void compare_received(const struct pair *p)
 {
 	char bytes[64];
-	union name n;
+	union name n = { 0 };
 	int error = 0;
 	socklen_t length = sizeof(error);
 
@@ -213,7 +213,7 @@ static void compare_received(const struct pair *p)
 static void send_both(const struct pair *p, const char *address, uint16_t port, unsigned number)
 {
 	char text[32];
-	union name n;
+	union name n = { 0 };
 	struct reeve_sockaddr ours;
 	const int length = snprintf(text, sizeof(text), "datagram %u", number);
 	struct iovec iov = { text, (size_t)length };
@@ -240,7 +240,7 @@ static void one_call(struct pair *p, struct random *r, unsigned number)
 					    : addresses4[random_below(r, array_length(addresses4))];
 	const uint16_t port = (uint16_t)(random_below(r, 6) ? first_port + random_below(r, 4) : 0);
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-	union name n;
+	union name n = { 0 };
 	struct reeve_sockaddr ours;
 	const socklen_t length = make_name(p, address, port, &n, &ours);
 	int there;
