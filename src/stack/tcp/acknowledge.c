@@ -32,7 +32,8 @@ static void measure(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		tcp->timing = false;
 		rtt_sample(&tcp->rtt, reeve_time_since(tcp_now(tcp), tcp->timed_at));
 		tcp->rtt.backoff = 0;
-	} else if (!tcp->timing && tcp->timestamps && o->has_timestamps && o->timestamp_echo) {
+	} else if ((!tcp->timing || tcp->recovery != TCP_RECOVERY_OPEN) && tcp->timestamps &&
+		   o->has_timestamps && o->timestamp_echo) {
 		const uint32_t ms = tcp_timestamp(tcp_of(tcp), tcp->ts_offset) - o->timestamp_echo;
 
 		if (ms < RTO_MAX_MS) {
@@ -61,6 +62,7 @@ static bool advance(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	send_queue_ack(&tcp->send, acked - fin_acked);
 	tcp->una = s->ack;
 	scoreboard_ack(&tcp->scoreboard, tcp->una);
+	sent_times_ack(&tcp->sent_times, tcp->una);
 	tcp->bytes_acked += acked - fin_acked;
 	tcp->stalled_since = tcp_now(tcp);
 	tcp->soft_error = 0;
@@ -70,7 +72,7 @@ static bool advance(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		tcp->urgent_out = false;
 	/* Restarted, if anything is still in flight, when the output is done (RFC 6298, 5.3). */
 	tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
-	tcp_recovery_acked(tcp, acked);
+	tcp_recovery_acked(tcp, s, acked);
 	tell_writable(tcp);
 	tcp_mark_dirty(tcp);
 	return fin_acked;

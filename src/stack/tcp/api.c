@@ -128,6 +128,8 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->fin_queued = tcp->fin_sent = tcp->fin_received = tcp->fin_known = false;
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
+	tcp->first_lost = tcp->undo = tcp->has_resend_ts = false;
+	tcp->rack = (struct tcp_rack){ 0 };
 	tcp->path_mtu = tcp->dup_acks = tcp->unacked_bytes = tcp->ts_recent = 0;
 	tcp->mss = tcp->peer_mss = 0;
 	tcp->congestion.ops = NULL;

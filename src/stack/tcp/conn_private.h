@@ -23,6 +23,7 @@
 #include "stack/tcp/rtt.h"
 #include "stack/tcp/scoreboard.h"
 #include "stack/tcp/send_queue.h"
+#include "stack/tcp/sent_times.h"
 #include "stack/tcp/sequence.h"
 #include "stack/tcp/tcp.h"
 #include "wire/tcp.h"
@@ -62,6 +63,8 @@ enum tcp_deadline {
 	TCP_DEADLINE_RETRANSMIT, /* or persist, or tail loss probe, by `retransmit_mode` */
 	TCP_DEADLINE_ACK,
 	TCP_DEADLINE_KEEPALIVE, /* of an orphan: its end */
+	TCP_DEADLINE_REORDER,   /* what is late now is lost then (rack.c) */
+	TCP_DEADLINE_MEMORY,    /* the writer may try again */
 	TCP_DEADLINES,
 };
 
@@ -88,6 +91,16 @@ struct tcp_settings {
 	bool no_delay, cork, quick_ack, keepalive;
 };
 
+/* What RACK knows (RFC 8985, 5.1). */
+struct tcp_rack {
+	struct tcp_seq end;  /* of the one sent last among those that have arrived */
+	struct tcp_seq high; /* of all that has arrived */
+	struct tcp_seq round;
+	uint32_t at_us, rtt_us; /* when it was sent, and how long it took */
+	uint8_t multiplier, persist;
+	bool is_valid : 1, is_reordering : 1;
+};
+
 struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
 
 struct reeve_tcp {
@@ -109,6 +122,7 @@ struct reeve_tcp {
 	uint8_t retransmit_mode, recovery;
 	uint8_t send_scale, receive_scale;
 	uint8_t quick_acks;
+	uint8_t probes;           /* of the first gap, in fast recovery */
 	uint8_t retries;          /* of the handshake, of probes, of keepalives */
 	bool owned : 1;           /* somebody has the handle */
 	bool is_orphan : 1;       /* its owner has closed it, and it is not done yet */
@@ -132,12 +146,16 @@ struct reeve_tcp {
 	bool syn_resent : 1;
 	bool is_probing_tail : 1; /* a tail loss probe is out */
 	bool has_challenged : 1;
-	int error;      /* pending, positive */
-	int soft_error; /* RFC 1122, 4.2.3.9: told when the connection fails */
+	bool first_lost : 1;    /* the first segment is lost, though it was sent again */
+	bool undo : 1;          /* the last reduction can be taken back */
+	bool has_resend_ts : 1; /* `resend_ts` is of the first that was sent again */
+	int error;              /* pending, positive */
+	int soft_error;         /* RFC 1122, 4.2.3.9: told when the connection fails */
 
 	/* Sending (RFC 9293, 3.3.1). The first byte of the send queue is `una`, once the SYN is
 	 * acknowledged. `nxt` never goes back. */
-	struct tcp_seq iss, una, nxt, wl1, wl2, urgent_end, recover, timed_end, small_end, tail_end;
+	struct tcp_seq iss, una, nxt, wl1, wl2, urgent_end, recover, timed_end, small_end, tail_end,
+		resent_high;
 	uint32_t send_window, send_window_max;
 	uint16_t peer_mss; /* as told */
 	uint16_t mss;      /* payload bytes of a full segment now */
@@ -146,6 +164,9 @@ struct reeve_tcp {
 	struct tcp_rtt rtt;
 	struct tcp_congestion congestion;
 	struct scoreboard scoreboard;
+	struct sent_times sent_times;
+	struct tcp_rack rack;
+	uint32_t undo_window, undo_threshold, undo_resends, resend_ts;
 	struct send_queue send;
 	struct reeve_time timed_at, last_sent, stalled_since;
 
@@ -316,14 +337,26 @@ void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s);
 void tcp_establish(struct reeve_tcp *tcp);
 
 /* recovery.c */
-struct tcp_seq tcp_lost_edge(const struct reeve_tcp *tcp, struct tcp_seq *ret_sack_edge);
-uint32_t tcp_pipe(const struct reeve_tcp *tcp);
+void tcp_recovery_view(const struct reeve_tcp *tcp, struct scoreboard_view *ret);
+uint32_t tcp_recovery_pipe(const struct reeve_tcp *tcp, const struct scoreboard_view *v);
 void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked);
-void tcp_recovery_acked(struct reeve_tcp *tcp, uint32_t acked);
+void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked);
 void tcp_recovery_duplicate(struct reeve_tcp *tcp);
 void tcp_recovery_check(struct reeve_tcp *tcp);
+void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end);
+void tcp_recovery_probe(struct reeve_tcp *tcp);
 void tcp_recovery_timeout(struct reeve_tcp *tcp);
 void tcp_recovery_resize(struct reeve_tcp *tcp); /* segments were too big (RFC 1191) */
+
+/* rack.c */
+uint32_t tcp_now_us(const struct reeve_tcp *tcp);
+void tcp_rack_delivered(
+	struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end,
+	struct tcp_seq high); /* before the scoreboard knows; `high` before the ACK */
+void tcp_rack_view(const struct reeve_tcp *tcp, struct scoreboard_view *v);
+void tcp_rack_arm(struct reeve_tcp *tcp);
+void tcp_rack_duplicate(struct reeve_tcp *tcp);
+void tcp_rack_recovered(struct reeve_tcp *tcp);
 
 /* timers.c */
 void tcp_timer_set(struct reeve_tcp *tcp, enum tcp_deadline which, struct reeve_time at);

@@ -132,6 +132,7 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 		tcp->deadlines[i] = REEVE_NEVER;
 	rtt_init(&tcp->rtt);
 	scoreboard_init(&tcp->scoreboard);
+	sent_times_init(&tcp->sent_times);
 	send_queue_init(&tcp->send);
 	receive_queue_init(&tcp->receive);
 	host->stats.tcp_sockets++;
@@ -176,6 +177,7 @@ void tcp_detach(struct reeve_tcp *tcp)
 	tcp->retransmit_mode = TCP_MODE_NONE;
 	list_remove(&tcp->dirty);
 	scoreboard_clear(&tcp->scoreboard);
+	sent_times_clear(&tcp->sent_times);
 	send_queue_deinit(&tcp->send);
 	receive_queue_prune(&tcp->receive);
 }

@@ -61,6 +61,8 @@ void tcp_establish(struct reeve_tcp *tcp)
 	tcp->una = seq_add(tcp->iss, 1);
 	tcp->nxt = seq_max(tcp->nxt, tcp->una);
 	tcp->small_end = tcp->una;
+	tcp->resent_high = tcp->una;
+	tcp->rack.high = tcp->una;
 	tcp->retries = 0;
 	tcp->soft_error = 0;
 	tcp->rtt.backoff = 0;

@@ -13,6 +13,14 @@
 
 #define SEGMENT_MAX (65535 - 60 - TCP_HEADER_MAX) /* payload bytes of the largest packet */
 
+/* What one round of sending goes by. */
+struct sender {
+	struct reeve_tcp *tcp;
+	const struct ip_route *route;
+	struct scoreboard_view view;
+	uint32_t pipe; /* bytes held to be in the network */
+};
+
 /* One segment of the stream in the making. */
 struct shape {
 	struct tcp_seq seq;
@@ -243,8 +251,9 @@ static uint8_t resend_flags(const struct reeve_tcp *tcp, struct tcp_seq end)
 	return tcp->fin_sent ? TCP_FIN | TCP_PSH : TCP_PSH;
 }
 
-static bool resend(struct reeve_tcp *tcp, const struct ip_route *route,
-		   const struct scoreboard_range *range, uint32_t most)
+/* Bytes sent again, FIN included; 0: not now. */
+static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
+		       const struct scoreboard_range *range, uint32_t most)
 {
 	const struct tcp_seq data_end = seq_min(range->end, stream_end(tcp));
 	struct shape shape = { .seq = range->start };
@@ -252,50 +261,55 @@ static bool resend(struct reeve_tcp *tcp, const struct ip_route *route,
 	if (seq_before(range->start, data_end))
 		shape.length = seq_distance(range->start, data_end);
 	if (!scoreboard_has_room(&tcp->scoreboard))
-		return false;
+		return 0;
 	if (shape.length > most)
 		shape.length = most;
 	shape.flags = resend_flags(tcp, seq_add(shape.seq, shape.length));
 	if (!send_shape(tcp, route, &shape))
-		return false;
+		return 0;
 
-	const uint32_t fin = shape.flags & TCP_FIN ? 1 : 0;
+	const uint32_t bytes = shape.length + (shape.flags & TCP_FIN ? 1 : 0);
+	const struct scoreboard_range sent = { shape.seq, seq_add(shape.seq, bytes) };
 
-	scoreboard_resent(&tcp->scoreboard, shape.seq, seq_add(shape.seq, shape.length + fin),
-			  tcp->nxt);
+	scoreboard_resent(&tcp->scoreboard, &sent, tcp->nxt, tcp_now_us(tcp));
 	tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
 	tcp->retransmits++;
 	tcp->host->stats.tcp_retransmits++;
-	return true;
+	return bytes;
 }
 
 /* RFC 6675, 5, (C): the first lost range, when the window has room. */
-static bool send_lost(struct reeve_tcp *tcp, const struct ip_route *route)
+static bool send_lost(struct sender *s)
 {
+	struct reeve_tcp *const tcp = s->tcp;
 	struct scoreboard_range range;
-	struct tcp_seq sack_edge;
 
 	if (tcp->recovery == TCP_RECOVERY_OPEN)
 		return false;
-
-	const struct tcp_seq lost = tcp_lost_edge(tcp, &sack_edge);
-
-	if (!scoreboard_next_lost(&tcp->scoreboard, tcp->una, lost, sack_edge, &range)) {
+	if (!scoreboard_next_lost(&tcp->scoreboard, &s->view, &range)) {
 		tcp->resend_due = false;
 		return false;
 	}
 
-	const uint32_t pipe = tcp_pipe(tcp);
-	const uint32_t room = tcp->congestion.window > pipe ? tcp->congestion.window - pipe : 0;
-	uint32_t most = longest(tcp, route);
+	const uint32_t window = tcp->congestion.window;
+	const uint32_t room = window > s->pipe ? window - s->pipe : 0;
+	uint32_t most = longest(tcp, s->route);
 
 	if (room < tcp->mss && !tcp->resend_due)
 		return false;
 	if (most > room)
 		most = room < tcp->mss ? tcp->mss : room - room % tcp->mss;
-	if (!resend(tcp, route, &range, most))
+
+	const uint32_t bytes = resend(tcp, s->route, &range, most);
+
+	if (bytes == 0)
 		return false;
+	s->pipe += bytes;
 	tcp->resend_due = false;
+	tcp->first_lost = false;
+	s->view.first_lost = false;
+	tcp_recovery_resent(tcp, seq_add(range.start, bytes));
+	s->view.lost = seq_max(s->view.lost, seq_min(tcp->resent_high, tcp->nxt));
 	return true;
 }
 
@@ -353,6 +367,8 @@ static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
 		tcp->fin_sent = true;
 	if (shape->length % tcp->mss)
 		tcp->small_end = tcp->nxt;
+	if (tcp->sack)
+		sent_times_add(&tcp->sent_times, tcp->nxt, tcp_now_us(tcp));
 	if (!tcp->timing) {
 		tcp->timing = true;
 		tcp->timed_end = tcp->nxt;
@@ -372,8 +388,9 @@ static void restart_if_idle(struct reeve_tcp *tcp)
 		congestion_idle(&tcp->congestion);
 }
 
-static bool send_new(struct reeve_tcp *tcp, const struct ip_route *route)
+static bool send_new(struct sender *s)
 {
+	struct reeve_tcp *const tcp = s->tcp;
 	const uint32_t unsent = tcp_unsent_bytes(tcp);
 	const uint32_t window = peer_room(tcp);
 	const bool fin_waits = tcp->fin_queued && !tcp->fin_sent;
@@ -382,9 +399,9 @@ static bool send_new(struct reeve_tcp *tcp, const struct ip_route *route)
 		return false;
 	restart_if_idle(tcp);
 
-	const uint32_t pipe = tcp_pipe(tcp);
-	const uint32_t room = tcp->congestion.window > pipe ? tcp->congestion.window - pipe : 0;
-	const uint32_t most = longest(tcp, route);
+	const uint32_t cwnd = tcp->congestion.window;
+	const uint32_t room = cwnd > s->pipe ? cwnd - s->pipe : 0;
+	const uint32_t most = longest(tcp, s->route);
 	struct shape shape = { .seq = tcp->nxt };
 
 	shape.length = decide_length(tcp, unsent, window, room);
@@ -398,9 +415,11 @@ static bool send_new(struct reeve_tcp *tcp, const struct ip_route *route)
 		if (unsent > 0)
 			shape.flags |= TCP_PSH;
 	}
-	if ((shape.length == 0 && !(shape.flags & TCP_FIN)) || !send_shape(tcp, route, &shape))
+	if ((shape.length == 0 && !(shape.flags & TCP_FIN)) || !send_shape(tcp, s->route, &shape))
 		return false;
 	note_sent(tcp, &shape);
+	s->pipe += seq_distance(shape.seq, tcp->nxt);
+	s->view.next = tcp->nxt;
 	return true;
 }
 
@@ -417,7 +436,7 @@ static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 
 	if (scoreboard_is_sacked(&tcp->scoreboard, seq_sub(tcp->nxt, 1)))
 		return;
-	if (resend(tcp, route, &range, tcp->mss)) {
+	if (resend(tcp, route, &range, tcp->mss) > 0) {
 		tcp->is_probing_tail = true;
 		tcp->tail_end = tcp->nxt;
 	}
@@ -434,6 +453,7 @@ static void send_probe(struct reeve_tcp *tcp)
 /* False: the budget or the interface's room ran out. */
 static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, unsigned *budget)
 {
+	struct sender s = { .tcp = tcp, .route = route };
 	bool more = false;
 
 	tcp_update_mss(tcp, route);
@@ -443,10 +463,12 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 		tcp_send_ack(tcp);
 	if (tcp->tail_due)
 		send_tail_probe(tcp, route);
+	tcp_recovery_view(tcp, &s.view);
+	s.pipe = tcp_recovery_pipe(tcp, &s.view);
 	while (!more) {
 		/* Rather wait than lose our own segments in our own queue. */
 		more = *budget == 0 || !iface_has_room(tcp->host, route->iface);
-		if (more || (!send_lost(tcp, route) && !send_new(tcp, route)))
+		if (more || (!send_lost(&s) && !send_new(&s)))
 			break;
 		--*budget;
 	}

@@ -1,41 +1,64 @@
 /*
- * Loss: how it is seen and what is sent again (RFC 5681, 3.2; RFC 6675; RFC 6582 for peers without
- * SACK; RFC 8985, 7.4 for what a tail loss probe has found out).
+ * Loss: how it is seen and what is sent again (RFC 5681, 3.2; RFC 6675; RFC 8985; RFC 6582 for peers
+ * without SACK), and what is taken back when it was none (RFC 3522, RFC 3708).
  *
  * Nothing is taken back from `nxt`. In recovery there is an edge: what lies below it, is not
- * reported and was not sent again is lost. Fast recovery takes the edge from the reports, and always
- * counts the oldest segment as lost; after a timeout everything sent before it is below the edge.
+ * reported and was not sent again is lost. Fast recovery takes the edge from the reports and from
+ * the times (rack.c); after a timeout everything sent before it is below the edge.
  */
 #include "stack/tcp/conn_private.h"
 
 #define DUP_THRESH 3
 
-struct tcp_seq tcp_lost_edge(const struct reeve_tcp *tcp, struct tcp_seq *ret_sack_edge)
+/* Where RFC 6675 says that losses are; only while the network is not known to reorder. */
+static struct tcp_seq reported_edge(const struct reeve_tcp *tcp)
 {
-	const struct tcp_seq reported =
-		tcp->sack ? scoreboard_lost_edge(&tcp->scoreboard, tcp->una, tcp->mss) : tcp->una;
-	struct tcp_seq edge = tcp->una;
-
-	*ret_sack_edge = reported;
-	switch ((enum tcp_recovery)tcp->recovery) {
-	case TCP_RECOVERY_OPEN:
-		break;
-	case TCP_RECOVERY_FAST:
-		edge = seq_max(reported, seq_min(seq_add(tcp->una, tcp->mss), tcp->nxt));
-		break;
-	case TCP_RECOVERY_LOSS:
-		edge = seq_max(reported, tcp->recover);
-		break;
-	}
-	return edge;
+	if (!tcp->sack || tcp->rack.is_reordering)
+		return tcp->una;
+	return scoreboard_lost_edge(&tcp->scoreboard, tcp->una, tcp->mss);
 }
 
-uint32_t tcp_pipe(const struct reeve_tcp *tcp)
+static struct tcp_seq first_end(const struct reeve_tcp *tcp)
 {
-	const struct scoreboard_range flight = { tcp->una, tcp->nxt };
-	struct tcp_seq sack_edge;
-	const struct tcp_seq lost = tcp_lost_edge(tcp, &sack_edge);
-	const uint32_t pipe = scoreboard_pipe(&tcp->scoreboard, &flight, lost, sack_edge);
+	return seq_min(seq_add(tcp->una, tcp->mss), tcp->nxt);
+}
+
+/* As if in fast recovery. */
+static void fast_view(const struct reeve_tcp *tcp, struct scoreboard_view *v)
+{
+	v->sack_edge = reported_edge(tcp);
+	v->lost = v->sack_edge;
+	tcp_rack_view(tcp, v);
+}
+
+void tcp_recovery_view(const struct reeve_tcp *tcp, struct scoreboard_view *ret)
+{
+	*ret = (struct scoreboard_view){
+		.una = tcp->una,
+		.next = tcp->nxt,
+		.lost = tcp->una,
+		.sack_edge = tcp->una,
+		.first_lost = tcp->first_lost,
+	};
+	switch ((enum tcp_recovery)tcp->recovery) {
+	case TCP_RECOVERY_OPEN:
+		return;
+	case TCP_RECOVERY_FAST:
+		fast_view(tcp, ret);
+		if (!tcp->sack || tcp->first_lost)
+			ret->lost = seq_max(ret->lost, first_end(tcp));
+		ret->lost = seq_max(ret->lost, seq_min(tcp->resent_high, tcp->nxt));
+		break;
+	case TCP_RECOVERY_LOSS:
+		fast_view(tcp, ret);
+		ret->lost = seq_max(ret->lost, tcp->recover);
+		break;
+	}
+}
+
+uint32_t tcp_recovery_pipe(const struct reeve_tcp *tcp, const struct scoreboard_view *v)
+{
+	const uint32_t pipe = scoreboard_pipe(&tcp->scoreboard, v);
 
 	if (tcp->sack)
 		return pipe;
@@ -46,36 +69,105 @@ uint32_t tcp_pipe(const struct reeve_tcp *tcp)
 	return gone < pipe ? pipe - (uint32_t)gone : 0;
 }
 
+static void leave(struct reeve_tcp *tcp)
+{
+	tcp->recovery = TCP_RECOVERY_OPEN;
+	tcp->resend_due = false;
+	tcp->first_lost = false;
+	tcp->undo = false;
+	tcp->dup_acks = 0;
+	tcp_rack_recovered(tcp);
+}
+
+/* What may have to be taken back. */
+static void remember(struct reeve_tcp *tcp)
+{
+	tcp->undo = true;
+	tcp->undo_window = tcp->congestion.window;
+	tcp->undo_threshold = tcp->congestion.threshold;
+	tcp->undo_resends = 0;
+	tcp->has_resend_ts = false;
+}
+
+/* It was no loss: segments were late. Everything is as before, and reordering is expected. */
+static void take_back(struct reeve_tcp *tcp)
+{
+	struct tcp_congestion *const c = &tcp->congestion;
+
+	if (c->window < tcp->undo_window)
+		c->window = tcp->undo_window;
+	if (c->threshold < tcp->undo_threshold)
+		c->threshold = tcp->undo_threshold;
+	tcp->rack.is_reordering = tcp->sack;
+	leave(tcp);
+}
+
+void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end)
+{
+	tcp->resent_high = seq_max(tcp->resent_high, end);
+	tcp->undo_resends++;
+	if (!tcp->has_resend_ts)
+		tcp->resend_ts = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
+	tcp->has_resend_ts = true;
+}
+
+/* RFC 3708: all that was sent again had arrived before. */
+static void duplicate_reported(struct reeve_tcp *tcp, uint32_t bytes)
+{
+	const uint32_t segments = (bytes + tcp->mss - 1) / tcp->mss;
+
+	tcp->is_probing_tail = false;
+	tcp_rack_duplicate(tcp);
+	if (!tcp->undo || tcp->recovery == TCP_RECOVERY_OPEN || tcp->undo_resends == 0)
+		return;
+	tcp->undo_resends -= segments < tcp->undo_resends ? segments : tcp->undo_resends;
+	if (tcp->undo_resends == 0)
+		take_back(tcp);
+}
+
+/* A first block below the acknowledgment, or within the second, tells of a duplicate (RFC 2883, 4). */
+static bool is_duplicate_report(const struct tcp_segment *s)
+{
+	const struct tcp_sack_block *const b = s->h.options.sack;
+	const struct tcp_seq start = { b[0].start }, end = { b[0].end };
+
+	if (!seq_before(start, end))
+		return false;
+	if (seq_until(end, s->ack))
+		return true;
+	return s->h.options.sack_count > 1 && seq_until((struct tcp_seq){ b[1].start }, start) &&
+	       seq_until(end, (struct tcp_seq){ b[1].end });
+}
+
 void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked)
 {
 	const struct tcp_options *const o = &s->h.options;
+	const struct tcp_seq high = tcp->rack.high;
 	uint32_t sacked = 0;
 
 	*ret_sacked = 0;
 	if (!tcp->sack)
 		return;
+	if (seq_after(s->ack, tcp->una)) {
+		tcp_rack_delivered(tcp, tcp->una, s->ack, high);
+		tcp->rack.high = seq_max(tcp->rack.high, s->ack);
+	}
 	for (unsigned i = 0; i < o->sack_count; i++) {
 		const struct tcp_seq start = { o->sack[i].start }, end = { o->sack[i].end };
 
-		/* A first block below the acknowledgment tells of a duplicate (RFC 2883, 4); one
-		 * outside of what is in flight, or reversed, tells nothing. */
-		if (i == 0 && !seq_after(end, s->ack) && seq_before(start, end)) {
-			tcp->is_probing_tail = false;
+		if (i == 0 && is_duplicate_report(s)) {
+			duplicate_reported(tcp, seq_distance(start, end));
 			continue;
 		}
+		/* One outside of what is in flight, or reversed, tells nothing. */
 		if (!seq_before(start, end) || !seq_within(start, tcp->una, tcp->nxt) ||
 		    !seq_within(end, tcp->una, tcp->nxt))
 			continue;
+		tcp_rack_delivered(tcp, start, end, high);
+		tcp->rack.high = seq_max(tcp->rack.high, end);
 		sacked += scoreboard_sack(&tcp->scoreboard, start, end);
 	}
 	*ret_sacked = sacked;
-}
-
-static void leave(struct reeve_tcp *tcp)
-{
-	tcp->recovery = TCP_RECOVERY_OPEN;
-	tcp->resend_due = false;
-	tcp->dup_acks = 0;
 }
 
 /* RFC 8985, 7.4.2: the probe was needed, so there was a loss. */
@@ -88,7 +180,15 @@ static void check_tail(struct reeve_tcp *tcp)
 		congestion_lost(&tcp->congestion, tcp_in_flight(tcp));
 }
 
-void tcp_recovery_acked(struct reeve_tcp *tcp, uint32_t acked)
+/* RFC 3522 (Eifel): what brought the acknowledgment on was sent before anything was sent again. */
+static bool was_no_loss(const struct reeve_tcp *tcp, const struct tcp_segment *s)
+{
+	return tcp->undo && tcp->has_resend_ts && tcp->timestamps && s->h.options.has_timestamps &&
+	       s->h.options.timestamp_echo != 0 &&
+	       (int32_t)(s->h.options.timestamp_echo - tcp->resend_ts) < 0;
+}
+
+void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked)
 {
 	const uint32_t segments = (acked + tcp->mss - 1) / tcp->mss;
 	struct tcp_congestion *const c = &tcp->congestion;
@@ -96,6 +196,10 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, uint32_t acked)
 						     tcp_in_flight(tcp) + acked > c->window / 2);
 
 	check_tail(tcp);
+	tcp->first_lost = false;
+	tcp->probes = 0;
+	if (tcp->recovery != TCP_RECOVERY_OPEN && was_no_loss(tcp, s))
+		take_back(tcp);
 	switch ((enum tcp_recovery)tcp->recovery) {
 	case TCP_RECOVERY_OPEN:
 		tcp->dup_acks = 0;
@@ -120,23 +224,47 @@ void tcp_recovery_duplicate(struct reeve_tcp *tcp)
 	tcp->dup_acks++;
 }
 
-void tcp_recovery_check(struct reeve_tcp *tcp)
+/* What was under way, for the threshold; what piled up behind a gap is no sign of what the path
+ * carries. */
+static uint32_t flight_size(const struct reeve_tcp *tcp)
 {
-	if (tcp->recovery != TCP_RECOVERY_OPEN || seq_equal(tcp->una, tcp->nxt))
-		return;
+	const uint32_t in_flight = tcp_in_flight(tcp);
 
-	const struct tcp_seq edge = scoreboard_lost_edge(&tcp->scoreboard, tcp->una, tcp->mss);
+	return in_flight < tcp->congestion.window ? in_flight : tcp->congestion.window;
+}
 
-	if (tcp->dup_acks < DUP_THRESH && !(tcp->sack && seq_after(edge, tcp->una)))
-		return;
-	congestion_lost(&tcp->congestion, tcp_in_flight(tcp));
+static void enter_fast(struct reeve_tcp *tcp)
+{
+	remember(tcp);
+	congestion_lost(&tcp->congestion, flight_size(tcp));
 	tcp->recovery = TCP_RECOVERY_FAST;
 	tcp->recover = tcp->nxt;
+	tcp->resent_high = tcp->una;
+	tcp->probes = 0;
 	tcp->resend_due = true;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
 	tcp->host->stats.tcp_fast_recoveries++;
 	tcp_mark_dirty(tcp);
+}
+
+void tcp_recovery_check(struct reeve_tcp *tcp)
+{
+	struct scoreboard_view v = {
+		.una = tcp->una,
+		.next = tcp->nxt,
+	};
+	struct scoreboard_range range;
+
+	if (seq_equal(tcp->una, tcp->nxt))
+		return;
+	if (tcp->recovery == TCP_RECOVERY_OPEN) {
+		fast_view(tcp, &v);
+		if (tcp->sack ? scoreboard_next_lost(&tcp->scoreboard, &v, &range)
+			      : tcp->dup_acks >= DUP_THRESH)
+			enter_fast(tcp);
+	}
+	tcp_rack_arm(tcp);
 }
 
 static void lose_all(struct reeve_tcp *tcp)
@@ -151,15 +279,20 @@ static void lose_all(struct reeve_tcp *tcp)
 	tcp->dup_acks = 0;
 	tcp->resend_due = true;
 	tcp->timing = false;
+	tcp->first_lost = false;
+	tcp->probes = 0;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
+	tcp_timer_clear(tcp, TCP_DEADLINE_REORDER);
 }
 
 void tcp_recovery_timeout(struct reeve_tcp *tcp)
 {
 	const bool again = tcp->recovery == TCP_RECOVERY_LOSS && tcp->rtt.backoff > 0;
 
-	congestion_timeout(&tcp->congestion, tcp_in_flight(tcp), again);
+	if (!again)
+		remember(tcp);
+	congestion_timeout(&tcp->congestion, flight_size(tcp), again);
 	lose_all(tcp);
 	tcp_mark_dirty(tcp);
 }
@@ -169,5 +302,15 @@ void tcp_recovery_resize(struct reeve_tcp *tcp)
 	if (seq_equal(tcp->una, tcp->nxt) || !tcp_is_synchronized(tcp))
 		return;
 	lose_all(tcp);
+	tcp->undo = false;
+	tcp_mark_dirty(tcp);
+}
+
+/* In recovery, and nothing was heard for long: what was sent again first is lost again, and nothing
+ * sent after it has arrived to say so. It goes once more, long before the timeout. */
+void tcp_recovery_probe(struct reeve_tcp *tcp)
+{
+	tcp->first_lost = true;
+	tcp->resend_due = true;
 	tcp_mark_dirty(tcp);
 }

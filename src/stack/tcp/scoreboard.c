@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "stack/tcp/sent_times.h"
 
 #define FIRST_CAPACITY 8
 #define SACKED_MAX     (SCOREBOARD_MAX - 64) /* entries, when another report comes */
@@ -170,28 +171,30 @@ uint32_t scoreboard_sack(struct scoreboard *b, struct tcp_seq start, struct tcp_
 	return b->sacked_bytes - before;
 }
 
-void scoreboard_resent(struct scoreboard *b, struct tcp_seq start, struct tcp_seq end,
-		       struct tcp_seq next)
+void scoreboard_resent(struct scoreboard *b, const struct scoreboard_range *range,
+		       struct tcp_seq next, uint32_t now_us)
 {
 	check(ensure_room(b));
-	if (!seq_before(start, end))
+	if (!seq_before(range->start, range->end))
 		return;
 
-	const unsigned index = cut_out(b, start, end);
+	const unsigned index = cut_out(b, range->start, range->end);
 	const struct score entry = {
-		.start = start,
-		.end = end,
+		.start = range->start,
+		.end = range->end,
 		.mark = next,
+		.at_us = now_us,
 		.resent = 1,
 		.order = ++b->order & 0x7fffffff,
 	};
 	struct score *const left = index > 0 ? &b->entries[index - 1] : NULL;
 
 	/* When there are many, neighbours become one: as if both had been sent just now. */
-	if (left && b->count > SCOREBOARD_MAX / 2 && left->resent && seq_equal(left->end, start) &&
-	    seq_equal(left->mark, next)) {
-		left->end = end;
+	if (left && b->count > SCOREBOARD_MAX / 2 && left->resent &&
+	    seq_equal(left->end, range->start) && seq_equal(left->mark, next)) {
+		left->end = range->end;
 		left->order = entry.order;
+		left->at_us = now_us;
 	} else {
 		insert_entry(b, index, &entry);
 	}
@@ -225,6 +228,16 @@ void scoreboard_forget_resent(struct scoreboard *b)
 	b->delivered = b->order;
 }
 
+const struct score *scoreboard_next(const struct scoreboard *b, struct tcp_seq start,
+				    struct tcp_seq end, unsigned *cursor)
+{
+	if (*cursor == 0)
+		*cursor = find_entry(b, start);
+	if (*cursor >= b->count || !seq_before(b->entries[*cursor].start, end))
+		return NULL;
+	return &b->entries[(*cursor)++];
+}
+
 bool scoreboard_is_sacked(const struct scoreboard *b, struct tcp_seq s)
 {
 	const unsigned i = find_entry(b, s);
@@ -250,54 +263,62 @@ struct tcp_seq scoreboard_lost_edge(const struct scoreboard *b, struct tcp_seq u
 	return una;
 }
 
-/* A range sent again is lost too when three that were sent again after it have arrived, or enough
- * of the new data sent after it. */
+/* RFC 8985, 6.2: something that was sent later has arrived, and long enough ago. Without that, as
+ * long as nothing is known of reordering: three later ones have arrived, or enough new data. */
 static bool is_lost_again(const struct scoreboard *b, const struct score *s,
-			  struct tcp_seq sack_edge)
+			  const struct scoreboard_view *v)
 {
+	if (v->first_lost && seq_until(s->start, v->una))
+		return true;
+	if (v->has_rack && !us_before(v->expired_us, s->at_us) &&
+	    (us_before(s->at_us, v->rack_us) ||
+	     (s->at_us == v->rack_us && seq_before(s->end, v->rack_end))))
+		return true;
+	if (seq_equal(v->sack_edge, v->una))
+		return false;
+
 	const int32_t later = (int32_t)((b->delivered - s->order) << 1) >> 1;
 
-	return later >= DUP_THRESH || seq_until(s->mark, sack_edge);
+	return later >= DUP_THRESH || seq_until(s->mark, v->sack_edge);
 }
 
-uint32_t scoreboard_pipe(const struct scoreboard *b, const struct scoreboard_range *flight,
-			 struct tcp_seq lost, struct tcp_seq sack_edge)
+uint32_t scoreboard_pipe(const struct scoreboard *b, const struct scoreboard_view *v)
 {
 	/* What is not lost counts unless it is reported; what is lost, if it was sent again. */
-	uint32_t pipe = seq_distance(seq_min(lost, flight->end), flight->end);
+	uint32_t pipe = seq_distance(seq_min(v->lost, v->next), v->next);
 
 	for (unsigned i = 0; i < b->count; i++) {
 		const struct score *const s = &b->entries[i];
-		const struct tcp_seq beyond = seq_max(s->start, lost);
+		const struct tcp_seq beyond = seq_max(s->start, v->lost);
 
 		if (!s->resent && seq_before(beyond, s->end))
 			pipe -= seq_distance(beyond, s->end);
-		else if (s->resent && seq_before(s->start, lost) && !is_lost_again(b, s, sack_edge))
-			pipe += seq_distance(s->start, seq_min(s->end, lost));
+		else if (s->resent && seq_before(s->start, v->lost) && !is_lost_again(b, s, v))
+			pipe += seq_distance(s->start, seq_min(s->end, v->lost));
 	}
 	return pipe;
 }
 
-bool scoreboard_next_lost(const struct scoreboard *b, struct tcp_seq una, struct tcp_seq lost,
-			  struct tcp_seq sack_edge, struct scoreboard_range *ret)
+bool scoreboard_next_lost(const struct scoreboard *b, const struct scoreboard_view *v,
+			  struct scoreboard_range *ret)
 {
-	struct tcp_seq at = una;
+	struct tcp_seq at = v->una;
 
-	for (unsigned i = 0; i < b->count && seq_before(at, lost); i++) {
+	for (unsigned i = 0; i < b->count && seq_before(at, v->lost); i++) {
 		const struct score *const s = &b->entries[i];
 
 		if (seq_before(at, s->start)) {
-			*ret = (struct scoreboard_range){ at, seq_min(s->start, lost) };
+			*ret = (struct scoreboard_range){ at, seq_min(s->start, v->lost) };
 			return true;
 		}
-		if (s->resent && is_lost_again(b, s, sack_edge)) {
-			*ret = (struct scoreboard_range){ at, seq_min(s->end, lost) };
+		if (s->resent && is_lost_again(b, s, v)) {
+			*ret = (struct scoreboard_range){ at, seq_min(s->end, v->lost) };
 			return true;
 		}
 		at = s->end;
 	}
-	if (!seq_before(at, lost))
+	if (!seq_before(at, v->lost))
 		return false;
-	*ret = (struct scoreboard_range){ at, lost };
+	*ret = (struct scoreboard_range){ at, v->lost };
 	return true;
 }

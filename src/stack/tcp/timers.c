@@ -11,6 +11,7 @@
  *	                receiver reports what is missing (RFC 8985, 7); then RETRANSMIT.
  *	    PERSIST     there is data and nothing in flight: the window is closed and is probed
  *	                (RFC 9293, 3.8.6.1), or what is held back (cork, silly window) goes.
+ *	    (in fast recovery the first lost segment, which may be lost once more)
  *	ACK             a delayed acknowledgment is due.
  *	KEEPALIVE       the peer was silent for long: probes, then ETIMEDOUT (RFC 9293, 3.8.4). Of a
  *	                closed socket in FIN-WAIT-2: its end.
@@ -19,10 +20,11 @@
 
 #include "stack/tcp/conn_private.h"
 
-#define DATA_RETRIES   15
-#define CORK_MS        200 /* a corked partial segment waits no longer; as Linux */
-#define PROBE_MIN_MS   10
-#define PROBE_DELAY_MS 50 /* a single segment in flight may await a delayed ACK */
+#define DATA_RETRIES    15
+#define CORK_MS         200 /* a corked partial segment waits no longer; as Linux */
+#define RECOVERY_PROBES 3   /* of one gap; each twice as late as the one before */
+#define PROBE_MIN_MS    10
+#define PROBE_DELAY_MS  50 /* a single segment in flight may await a delayed ACK */
 
 static struct reeve_time earliest(const struct reeve_tcp *tcp)
 {
@@ -56,14 +58,17 @@ static int64_t probe_timeout_ms(const struct reeve_tcp *tcp)
 	const int64_t twice = (int64_t)tcp->rtt.smoothed_us * 2 / 1000;
 	const int64_t delay = tcp_in_flight(tcp) <= tcp->mss ? PROBE_DELAY_MS : 1;
 
-	return (twice > PROBE_MIN_MS ? twice : PROBE_MIN_MS) + delay;
+	return ((twice > PROBE_MIN_MS ? twice : PROBE_MIN_MS) + delay) << tcp->probes;
 }
 
 static bool may_probe_tail(const struct reeve_tcp *tcp)
 {
-	return tcp->sack && tcp->recovery == TCP_RECOVERY_OPEN && !tcp->is_probing_tail &&
-	       tcp_is_synchronized(tcp) && rtt_is_known(&tcp->rtt) && tcp->rtt.backoff == 0 &&
-	       tcp->send_window > 0 && probe_timeout_ms(tcp) < tcp->rtt.rto_ms;
+	if (tcp->recovery == TCP_RECOVERY_OPEN ? tcp->is_probing_tail
+					       : tcp->probes >= RECOVERY_PROBES)
+		return false;
+	return tcp->sack && tcp->recovery != TCP_RECOVERY_LOSS && tcp_is_synchronized(tcp) &&
+	       rtt_is_known(&tcp->rtt) && tcp->rtt.backoff == 0 && tcp->send_window > 0 &&
+	       probe_timeout_ms(tcp) < tcp->rtt.rto_ms;
 }
 
 static void arm(struct reeve_tcp *tcp, enum tcp_retransmit_mode mode)
@@ -187,6 +192,20 @@ static void persist_timeout(struct reeve_tcp *tcp)
 	arm(tcp, TCP_MODE_PERSIST);
 }
 
+static void probe_deadline(struct reeve_tcp *tcp)
+{
+	if (tcp->recovery == TCP_RECOVERY_FAST) {
+		tcp->probes++;
+		tcp_recovery_probe(tcp);
+	} else {
+		tcp->tail_due = true;
+		tcp->is_probing_tail = true;
+		tcp->tail_end = tcp->nxt;
+		tcp_mark_dirty(tcp);
+	}
+	arm(tcp, may_probe_tail(tcp) ? TCP_MODE_PROBE : TCP_MODE_RETRANSMIT);
+}
+
 static void retransmit_deadline(struct reeve_tcp *tcp)
 {
 	switch ((enum tcp_retransmit_mode)tcp->retransmit_mode) {
@@ -199,11 +218,7 @@ static void retransmit_deadline(struct reeve_tcp *tcp)
 			handshake_timeout(tcp);
 		break;
 	case TCP_MODE_PROBE:
-		tcp->tail_due = true;
-		tcp->is_probing_tail = true;
-		tcp->tail_end = tcp->nxt;
-		tcp_mark_dirty(tcp);
-		arm(tcp, TCP_MODE_RETRANSMIT);
+		probe_deadline(tcp);
 		break;
 	case TCP_MODE_PERSIST:
 		persist_timeout(tcp);
@@ -261,6 +276,14 @@ void tcp_conn_timer(struct reeve_tcp *tcp)
 	if (has_come(tcp, TCP_DEADLINE_ACK)) {
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
+	}
+	if (has_come(tcp, TCP_DEADLINE_REORDER)) {
+		tcp_recovery_check(tcp);
+		tcp_mark_dirty(tcp);
+	}
+	if (has_come(tcp, TCP_DEADLINE_MEMORY) && tcp->wants_write) {
+		tcp->wants_write = false;
+		tcp_raise(tcp, REEVE_WRITABLE);
 	}
 	if (has_come(tcp, TCP_DEADLINE_RETRANSMIT))
 		retransmit_deadline(tcp);

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 
+#define STARVED_MS 20 /* until a writer that the pool refused may try again */
+
 static size_t send_room(const struct reeve_tcp *tcp)
 {
 	const uint32_t limit = tcp->settings.send_buffer;
@@ -40,6 +42,10 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 		send_queue_commit(&tcp->send, 0);
 	if (bytes < wanted || bytes == 0)
 		tcp->wants_write = true;
+	/* No acknowledgment tells when the pool has room again: the owner just tries. */
+	if (bytes == 0 && send_room(tcp) > 0)
+		tcp_timer_set(tcp, TCP_DEADLINE_MEMORY,
+			      reeve_time_add_ms(tcp_now(tcp), STARVED_MS));
 	return given;
 }
 

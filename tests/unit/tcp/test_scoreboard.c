@@ -46,10 +46,20 @@ static uint32_t model_edge(uint32_t una)
 	return una;
 }
 
+static struct scoreboard_view view_of(uint32_t una, struct tcp_seq lost, struct tcp_seq sack_edge)
+{
+	return (struct scoreboard_view){
+		.una = at(una),
+		.next = at(FLIGHT),
+		.lost = lost,
+		.sack_edge = sack_edge,
+	};
+}
+
 static void compare(const struct scoreboard *b, uint32_t una)
 {
-	const struct scoreboard_range flight = { at(una), at(FLIGHT) };
 	const struct tcp_seq edge = scoreboard_lost_edge(b, at(una), MSS);
+	const struct scoreboard_view view = view_of(una, edge, at(una));
 	const uint32_t model = model_edge(una);
 	uint32_t pipe = 0;
 
@@ -60,7 +70,7 @@ static void compare(const struct scoreboard *b, uint32_t una)
 	/* Nothing sent again is lost again here: marks are at the end, orders few. */
 	for (uint32_t i = una; i < FLIGHT; i++)
 		pipe += fate[i] != SACKED && (i >= model || fate[i] == RESENT);
-	assert_int_equal(scoreboard_pipe(b, &flight, edge, at(una)), pipe);
+	assert_int_equal(scoreboard_pipe(b, &view), pipe);
 
 	struct scoreboard_range lost;
 	uint32_t first = una;
@@ -68,10 +78,10 @@ static void compare(const struct scoreboard *b, uint32_t una)
 	while (first < model && fate[first] != UNKNOWN)
 		first++;
 	if (first == model) {
-		assert_false(scoreboard_next_lost(b, at(una), edge, at(una), &lost));
+		assert_false(scoreboard_next_lost(b, &view, &lost));
 		return;
 	}
-	assert_true(scoreboard_next_lost(b, at(una), edge, at(una), &lost));
+	assert_true(scoreboard_next_lost(b, &view, &lost));
 	assert_int_equal(seq_distance(at(una), lost.start), first - una);
 	for (uint32_t i = first; i < seq_distance(origin, lost.end); i++)
 		assert_int_equal(fate[i], UNKNOWN);
@@ -84,6 +94,7 @@ static void step(struct random *r, struct scoreboard *b, uint32_t una)
 	const uint32_t wanted = from + 1 + random_below(r, 300);
 	const uint32_t to = wanted < FLIGHT ? wanted : FLIGHT;
 	const struct tcp_seq edge = scoreboard_lost_edge(b, at(una), MSS);
+	const struct scoreboard_view view = view_of(una, edge, at(una));
 	struct scoreboard_range lost;
 
 	if (random_below(r, 3)) {
@@ -91,8 +102,8 @@ static void step(struct random *r, struct scoreboard *b, uint32_t una)
 
 		memset(fate + from, SACKED, to - from);
 		assert_int_equal(scoreboard_sack(b, at(from), at(to)), count_sacked(una) - before);
-	} else if (b->order < 3 && scoreboard_next_lost(b, at(una), edge, at(una), &lost)) {
-		scoreboard_resent(b, lost.start, lost.end, at(FLIGHT));
+	} else if (b->order < 3 && scoreboard_next_lost(b, &view, &lost)) {
+		scoreboard_resent(b, &lost, at(FLIGHT), 0);
 		memset(fate + seq_distance(origin, lost.start), RESENT,
 		       seq_distance(lost.start, lost.end));
 	}
@@ -157,38 +168,80 @@ static void test_nonsense(void **state)
 	scoreboard_clear(&b);
 }
 
+static void resend(struct scoreboard *b, uint32_t from, uint32_t to, uint32_t next, uint32_t us)
+{
+	const struct scoreboard_range range = { at(from), at(to) };
+
+	scoreboard_resent(b, &range, at(next), us);
+}
+
+/* The first lost range now, or nothing. */
+static bool next_lost(const struct scoreboard *b, struct scoreboard_range *ret)
+{
+	const struct tcp_seq edge = scoreboard_lost_edge(b, at(0), MSS);
+	const struct scoreboard_view view = view_of(0, edge, edge);
+
+	return scoreboard_next_lost(b, &view, ret);
+}
+
 /* Sent again, and lost again: told by new data, or by later ranges, that arrived. */
 static void test_lost_again(void **state)
 {
 	struct scoreboard b;
 	struct scoreboard_range lost;
-	struct tcp_seq edge;
 
 	(void)state;
 	scoreboard_init(&b);
 	scoreboard_sack(&b, at(1000), at(1500));
-	edge = scoreboard_lost_edge(&b, at(0), MSS);
-	scoreboard_resent(&b, at(0), at(1000), at(1500));
-	assert_false(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	resend(&b, 0, 1000, 1500, 0);
+	assert_false(next_lost(&b, &lost));
 	scoreboard_sack(&b, at(1500), at(1700));
-	edge = scoreboard_lost_edge(&b, at(0), MSS);
-	assert_false(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	assert_false(next_lost(&b, &lost));
 	scoreboard_sack(&b, at(1800), at(2001));
-	edge = scoreboard_lost_edge(&b, at(0), MSS);
-	assert_true(scoreboard_next_lost(&b, at(0), edge, edge, &lost));
+	assert_true(next_lost(&b, &lost));
 	assert_true(seq_equal(lost.start, at(0)) && seq_equal(lost.end, at(1000)));
 	scoreboard_clear(&b);
 
 	scoreboard_init(&b);
 	scoreboard_sack(&b, at(2000), at(2500));
-	edge = scoreboard_lost_edge(&b, at(0), MSS);
 	for (uint32_t i = 0; i < 4; i++)
-		scoreboard_resent(&b, at(i * 500), at(i * 500 + 500), at(9000));
+		resend(&b, i * 500, i * 500 + 500, 9000, 0);
 	scoreboard_sack(&b, at(500), at(1500));
-	assert_false(scoreboard_next_lost(&b, at(0), edge, at(0), &lost));
+	assert_false(next_lost(&b, &lost));
 	scoreboard_sack(&b, at(1500), at(2000));
-	assert_true(scoreboard_next_lost(&b, at(0), edge, at(0), &lost));
+	assert_true(next_lost(&b, &lost));
 	assert_true(seq_equal(lost.start, at(0)) && seq_equal(lost.end, at(500)));
+	scoreboard_clear(&b);
+}
+
+/* By time (RFC 8985): sent before something that has arrived, and long enough ago. */
+static void test_lost_again_by_time(void **state)
+{
+	struct scoreboard b;
+	struct scoreboard_range lost;
+	struct scoreboard_view view = view_of(0, at(900), at(0));
+
+	(void)state;
+	scoreboard_init(&b);
+	resend(&b, 0, 300, 2000, UINT32_MAX - 5);
+	resend(&b, 300, 600, 2000, 10); /* the clock has gone round */
+	resend(&b, 600, 900, 2000, 10);
+	assert_false(scoreboard_next_lost(&b, &view, &lost));
+	view.has_rack = true;
+	view.rack_us = 10;
+	view.rack_end = at(600);
+	view.expired_us = UINT32_MAX - 6;
+	assert_false(scoreboard_next_lost(&b, &view, &lost)); /* not yet */
+	view.expired_us = 5;
+	assert_true(scoreboard_next_lost(&b, &view, &lost));
+	assert_true(seq_equal(lost.start, at(0)) && seq_equal(lost.end, at(300)));
+	assert_int_equal(scoreboard_pipe(&b, &view), FLIGHT - 300);
+	resend(&b, 0, 300, 2000, 20);
+	view.expired_us = 15; /* sent together with what has arrived, and before it or behind */
+	assert_false(scoreboard_next_lost(&b, &view, &lost));
+	view.rack_end = at(601);
+	assert_true(scoreboard_next_lost(&b, &view, &lost));
+	assert_true(seq_equal(lost.start, at(300)) && seq_equal(lost.end, at(600)));
 	scoreboard_clear(&b);
 }
 
@@ -199,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_lost_again),
+		cmocka_unit_test(test_lost_again_by_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
