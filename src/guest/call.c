@@ -18,8 +18,8 @@
 #define LOOK_FIRST_MS 20
 #define LOOK_LAST_MS  80
 
-/* A look costs about 12 us: so many kept calls may be looked at in a millisecond for 2 %. */
-#define LOOKS_PER_MS 2
+/* Looks may take one part in so many of the time, however many calls are kept. */
+#define LOOK_PART 75
 
 struct call *call_new(struct supervisor *s, const struct trapped *t)
 {
@@ -99,12 +99,15 @@ struct guest_socket *call_socket(struct supervisor *s, struct call *c)
 	return c->socket;
 }
 
-static int64_t look_interval_ms(const struct supervisor *s, const struct call *c)
+/* On a grid, so that many are looked at in one turn of the loop. */
+static struct reeve_time next_look(const struct supervisor *s, const struct call *c)
 {
 	const int64_t wanted = c->looks >= 2 ? LOOK_LAST_MS : LOOK_FIRST_MS << c->looks;
-	const int64_t least = s->kept / LOOKS_PER_MS;
+	const int64_t least = s->kept * s->look_cost_ns * LOOK_PART / REEVE_NS_PER_MS;
+	const int64_t grid = LOOK_FIRST_MS * REEVE_NS_PER_MS;
+	const struct reeve_time t = reeve_time_add_ms(s->now, wanted > least ? wanted : least);
 
-	return wanted > least ? wanted : least;
+	return (struct reeve_time){ (t.ns + grid - 1) / grid * grid };
 }
 
 void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
@@ -115,7 +118,7 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 		list_append(&s->calls, &c->node);
 		if (c->socket)
 			list_append(&c->socket->calls, &c->waiting);
-		timer_arm(&s->timers, &c->look, reeve_time_add_ms(s->now, look_interval_ms(s, c)));
+		timer_arm(&s->timers, &c->look, next_look(s, c));
 		if (timeout_ms >= 0)
 			timer_arm(&s->timers, &c->deadline, reeve_time_add_ms(s->now, timeout_ms));
 	}
@@ -183,12 +186,16 @@ void call_timer(struct supervisor *s, struct timer *timer)
 		return;
 	}
 	struct call *c = container_of(timer, struct call, look);
+	const struct reeve_time start = supervisor_clock();
 
 	if (!notify_is_waiting(&s->notify, &c->trapped)) {
 		call_drop(s, c);
 		return;
 	}
 	const enum look look = s->is_killable ? look_at(c->trapped.tid) : LOOK_QUIET;
+
+	/* Eased, as one look may be cut short by another process. */
+	s->look_cost_ns += (reeve_time_since(supervisor_clock(), start) - s->look_cost_ns) / 8;
 
 	/* One for the process may be taken by another thread: it must be there twice. */
 	if (look == LOOK_THREAD_SIGNAL || (look == LOOK_PROCESS_SIGNAL && c->has_signal)) {
@@ -197,7 +204,7 @@ void call_timer(struct supervisor *s, struct timer *timer)
 	}
 	c->has_signal = look == LOOK_PROCESS_SIGNAL;
 	c->looks = c->has_signal ? 0 : c->looks + 1;
-	timer_arm(&s->timers, &c->look, reeve_time_add_ms(s->now, look_interval_ms(s, c)));
+	timer_arm(&s->timers, &c->look, next_look(s, c));
 }
 
 int64_t call_timeout_ms(const struct call *c, int option)

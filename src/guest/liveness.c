@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "guest/supervisor.h"
@@ -33,18 +32,10 @@ void liveness_add(struct liveness *l, struct guest_socket *socket, int fd)
 	socket->is_watched = epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static int64_t clock_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * REEVE_NS_PER_S + t.tv_nsec;
-}
-
 uint64_t liveness_sweep(struct supervisor *s)
 {
 	struct liveness *l = &s->liveness;
-	const int64_t start = clock_ns();
+	const struct reeve_time start = supervisor_clock();
 	char path[48], line[256];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", l->epoll_fd);
@@ -65,6 +56,6 @@ uint64_t liveness_sweep(struct supervisor *s)
 			socket->sweep = l->sweeps;
 	}
 	(void)fclose(f);
-	l->cost_ns = clock_ns() - start;
+	l->cost_ns = reeve_time_since(supervisor_clock(), start);
 	return l->sweeps;
 }

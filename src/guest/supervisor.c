@@ -26,7 +26,7 @@
 #define SWEEP_PART        200
 #define SWEEP_INTERVAL_MS 500
 
-static struct reeve_time clock_now(void)
+struct reeve_time supervisor_clock(void)
 {
 	struct timespec t;
 
@@ -270,7 +270,7 @@ static void loop(struct supervisor *s)
 		/* One at a time: what handles an event may free what the next belongs to. */
 		const int n = epoll_wait(s->epoll_fd, &event, 1, timeout_ms);
 
-		s->now = clock_now();
+		s->now = supervisor_clock();
 		if (n > 0)
 			dispatch(s, event.data.ptr, event.events);
 		run_timers(s);
@@ -315,7 +315,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 		       (int)getpid());
 	list_init(&s->calls);
 	list_init(&s->free_calls);
-	s->now = clock_now();
+	s->now = supervisor_clock();
 	timers_init(&s->timers, s->now);
 	timer_init(&s->sweep_timer, SUPERVISOR_TIMER_SWEEP);
 	descriptor_cache_init(&s->descriptors);

@@ -37,6 +37,7 @@ struct supervisor {
 	struct list calls, free_calls;
 	uint32_t kept;      /* calls that wait */
 	uint32_t listeners; /* sockets that listen */
+	int64_t look_cost_ns;
 	struct timers timers;
 	struct timer sweep_timer;
 	struct reeve_time now;
@@ -66,6 +67,8 @@ struct supervisor_start {
 
 /* Runs until the last process of the tree has ended. An exit status. */
 int supervisor_run(const struct supervisor_start *start);
+
+struct reeve_time supervisor_clock(void);
 
 /* A line in the log, which is made with the first one. */
 void supervisor_log(struct supervisor *s, const char *format, ...)

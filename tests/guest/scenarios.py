@@ -938,7 +938,7 @@ def udp_many_at_once():
     class Message(ctypes.Structure):
         _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.c_void_p),
                     ("iovlen", ctypes.c_size_t), ("control", ctypes.c_void_p),
-                    ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int), ("length", ctypes.c_uint)]
+                    ("controllen", ctypes.c_size_t), ("flags", ctypes.c_long), ("length", ctypes.c_uint)]
 
     a, b = udp(), udp()
     name = ctypes.create_string_buffer(
