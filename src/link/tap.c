@@ -43,12 +43,16 @@ static struct tap *tap_of(struct link *l)
 	return container_of(l, struct tap, link);
 }
 
-/* False for what no device should say. */
-static bool offload_from_header(const struct virtio_net_hdr *h, struct reeve_offload *ret)
+/* False for what no device should say; but whoever may write raw frames on its other side can say
+ * it, as a checksum that is to be filled in beyond the frame's end. */
+static bool offload_from_header(const struct virtio_net_hdr *h, size_t length,
+				struct reeve_offload *ret)
 {
 	struct reeve_offload o = { 0 };
 
 	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		if ((size_t)h->csum_start + h->csum_offset + sizeof(uint16_t) > length)
+			return false;
 		o.checksum = REEVE_CHECKSUM_PARTIAL;
 		o.checksum_start = h->csum_start;
 		o.checksum_offset = h->csum_offset;
@@ -203,7 +207,7 @@ static struct reeve_packet *tap_receive(struct link *l, struct reeve_time now)
 		}
 		struct reeve_packet *p = tap_collect(t, (size_t)n - sizeof(header));
 
-		if (offload_from_header(&header, &p->offload)) {
+		if (offload_from_header(&header, p->length, &p->offload)) {
 			l->stats.received_packets++;
 			l->stats.received_bytes += p->length;
 			return p;

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -197,9 +198,55 @@ static void test_no_offload(void **state)
 	transfer(false, true);
 }
 
+/* What no device should say, told by a socket in the device's place: headers that would have bytes
+ * written where there are none, and frames that are too short. */
+static void test_strange_headers(void **state)
+{
+	static const struct virtio_net_hdr strange[] = {
+		{ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 65535 },
+		{ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 65535, .csum_offset = 2 },
+		{ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 65 },
+		{ .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448 },
+		{ .gso_type = VIRTIO_NET_HDR_GSO_UDP, .gso_size = 1448 },
+	};
+	const struct virtio_net_hdr good = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 64
+	};
+	struct reeve_pool *pool =
+		reeve_pool_new(&(struct reeve_pool_config){ 10, UINT64_C(1) << 20 });
+	uint8_t frame[sizeof(struct virtio_net_hdr) + 100] = { 0 };
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
+	struct link *tap = tap_new(&(struct tap_config){ .fd = fds[0], .mtu = 1500 }, pool);
+
+	assert_non_null(tap);
+	for (size_t i = 0; i < array_length(strange); i++) {
+		memcpy(frame, &strange[i], sizeof(strange[i]));
+		assert_int_equal(write(fds[1], frame, sizeof(frame)), sizeof(frame));
+		assert_null(link_receive(tap, (struct reeve_time){ 0 }));
+		assert_int_equal(tap->stats.dropped, i + 1);
+	}
+	assert_int_equal(write(fds[1], frame, sizeof(good)), sizeof(good));
+	assert_null(link_receive(tap, (struct reeve_time){ 0 }));
+	memcpy(frame, &good, sizeof(good));
+	assert_int_equal(write(fds[1], frame, sizeof(frame)), sizeof(frame));
+	struct reeve_packet *p = link_receive(tap, (struct reeve_time){ 0 });
+
+	assert_non_null(p);
+	assert_int_equal(reeve_packet_length(p), 100);
+	assert_int_equal(reeve_packet_offload(p)->checksum_offset, 64);
+	reeve_packet_free(p);
+	close(fds[1]);
+	link_free(tap);
+	reeve_pool_free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_strange_headers),
 		cmocka_unit_test(test_offload_both),
 		cmocka_unit_test(test_offload_cut_here),
 		cmocka_unit_test(test_no_offload),
