@@ -327,6 +327,10 @@ static void got_info(struct supervisor *s, struct request *r, const struct guest
 		return;
 	}
 	memcpy(&ours, data, sizeof(ours));
+	if (call_int(c, 2) == TCP_MAXSEG) {
+		(void)call_answer(s, c, write_int(c, (int)ours.send_mss));
+		return;
+	}
 	tcp_info_fill(&ours, &info);
 	(void)call_answer(s, c, write_value(c, &info, sizeof(info)));
 }
@@ -386,6 +390,16 @@ static int get_other_level(const struct supervisor *s, struct call *c, struct gu
 	return write_int(c, socket->options.values[index]);
 }
 
+/* What only the network process knows. A connection's segment size is what it sends, not what was
+ * set (tcp(7)): iperf3 makes its datagrams of that size. */
+static bool asks_connection(const struct call *c, const struct guest_socket *socket)
+{
+	if (call_int(c, 1) != IPPROTO_TCP || socket->kind != SOCKET_TCP)
+		return false;
+	return call_int(c, 2) == TCP_INFO || (call_int(c, 2) == TCP_MAXSEG && socket->is_known &&
+					      socket->state == SOCKET_CONNECTED);
+}
+
 void sys_getsockopt(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
@@ -399,8 +413,7 @@ void sys_getsockopt(struct supervisor *s, struct call *c)
 		netlink_getsockopt(s, c);
 		return;
 	}
-	if (call_int(c, 1) == IPPROTO_TCP && call_int(c, 2) == TCP_INFO &&
-	    socket->kind == SOCKET_TCP) {
+	if (asks_connection(c, socket)) {
 		get_info(s, c, socket);
 		return;
 	}

@@ -15,7 +15,7 @@
 #define MAX_PORTS (NETWORK_MAX_HOSTS + NETWORK_MAX_LINKS + 1)
 
 /* Steps of stations between two looks at the loop's other sources. */
-#define STEPS_A_TURN 256
+#define STEPS_A_TURN 32
 
 static int make_switch(struct network *n)
 {
