@@ -229,6 +229,8 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 	if (sim_chance(&r, 0.06)) {
 		s->scarce = true;
 		s->max_sockets = sim_between(&r, 8, 30);
+		s->pool_packets = sim_between(&r, 200, 5000);
+		s->pool_bytes = sim_between(&r, 200000, 4000000);
 	}
 	if (sim_chance(&r, 0.05))
 		s->listener_closes_ns = 1 + sim_time(&r, 10 * S);

@@ -119,7 +119,7 @@ struct sim_result {
 
 void sim_run(const struct scenario *s, const struct sim_options *options, struct sim_result *ret);
 
-/* One stream over links of many kinds, and how fast it went (throughput.c). */
+/* One stream over links of many kinds, and whether it was fast enough (throughput.c). The status. */
 int sim_throughput(void);
 
 static inline bool sim_chance(struct random *r, double probability)
