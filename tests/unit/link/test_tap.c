@@ -209,9 +209,9 @@ static void test_strange_headers(void **state)
 		{ .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448 },
 		{ .gso_type = VIRTIO_NET_HDR_GSO_UDP, .gso_size = 1448 },
 	};
-	const struct virtio_net_hdr good = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 64
-	};
+	const struct virtio_net_hdr good = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					     .csum_start = 34,
+					     .csum_offset = 64 };
 	struct reeve_pool *pool =
 		reeve_pool_new(&(struct reeve_pool_config){ 10, UINT64_C(1) << 20 });
 	uint8_t frame[sizeof(struct virtio_net_hdr) + 100] = { 0 };
