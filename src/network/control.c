@@ -18,6 +18,7 @@
 #define MAX_WAITING    (1u << 20)  /* bytes that wait while a call that goes on adds to them */
 #define MESSAGES_A_GO  16
 #define ERROR_NAME_MAX 128
+#define WRITE_FLAGS    (JSON_COMPACT | JSON_REAL_PRECISION(15)) /* 0.05, not 0.050000000000000003 */
 #define REST_MS        100
 
 struct control_server {
@@ -142,7 +143,7 @@ static bool add_out(struct control_client *client, char *text_take)
 /* False: the client is gone, or takes no more. */
 static bool send_message(struct control_client *client, json_t *message_take)
 {
-	char *text = message_take ? json_dumps(message_take, JSON_COMPACT) : NULL;
+	char *text = message_take ? json_dumps(message_take, WRITE_FLAGS) : NULL;
 	bool sent;
 
 	json_decref(message_take);
