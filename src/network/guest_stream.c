@@ -2,8 +2,8 @@
  * A TCP socket of a program: bytes between the attached AF_UNIX end and the stack's socket, read
  * straight into the send queue's buffers and written straight from the received packets.
  *
- * The attached end is watched edge-triggered, so it costs no call to start and stop listening to it:
- * can_read and can_write say whether the last call on it ended in EAGAIN. Whichever side has become
+ * The attached end is watched edge-triggered, so it costs no call to start and stop listening to
+ * it: can_read and can_write say whether the last call on it ended in EAGAIN. Whichever side has become
  * ready, pump() moves what can be moved, then looks at what has ended:
  *
  *	the program will write no more (EOF)	FIN to the network

@@ -224,8 +224,8 @@ static void host_work(struct station *station)
 }
 
 /*
- * A host that is new says so to all others (RFC 5227, 2.3), in case they know its address as somebody
- * else's. Here an address always has the same MAC address, so there is nothing to say; and said to
+ * A host that is new says so to all others (RFC 5227, 2.3), in case they know its address as
+ * somebody else's. Here an address always has the same MAC address, so there is nothing to say; and said to
  * each of n hosts, a network of n would take n^2 frames to come up.
  */
 static void drop_announcement(struct network_host *host, struct reeve_time now)
