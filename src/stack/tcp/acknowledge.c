@@ -144,6 +144,9 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 
 	bool goes_on = true;
 
+	/* Probes are for silence; reports are none. */
+	if (sacked > 0 && tcp->retransmit_mode == TCP_MODE_PROBE)
+		tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
 	if (is_duplicate(tcp, s, sacked, window_before)) {
 		tcp_recovery_duplicate(tcp);
 		tcp_mark_dirty(tcp);

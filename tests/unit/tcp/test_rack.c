@@ -1,0 +1,303 @@
+/* Losses told by time, segments that were only late, and writers that the pool refused. */
+#include "rig.h"
+
+#include <errno.h>
+
+#include "seed.h"
+
+static uint8_t bytes[100000];
+
+struct scene {
+	struct rig r;
+	struct peer p;
+	struct reeve_tcp *listener, *tcp;
+};
+
+static void set(struct scene *s)
+{
+	rig_init(&s->r);
+	s->listener = rig_listen(&s->r, 5);
+	s->tcp = peer_accept(&s->p, &s->r, s->listener, &peer_modern);
+	assert_int_equal(reeve_tcp_set(s->tcp, REEVE_TCP_CONGESTION_CONTROL, REEVE_RENO), 0);
+	for (unsigned i = 0; i < 20; i++) { /* round trips of 20 ms */
+		assert_int_equal(reeve_tcp_write(s->tcp, "w", 1), 1);
+		peer_take(&s->p);
+		rig_pass_ms(&s->r, 20);
+		s->p.ts += 20;
+		peer_ack(&s->p);
+	}
+	s->tcp->rtt.min_us = 20000; /* the handshake took no time */
+}
+
+static void end(struct scene *s)
+{
+	reeve_tcp_abort(s->tcp);
+	reeve_tcp_close(s->listener);
+	rig_deinit(&s->r);
+}
+
+static struct reeve_tcp_info info_of(const struct scene *s)
+{
+	struct reeve_tcp_info info;
+
+	reeve_tcp_info(s->tcp, &info);
+	return info;
+}
+
+/* An acknowledgment up to `ack` that reports [from, to) besides. */
+static void report(struct scene *s, uint32_t ack, uint32_t from, uint32_t to)
+{
+	struct tcp_header h = peer_header(&s->p, TCP_ACK);
+
+	h.acknowledgment = ack;
+	if (to != 0) {
+		h.options.sack_count = 1;
+		h.options.sack[0] = (struct tcp_sack_block){ from, to };
+	}
+	peer_send_h(&s->p, &h, NULL, 0);
+}
+
+/* Ten segments, the first of which is lost; ret: where they began. */
+static uint32_t lose_first(struct scene *s)
+{
+	const uint32_t first = s->p.expected;
+
+	assert_int_equal(reeve_tcp_write(s->tcp, bytes, 14480), 14480);
+	rig_collect(&s->r);
+	assert_int_equal(s->r.count, 10);
+	while (s->r.count > 0)
+		s->p.ts_echo = rig_take(&s->r)->h.options.timestamp;
+	rig_pass_ms(&s->r, 20);
+	report(s, first, first + 1448, first + 14480);
+	assert_int_equal(rig_take(&s->r)->h.sequence, first);
+	rig_none(&s->r);
+	return first;
+}
+
+/* The resend is lost too. New data sent after it arrives: once more, and no timeout. */
+static void test_lost_resend_by_new_data(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t first = lose_first(&s);
+
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1448), 1448);
+	assert_int_equal(rig_take(&s.r)->h.sequence, first + 14480);
+	rig_pass_ms(&s.r, 20);
+	report(&s, first, first + 1448, first + 15928);
+	rig_none(&s.r); /* it might be a little late */
+	rig_pass_ms(&s.r, 5);
+	assert_int_equal(rig_take(&s.r)->h.sequence, first);
+	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
+	report(&s, first + 15928, 0, 0);
+	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
+	end(&s);
+}
+
+/* Nothing was sent after it: a probe comes long before the timeout. */
+static void test_lost_resend_is_probed(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t first = lose_first(&s);
+
+	rig_pass_ms(&s.r, 60);
+	assert_int_equal(rig_take(&s.r)->h.sequence, first);
+	rig_none(&s.r);
+	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
+	end(&s);
+}
+
+/* One small segment behind the gap is enough, after a while (RFC 8985: no three are needed). */
+static void test_one_report_is_enough(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t first = s.p.expected;
+
+	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_NO_DELAY, 1), 0);
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
+	rig_take(&s.r);
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
+	rig_take(&s.r);
+	rig_pass_ms(&s.r, 20);
+	report(&s, first, first + 100, first + 200);
+	rig_none(&s.r);
+	rig_pass_ms(&s.r, 15); /* a quarter of the round trip */
+
+	const struct rig_segment *const again = rig_take(&s.r);
+
+	assert_int_equal(again->h.sequence, first);
+	assert_int_equal(again->length, 100);
+	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
+	end(&s);
+}
+
+/* It was not lost but late: what acknowledges it echoes a time before the resend (RFC 3522). The
+ * window is as before, and the next late segment is not sent again. */
+static void test_late_by_timestamp(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t window = info_of(&s).cwnd_bytes;
+	uint32_t first = lose_first(&s);
+
+	assert_true(info_of(&s).cwnd_bytes < window);
+	rig_pass_ms(&s.r, 3);
+	report(&s, first + 14480, 0, 0); /* echoes the time of the first transmissions */
+	assert_true(info_of(&s).cwnd_bytes >= window);
+	rig_none(&s.r);
+
+	first += 14480;
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 14480), 14480);
+	rig_discard(&s.r);
+	rig_pass_ms(&s.r, 20);
+	report(&s, first, first + 1448, first + 14480);
+	rig_pass_ms(&s.r, 3);
+	rig_none(&s.r);
+	report(&s, first + 14480, 0, 0);
+	assert_int_equal(rig_stats(&s.r).tcp_retransmits, 1);
+	end(&s);
+}
+
+/* Without timestamps in it: by the report of a duplicate (RFC 3708). */
+static void test_late_by_duplicate(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t window = info_of(&s).cwnd_bytes;
+	const uint32_t first = lose_first(&s);
+
+	s.p.ts_echo = 0;
+	report(&s, first + 14000, first, first + 1448); /* in recovery still */
+	assert_true(info_of(&s).cwnd_bytes >= window);
+	report(&s, first + 14480, 0, 0);
+	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
+	end(&s);
+}
+
+/* The threshold falls at each loss, however much piles up behind the gap. */
+static void test_threshold_falls(void **state)
+{
+	struct scene s = { 0 };
+	uint32_t threshold = UINT32_MAX;
+
+	(void)state;
+	set(&s);
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100000), 100000);
+	for (unsigned round = 0; round < 4; round++) {
+		uint32_t high = 0;
+		const uint32_t first = rig_take(&s.r)->h.sequence;
+
+		for (unsigned i = 0; i < 6; i++) { /* each report lets more out behind the gap */
+			while (s.r.count > 0) {
+				const struct rig_segment *const g = rig_take(&s.r);
+
+				if (g->h.sequence != first)
+					high = g->h.sequence + g->length;
+			}
+			rig_pass_ms(&s.r, 20);
+			if (high)
+				report(&s, first, first + 1448, high);
+		}
+		assert_true(info_of(&s).ssthresh_bytes <= threshold);
+		threshold = info_of(&s).ssthresh_bytes;
+		rig_discard(&s.r);
+		s.p.ts_echo = 0;
+		if (high)
+			report(&s, high, 0, 0);
+		if (s.r.count == 0)
+			break;
+	}
+	end(&s);
+}
+
+/* When the pool is out, no acknowledgment will ever say that it has room again. */
+static void test_refused_by_pool(void **state)
+{
+	struct scene s = { 0 };
+	struct buffer *held[5000];
+	unsigned count = 0;
+
+	(void)state;
+	set(&s);
+	rig_events(&s.r, s.tcp);
+	while (count < 5000 && (held[count] = buffer_new(s.r.pool, 65536)) != NULL)
+		count++;
+	assert_true(count > 0 && count < 5000);
+	while (reeve_tcp_write(s.tcp, bytes, 2000) > 0)
+		rig_collect(&s.r);
+	rig_discard(&s.r);
+	for (unsigned i = 0; i < count; i++)
+		buffer_unref(held[i]);
+	assert_int_equal(rig_events(&s.r, s.tcp) & REEVE_WRITABLE, 0);
+	rig_pass_ms(&s.r, 25);
+	assert_true(rig_events(&s.r, s.tcp) & REEVE_WRITABLE);
+	assert_true(reeve_tcp_write(s.tcp, bytes, 2000) > 0);
+	end(&s);
+}
+
+/* Times are found by what was sent then; together, bounded, across 2^32 of both. */
+static void test_sent_times(void **state)
+{
+	struct sent_times t;
+	struct tcp_seq end_seq = { 0xffffff00 };
+	uint32_t us = 0xfffffff0, found;
+
+	(void)state;
+	sent_times_init(&t);
+	assert_false(sent_times_find(&t, end_seq, &found));
+	for (unsigned i = 0; i < 100; i++) {
+		end_seq = seq_add(end_seq, 10);
+		sent_times_add(&t, end_seq, us + i / 2);
+	}
+	assert_int_equal(t.count, 50);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_true(
+			sent_times_find(&t, (struct tcp_seq){ 0xffffff00 + 10 * i + 5 }, &found));
+		assert_int_equal(found, us + i / 2);
+	}
+	assert_false(sent_times_find(&t, seq_add(end_seq, 1), &found));
+	sent_times_ack(&t, seq_sub(end_seq, 25));
+	assert_int_equal(t.count, 2);
+	for (unsigned i = 0; i < 5000; i++) {
+		end_seq = seq_add(end_seq, 1);
+		sent_times_add(&t, end_seq, us + 100 + i);
+	}
+	assert_int_equal(t.count, SENT_TIMES_MAX);
+	assert_true(sent_times_find(&t, end_seq, &found));
+	assert_int_equal(found, us + 100 + 4999);
+	sent_times_ack(&t, end_seq);
+	assert_null(t.entries);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lost_resend_by_new_data),
+		cmocka_unit_test(test_lost_resend_is_probed),
+		cmocka_unit_test(test_one_report_is_enough),
+		cmocka_unit_test(test_late_by_timestamp),
+		cmocka_unit_test(test_late_by_duplicate),
+		cmocka_unit_test(test_threshold_falls),
+		cmocka_unit_test(test_refused_by_pool),
+		cmocka_unit_test(test_sent_times),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
