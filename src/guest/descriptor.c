@@ -13,6 +13,8 @@
 
 #include "guest/kernel.h"
 
+#define DEPTH 64 /* of a tree of processes */
+
 void descriptor_cache_init(struct descriptor_cache *c)
 {
 	for (int i = 0; i < DESCRIPTOR_CACHE; i++)
@@ -149,13 +151,17 @@ static int get_if(struct descriptor_cache *c, pid_t tid, int fd, uint64_t cookie
 	return -ENOENT;
 }
 
-static int find_in_process(struct descriptor_cache *c, const char *pid, uint64_t cookie,
-			   uint64_t inode)
-{
-	char path[300], wanted[40], target[64];
+struct search {
+	struct descriptor_cache *cache;
+	uint64_t cookie;
+	int depth;
+};
 
-	(void)snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	(void)snprintf(wanted, sizeof(wanted), "socket:[%llu]", (unsigned long long)inode);
+static int find_in_process(const struct search *s, pid_t pid)
+{
+	char path[32], target[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	DIR *directory = opendir(path);
 	int found = -ENOENT;
 
@@ -165,34 +171,57 @@ static int find_in_process(struct descriptor_cache *c, const char *pid, uint64_t
 		const ssize_t n =
 			readlinkat(dirfd(directory), e->d_name, target, sizeof(target) - 1);
 
-		if (n <= 0)
-			continue;
-		target[n] = '\0';
-		if (strcmp(target, wanted) == 0)
-			found = get_if(c, (pid_t)strtol(pid, NULL, 10),
-				       (int)strtol(e->d_name, NULL, 10), cookie);
+		if (n > 7 && strncmp(target, "socket:", 7) == 0)
+			found = get_if(s->cache, pid, (int)strtol(e->d_name, NULL, 10), s->cookie);
 	}
 	closedir(directory);
 	return found;
 }
 
-int descriptor_find(struct descriptor_cache *c, pid_t hint_tid, int hint_fd, uint64_t cookie,
-		    uint64_t inode)
+static int find_below(struct search *s, pid_t pid);
+
+static int find_in_children(struct search *s, const char *path)
 {
-	int found = hint_tid ? get_if(c, hint_tid, hint_fd, cookie) : -ENOENT;
+	char text[4096], *at = text, *end = NULL;
+	int found = -ENOENT;
 
-	if (found >= 0)
-		return found;
-	DIR *processes = opendir("/proc");
+	read_text(path, text, sizeof(text));
+	for (long pid = strtol(at, &end, 10); end != at && found < 0; pid = strtol(at, &end, 10)) {
+		found = find_in_process(s, (pid_t)pid);
+		if (found < 0)
+			found = find_below(s, (pid_t)pid);
+		at = end;
+	}
+	return found;
+}
 
-	if (!processes)
+/* Each thread has children of its own. */
+static int find_below(struct search *s, pid_t pid)
+{
+	char path[320];
+	int found = -ENOENT;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *threads = s->depth < DEPTH ? opendir(path) : NULL;
+
+	if (!threads)
 		return -ENOENT;
-	const pid_t self = getpid();
+	s->depth++;
+	for (struct dirent *e = readdir(threads); e && found < 0; e = readdir(threads)) {
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/children", pid, e->d_name);
+		found = find_in_children(s, path);
+	}
+	s->depth--;
+	closedir(threads);
+	return found;
+}
 
-	for (struct dirent *e = readdir(processes); e && found < 0; e = readdir(processes))
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' &&
-		    strtol(e->d_name, NULL, 10) != self)
-			found = find_in_process(c, e->d_name, cookie, inode);
-	closedir(processes);
-	return found >= 0 ? found : -ENOENT;
+int descriptor_find(struct descriptor_cache *c, pid_t hint_tid, int hint_fd, uint64_t cookie)
+{
+	struct search s = { .cache = c, .cookie = cookie };
+	const int found = hint_tid ? get_if(c, hint_tid, hint_fd, cookie) : -ENOENT;
+
+	return found >= 0 ? found : find_below(&s, getpid());
 }

@@ -38,7 +38,6 @@ bool descriptor_is_nonblocking(int fd);
 /* FD_CLOEXEC belongs to the program's own number: read from /proc. */
 bool descriptor_closes_on_exec(pid_t tid, int fd);
 
-/* A duplicate of the socket with that cookie and inode from any process that this one may look
- * into, `hint_tid` and `hint_fd` first; -ENOENT when nobody holds it. */
-int descriptor_find(struct descriptor_cache *c, pid_t hint_tid, int hint_fd, uint64_t cookie,
-		    uint64_t inode);
+/* A duplicate of the socket with that cookie from any process below this one,
+ * `hint_tid` and `hint_fd` first; -ENOENT when nobody holds it. */
+int descriptor_find(struct descriptor_cache *c, pid_t hint_tid, int hint_fd, uint64_t cookie);

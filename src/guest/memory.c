@@ -5,6 +5,10 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "base/check.h"
+
+#define MOST_PIECES 8
+
 static int result(ssize_t done, size_t wanted)
 {
 	if (done == (ssize_t)wanted)
@@ -26,6 +30,20 @@ int memory_write(pid_t tid, uint64_t to, const void *bytes, size_t length)
 	const struct iovec there = { (void *)(uintptr_t)to, length };
 
 	return length ? result(process_vm_writev(tid, &here, 1, &there, 1, 0), length) : 0;
+}
+
+int memory_write_pieces(pid_t tid, const struct memory_piece *pieces, size_t count)
+{
+	struct iovec here[MOST_PIECES], there[MOST_PIECES];
+	size_t total = 0;
+
+	check(count <= MOST_PIECES);
+	for (size_t i = 0; i < count; i++) {
+		here[i] = (struct iovec){ (void *)(uintptr_t)pieces[i].bytes, pieces[i].length };
+		there[i] = (struct iovec){ (void *)(uintptr_t)pieces[i].to, pieces[i].length };
+		total += pieces[i].length;
+	}
+	return result(process_vm_writev(tid, here, count, there, count, 0), total);
 }
 
 int memory_read_message(pid_t tid, uint64_t from, struct memory_message *ret)

@@ -16,6 +16,15 @@
 int memory_read(pid_t tid, uint64_t from, void *ret, size_t length);
 int memory_write(pid_t tid, uint64_t to, const void *bytes, size_t length);
 
+/* Several at once, at most 8. */
+struct memory_piece {
+	uint64_t to;
+	const void *bytes;
+	size_t length;
+};
+
+int memory_write_pieces(pid_t tid, const struct memory_piece *pieces, size_t count);
+
 /*
  * A msghdr of the program with its vectors. `total` is the sum of the vectors, -EINVAL when it
  * is more than an int can hold; -EMSGSIZE over 1024 vectors.

@@ -91,9 +91,12 @@ int name_write_bytes(const struct call *c, uint64_t to, uint64_t to_length, cons
 		return r;
 	if (room < 0)
 		return -EINVAL;
-	r = memory_write(c->trapped.tid, to, bytes,
-			 (uint32_t)room < length ? (uint32_t)room : length);
-	return r < 0 ? r : memory_write(c->trapped.tid, to_length, &length, sizeof(length));
+	const struct memory_piece pieces[2] = {
+		{ to, bytes, (uint32_t)room < length ? (uint32_t)room : length },
+		{ to_length, &length, sizeof(length) },
+	};
+
+	return memory_write_pieces(c->trapped.tid, pieces, 2);
 }
 
 int name_write(const struct call *c, uint64_t to, uint64_t to_length,

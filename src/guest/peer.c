@@ -120,8 +120,8 @@ void peer_unfill(struct supervisor *s, struct guest_socket *socket)
 	socket->filler = 0;
 	/* The kernel doubles what it is given. */
 	const int size = socket->send_buffer / 2;
-	const int fd = descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
-				       socket->cookie, socket->inode);
+	const int fd =
+		descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd, socket->cookie);
 
 	if (fd < 0)
 		return;
@@ -158,7 +158,7 @@ void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 	const int fd = socket->end < 0 || program_has_closed(socket)
 			       ? -1
 			       : descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
-						 socket->cookie, socket->inode);
+						 socket->cookie);
 
 	if (fd < 0) {
 		peer_drop(s, socket);
@@ -326,8 +326,8 @@ static void lose(struct supervisor *s, struct guest_socket *socket)
 	}
 	if (socket->kind != SOCKET_UDP && socket->state != SOCKET_LISTENING)
 		return;
-	const int fd = descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
-				       socket->cookie, socket->inode);
+	const int fd =
+		descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd, socket->cookie);
 
 	if (socket->kind == SOCKET_UDP)
 		lose_datagrams(socket, fd);

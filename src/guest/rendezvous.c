@@ -71,7 +71,7 @@ static int bind_listener(struct rendezvous *r, int fd, uint32_t path)
 
 int rendezvous_init(struct rendezvous *r, const char *directory)
 {
-	*r = (struct rendezvous){ .fd = -1 };
+	*r = (struct rendezvous){ .fd = -1, .pid = getpid() };
 	(void)snprintf(r->directory, sizeof(r->directory), "%s", directory);
 	r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->fd < 0)
@@ -86,20 +86,12 @@ void rendezvous_deinit(struct rendezvous *r)
 	r->fd = -1;
 }
 
-static bool is_mine(int fd)
+static bool is_mine(pid_t pid, int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == getpid();
-}
-
-/* The last byte of urgent data stays in its place in the stream. */
-static void keep_urgent_inline(int fd)
-{
-	const int on = 1;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == pid;
 }
 
 int rendezvous_join(struct rendezvous *r, int fd)
@@ -114,10 +106,8 @@ int rendezvous_join(struct rendezvous *r, int fd)
 
 		if (end < 0)
 			return -errno;
-		if (is_mine(end)) {
-			keep_urgent_inline(end);
+		if (is_mine(r->pid, end))
 			return end;
-		}
 		close(end);
 	}
 }
@@ -148,7 +138,6 @@ int rendezvous_connect(struct rendezvous *r, uint32_t path)
 		close(fd);
 		return e;
 	}
-	keep_urgent_inline(fd);
 	return fd;
 }
 
@@ -160,7 +149,7 @@ void rendezvous_forget(struct rendezvous *r, uint32_t path)
 	(void)unlink(name.sun_path);
 }
 
-int rendezvous_accept(int fd, bool nonblocking)
+int rendezvous_accept(struct rendezvous *r, int fd, bool nonblocking)
 {
 	for (;;) {
 		/* The program's listener may block; this process must not. */
@@ -173,7 +162,7 @@ int rendezvous_accept(int fd, bool nonblocking)
 
 		if (accepted < 0)
 			return -errno;
-		if (is_mine(accepted))
+		if (is_mine(r->pid, accepted))
 			return accepted;
 		close(accepted);
 	}

@@ -8,12 +8,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define RENDEZVOUS_PATH 80
 
 struct rendezvous {
 	char directory[RENDEZVOUS_PATH];
 	int fd; /* the supervisor's own listener */
+	pid_t pid;
 	uint32_t last_path;
 };
 
@@ -36,4 +38,4 @@ void rendezvous_forget(struct rendezvous *r, uint32_t path);
 
 /* The next connection that waits at the program's listener `fd` and was made by this process;
  * others are closed. -EAGAIN when there is none. */
-int rendezvous_accept(int fd, bool nonblocking);
+int rendezvous_accept(struct rendezvous *r, int fd, bool nonblocking);

@@ -61,7 +61,6 @@ struct guest_socket {
 	struct list calls; /* trapped calls that wait for this socket */
 	uint64_t cookie;   /* 0: the program has no end yet (in a listener's queue) */
 	uint64_t number;   /* for the network process */
-	uint64_t inode;
 
 	enum socket_kind kind;
 	enum socket_state state;

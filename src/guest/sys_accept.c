@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/names.h"
@@ -36,11 +35,10 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 {
 	const int flags = (int)c->progress, on = 1;
 	uint64_t cookie = 0;
-	struct stat st = { 0 };
 	int64_t r = name_write(c, c->trapped.arguments[1], c->trapped.arguments[2], &socket->remote,
 			       socket->family);
 
-	if (r == 0 && (descriptor_cookie(fd, &cookie) < 0 || fstat(fd, &st) < 0))
+	if (r == 0 && descriptor_cookie(fd, &cookie) < 0)
 		r = -ENOBUFS;
 	if (r < 0) {
 		give_up(s, socket);
@@ -50,7 +48,6 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 	/* As on a kernel's TCP socket it comes from the listener. */
 	if (socket_option(&socket->options, SOL_SOCKET, SO_KEEPALIVE))
 		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	socket->inode = st.st_ino;
 	socket->hint_pid = descriptor_process(&s->descriptors, c->trapped.tid);
 	socket_set_cookie(&s->sockets, socket, cookie);
 	if (socket->has_reset) {
@@ -74,7 +71,7 @@ static void try_accept(struct supervisor *s, struct call *c)
 	}
 	if (list_is_empty(&listener->queue))
 		return;
-	const int fd = rendezvous_accept(c->fd, (int)c->progress & SOCK_NONBLOCK);
+	const int fd = rendezvous_accept(&s->rendezvous, c->fd, (int)c->progress & SOCK_NONBLOCK);
 
 	if (fd < 0) {
 		/* Our queue holds one, so the kernel's must: somebody else has taken it. */

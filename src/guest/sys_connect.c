@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/guard.h"
@@ -177,7 +176,6 @@ static int revive(struct supervisor *s, struct call *c)
 	const int fd =
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
 	uint64_t cookie = 0;
-	struct stat st;
 
 	if (fd < 0)
 		return -errno;
@@ -186,13 +184,12 @@ static int revive(struct supervisor *s, struct call *c)
 
 	if (r >= 0)
 		r = descriptor_cookie(fd, &cookie);
-	if (r < 0 || fstat(fd, &st) < 0) {
+	if (r < 0) {
 		close(fd);
-		return r < 0 ? r : -ENOBUFS;
+		return r;
 	}
 	close(c->fd);
 	c->fd = fd;
-	dead->inode = st.st_ino;
 	dead->is_watched = false;
 	dead->state = SOCKET_FRESH;
 	socket_set_cookie(&s->sockets, dead, cookie);

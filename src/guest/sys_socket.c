@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/netlink.h"
@@ -50,11 +49,9 @@ static int make_ends(bool is_stream, int flags, int *ret_other)
 static int64_t identify(struct supervisor *s, struct guest_socket *socket, int fd)
 {
 	uint64_t cookie = 0;
-	struct stat st;
 
-	if (descriptor_cookie(fd, &cookie) < 0 || fstat(fd, &st) < 0)
+	if (descriptor_cookie(fd, &cookie) < 0)
 		return -ENOBUFS;
-	socket->inode = st.st_ino;
 	socket_set_cookie(&s->sockets, socket, cookie);
 	socket_set_number(&s->sockets, socket, cookie);
 	return 0;
