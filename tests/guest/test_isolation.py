@@ -192,6 +192,8 @@ print(l.accept()[0].recv(9))
 
 
 def test_interfaces_are_the_hosts(reeve):
+    # A host that was added stays, and keeps its address.
+    assert reeve.command("hosts", "add", "shown").returncode == 0
     r = reeve.run("--host", "shown", "ip", "-o", "addr")
     assert re.findall(r"^\d+: (\w+)", r.stdout, re.MULTILINE) == ["lo", "lo", "eth0"], r.stdout
     address = re.search(r"inet (198\.18\.\d+\.\d+)/16", r.stdout).group(1)
