@@ -125,6 +125,18 @@ static void refuse_ack(struct reeve_tcp *tcp, struct tcp_segment *s)
 	tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_ACK);
 }
 
+/* RFC 7323, 4.3, (2); after the acknowledgment's check, so that nobody who guesses only the
+ * sequence number can make all that the peer sends look old. */
+static void note_timestamp(struct reeve_tcp *tcp, const struct tcp_segment *s)
+{
+	const struct tcp_options *const o = &s->h.options;
+	const struct tcp_seq seq = { s->h.sequence };
+
+	if (tcp->timestamps && o->has_timestamps && seq_until(seq, tcp->ack_sent) &&
+	    (int32_t)(o->timestamp - tcp->ts_recent) >= 0)
+		tcp->ts_recent = o->timestamp;
+}
+
 bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	const uint32_t window_before = tcp->send_window;
@@ -136,6 +148,7 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 		refuse_ack(tcp, s);
 		return false;
 	}
+	note_timestamp(tcp, s);
 	tcp->retries = 0;
 	if (seq_before(s->ack, tcp->una))
 		return true;

@@ -73,7 +73,7 @@ static int start_listening(struct reeve_tcp *tcp, uint32_t backlog)
 	/* A fresh socket listens at the wildcard and a port of its own; the space needs to know
 	 * which wildcard. */
 	if (was_fresh)
-		tcp->port.address = tcp->flow.local_address;
+		tcp->port.address = tcp->family == REEVE_IPV4 ? reeve_any_ipv4 : reeve_any_ipv6;
 	tcp->listener = l;
 
 	int r = port_space_listen(t->space, &tcp->port);
@@ -85,6 +85,7 @@ static int start_listening(struct reeve_tcp *tcp, uint32_t backlog)
 	l->port.ipv6 = tcp->port.ipv6;
 	l->port.ipv6_only = tcp->port.ipv6_only;
 	l->port.reuse_port = tcp->port.reuse_port;
+	tcp->flow.local_address = tcp->port.address;
 	tcp->flow.local_port = tcp->port.port;
 	r = port_demux_add_listener(t->demux, &l->port);
 	if (r < 0)

@@ -87,6 +87,17 @@ static void fill_time_wait(struct tcp_time_wait *w, struct reeve_tcp *tcp)
 	w->ttl = tcp->settings.ttl;
 }
 
+/* The record's slot: a connection that is nobody's leaves its own. */
+static bool take_slot_of(struct reeve_tcp *tcp)
+{
+	struct tcp_host *const t = tcp_of(tcp);
+
+	if (!is_nobodys(tcp))
+		return tcp_take_slot(t);
+	t->count++; /* until tcp_finish() gives the connection's back, in a moment */
+	return true;
+}
+
 /* Without memory for the record the connection just ends: TIME-WAIT is a precaution. */
 void tcp_enter_time_wait(struct reeve_tcp *tcp)
 {
@@ -94,7 +105,7 @@ void tcp_enter_time_wait(struct reeve_tcp *tcp)
 	struct tcp_time_wait *const w = calloc(1, sizeof(*w));
 
 	tcp_set_state(tcp, REEVE_TCP_TIME_WAIT);
-	if (w && tcp_take_slot(t)) {
+	if (w && take_slot_of(tcp)) {
 		fill_time_wait(w, tcp);
 		list_init(&w->node);
 		port_reservation_init(&w->port, tcp->family == REEVE_IPV6);

@@ -46,20 +46,20 @@ struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp
 	return h;
 }
 
-/* Its flow has left the demux. */
+/* Its flow has left the demux, and its slot is another's. */
 static void forget(struct tcp_host *t, struct tcp_half_open *h)
 {
 	timer_disarm(&t->host->timers, &h->timer);
 	list_remove(&h->node);
 	h->listener->half_open_count--;
 	t->half_open--;
-	tcp_give_slot(t);
 	free(h);
 }
 
 void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h)
 {
 	port_demux_remove_flow(t->demux, &h->flow);
+	tcp_give_slot(t);
 	forget(t, h);
 }
 
@@ -101,8 +101,10 @@ void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
 	o->has_window_scale = h->scaling;
 	o->window_scale = h->receive_scale;
 	h->sent_at = t->host->now;
-	timer_arm(&t->host->timers, &h->timer,
-		  reeve_time_add_ms(t->host->now, (int64_t)RTO_INITIAL_MS << h->retries));
+	/* A peer that repeats its SYN does not put off the end. */
+	if (!timer_is_armed(&h->timer))
+		timer_arm(&t->host->timers, &h->timer,
+			  reeve_time_add_ms(t->host->now, (int64_t)RTO_INITIAL_MS << h->retries));
 	tcp_emit_empty(t, &e);
 }
 
@@ -181,13 +183,19 @@ static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
 	struct tcp_listener *const l = h->listener;
 	const enum reeve_family family = (enum reeve_family)l->tcp->family;
 
+	/* Its slot passes to the connection: at the limit there may be no other. */
+	tcp_give_slot(t);
+
 	struct reeve_tcp *const tcp = tcp_allocate(t->host, family);
 
-	if (!tcp)
+	if (!tcp) {
+		check(tcp_take_slot(t));
 		return NULL;
+	}
 	hand_over(tcp, h);
 	if (port_space_inherit(t->space, &tcp->port, &l->tcp->port, &h->flow.local_address) < 0) {
 		tcp_dispose(tcp);
+		check(tcp_take_slot(t));
 		return NULL;
 	}
 	tcp->flow = h->flow;
@@ -214,8 +222,10 @@ static bool check_segment(struct tcp_host *t, struct tcp_half_open *h, struct tc
 	if ((s->h.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && seq_equal(s->seq, h->irs)) {
 		tcp_segment_drop(t, s, REEVE_DROP_TCP_DUPLICATE);
 		if (reeve_time_since(t->host->now, h->sent_at) >=
-		    TCP_CHALLENGE_MS * REEVE_NS_PER_MS)
+		    TCP_CHALLENGE_MS * REEVE_NS_PER_MS) {
+			h->resent = true; /* Karn's rule: RFC 6298, 3 */
 			tcp_half_open_answer(t, h);
+		}
 		return false;
 	}
 	if (s->h.flags & TCP_RST) {

@@ -256,17 +256,11 @@ static void accept_crossed_syn(const struct reeve_tcp *tcp, struct tcp_segment *
 
 static bool step_sequence(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
-	const struct tcp_options *const o = &s->h.options;
-
 	accept_crossed_syn(tcp, s);
 	if (!step_paws(tcp, s))
 		return false;
 	if (!is_acceptable(tcp, s))
 		return refuse_sequence(tcp, s);
-	/* RFC 7323, 4.3, (2). */
-	if (tcp->timestamps && o->has_timestamps && seq_until(s->seq, tcp->ack_sent) &&
-	    (int32_t)(o->timestamp - tcp->ts_recent) >= 0)
-		tcp->ts_recent = o->timestamp;
 	if (!(s->h.flags & (TCP_SYN | TCP_RST)))
 		trim(tcp, s);
 	return true;

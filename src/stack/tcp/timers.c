@@ -24,7 +24,7 @@
 #define CORK_MS         200 /* a corked partial segment waits no longer; as Linux */
 #define RECOVERY_PROBES 3   /* of one gap; each twice as late as the one before */
 #define PROBE_MIN_MS    10
-#define PROBE_DELAY_MS  50 /* a single segment in flight may await a delayed ACK */
+#define PROBE_DELAY_MS  50 /* less than two segments in flight may await a delayed ACK */
 
 static struct reeve_time earliest(const struct reeve_tcp *tcp)
 {
@@ -56,7 +56,7 @@ static void set_in_ms(struct reeve_tcp *tcp, enum tcp_deadline which, int64_t ms
 static int64_t probe_timeout_ms(const struct reeve_tcp *tcp)
 {
 	const int64_t twice = (int64_t)tcp->rtt.smoothed_us * 2 / 1000;
-	const int64_t delay = tcp_in_flight(tcp) <= tcp->mss ? PROBE_DELAY_MS : 1;
+	const int64_t delay = tcp_in_flight(tcp) < 2U * tcp->mss ? PROBE_DELAY_MS : 1;
 
 	return ((twice > PROBE_MIN_MS ? twice : PROBE_MIN_MS) + delay) << tcp->probes;
 }

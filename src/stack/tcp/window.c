@@ -59,8 +59,11 @@ uint16_t tcp_window_advertise(struct reeve_tcp *tcp, bool is_syn)
 	const uint32_t window = seq_distance(tcp->rcv_nxt, edge);
 	uint32_t field = window >> scale;
 
-	/* What the scale cuts off must not take back what was offered. */
-	if (seq_before(seq_add(tcp->rcv_nxt, field << scale), tcp->rcv_edge))
+	/* What the scale cuts off must not take back what was offered; but each time that gives a
+	 * little more, and a peer that sends by less than the scale's unit would never see the window
+	 * close. So one unit over the buffer is the end of it. */
+	if (seq_before(seq_add(tcp->rcv_nxt, field << scale), tcp->rcv_edge) &&
+	    (uint64_t)tcp->receive.length + (field << scale) <= tcp->settings.receive_buffer)
 		field++;
 	if (field > UINT16_MAX)
 		field = UINT16_MAX;
@@ -79,7 +82,7 @@ bool tcp_window_should_update(const struct reeve_tcp *tcp)
 	return tcp_may_receive(tcp) && now - known >= least_step(tcp) && (now - known) >= known;
 }
 
-/* Each second full segment is acknowledged at once (RFC 9293, MUST-59), anything out of order too
+/* More than a full segment is acknowledged at once (RFC 9293, MUST-59, and as Linux), anything out of order too
  * (RFC 5681, 4.2), and the first ones of a connection, so that the peer's window opens quickly. */
 void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes)
 {
@@ -87,7 +90,7 @@ void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes)
 	if (tcp->quick_acks > 0)
 		tcp->quick_acks--;
 	else if (!tcp->settings.quick_ack && tcp->receive.range_count == 0 &&
-		 tcp->unacked_bytes < 2 * tcp->receive_mss) {
+		 tcp->unacked_bytes <= tcp->receive_mss) {
 		if (reeve_time_is_never(tcp->deadlines[TCP_DEADLINE_ACK]))
 			tcp_timer_set(tcp, TCP_DEADLINE_ACK,
 				      reeve_time_add_ms(tcp_now(tcp), ACK_DELAY_MS));

@@ -394,6 +394,53 @@ static void test_random_segments(void **state)
 	}
 }
 
+/* What the window's scale cuts off must not open it for ever: nobody reads, so it has to close. */
+static void test_window_does_not_creep(void **state)
+{
+	struct scene s = { 0 };
+	uint32_t most = 0;
+
+	(void)state;
+	rig_init(&s.r);
+	s.listener = rig_listen(&s.r, 5);
+	assert_int_equal(reeve_tcp_set(s.listener, REEVE_TCP_RECEIVE_BUFFER, 1 << 20), 0);
+	s.tcp = peer_accept(&s.p, &s.r, s.listener, &peer_modern);
+	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_RECEIVE_BUFFER, 1 << 16), 0);
+	for (unsigned i = 0; i < 10000; i++) {
+		peer_send(&s.p, TCP_ACK, bytes, 31);
+		s.p.next -= 31; /* again: it is acknowledged at once */
+		peer_send(&s.p, TCP_ACK, bytes, 31);
+		rig_discard(&s.r);
+		most = (uint32_t)reeve_tcp_readable(s.tcp);
+	}
+	assert_true(most <= (1 << 16) + 64);
+	end(&s);
+}
+
+/* A timestamp counts only when the rest of its segment does: RFC 5961, 5. */
+static void test_blind_timestamp(void **state)
+{
+	struct scene s = { 0 };
+	struct tcp_header h;
+	char read[10];
+
+	(void)state;
+	set(&s, &peer_modern);
+	h = peer_header(&s.p, TCP_ACK);
+	h.sequence -= 900;
+	h.acknowledgment += 0x40000000;
+	h.options.timestamp += 0x10000000;
+	peer_send_h(&s.p, &h, bytes, 1000);
+	rig_discard(&s.r);
+	h = peer_header(&s.p, TCP_ACK | TCP_SYN);
+	h.options.timestamp += 0x10000000;
+	peer_send_h(&s.p, &h, NULL, 0);
+	rig_discard(&s.r);
+	peer_send(&s.p, TCP_ACK, "hello", 5);
+	assert_int_equal(reeve_tcp_read(s.tcp, read, sizeof(read)), 5);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +456,8 @@ int main(void)
 		cmocka_unit_test(test_land_inside),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_random_segments),
+		cmocka_unit_test(test_window_does_not_creep),
+		cmocka_unit_test(test_blind_timestamp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -349,6 +349,89 @@ static void test_options_pass_on(void **state)
 	rig_deinit(&r);
 }
 
+/* At the host's limit a handshake that has begun can be ended: it needs no second place. */
+static void test_promotion_at_the_limit(void **state)
+{
+	struct rig r = { .max_sockets = 10 };
+	struct reeve_tcp *more[10];
+	struct peer p;
+	unsigned count = 0;
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+
+	send_syn(&r, &p, 1000);
+	while (count < 10 && (more[count] = reeve_tcp_new(r.host, REEVE_IPV4, NULL)) != NULL)
+		count++;
+	assert_int_equal(count, 8);
+	finish(&p);
+
+	struct reeve_tcp *const tcp = reeve_tcp_accept(listener, NULL);
+
+	assert_non_null(tcp);
+	while (count > 0)
+		reeve_tcp_close(more[--count]);
+	/* Nor does the record of TIME-WAIT. */
+	reeve_tcp_close(tcp);
+	peer_take(&p);
+	while (count < 10 && (more[count] = reeve_tcp_new(r.host, REEVE_IPV4, NULL)) != NULL)
+		count++;
+	peer_send(&p, TCP_FIN | TCP_ACK, NULL, 0);
+	assert_int_equal(rig_stats(&r).tcp_time_wait, 1);
+	while (count > 0)
+		reeve_tcp_close(more[--count]);
+	reeve_tcp_close(listener);
+	rig_deinit(&r);
+}
+
+/* Half-open, and the SYN comes again and again: it ends all the same. */
+static void test_half_open_ends(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p;
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+
+	send_syn(&r, &p, 1000);
+	for (unsigned i = 0; i < 100; i++) {
+		p.next = 100;
+		peer_send(&p, TCP_SYN, NULL, 0);
+		rig_pass_ms(&r, 900);
+		rig_discard(&r);
+	}
+	assert_int_equal(rig_stats(&r).tcp_failed, 1);
+	reeve_tcp_close(listener);
+	rig_deinit(&r);
+}
+
+/* A connection that failed leaves no name behind: listen takes the wildcard. */
+static void test_listen_after_failure(void **state)
+{
+	struct rig r = { 0 };
+	const struct reeve_sockaddr to = rig_name("192.0.2.1", 9);
+	struct reeve_sockaddr name;
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV6, NULL);
+
+	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
+	rig_pass_ms(&r, 10);
+	assert_true(rig_events(&r, tcp) & REEVE_FAILED);
+	assert_int_equal(reeve_tcp_error(tcp), ECONNREFUSED);
+	assert_int_equal(reeve_tcp_listen(tcp, 1), 0);
+	assert_int_equal(reeve_tcp_local(tcp, &name), 0);
+	assert_true(reeve_address_equal(&name.address, &reeve_any_ipv6));
+	reeve_tcp_close(tcp);
+	rig_deinit(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +445,9 @@ int main(void)
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_host_limit),
 		cmocka_unit_test(test_options_pass_on),
+		cmocka_unit_test(test_promotion_at_the_limit),
+		cmocka_unit_test(test_half_open_ends),
+		cmocka_unit_test(test_listen_after_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
