@@ -249,7 +249,11 @@ static bool checksum_is_right(const struct reeve_packet *p, const struct ip_rece
 {
 	uint64_t sum = 0;
 
-	if (p->offload.checksum != REEVE_CHECKSUM_UNKNOWN)
+	/* One that is to be filled in at another place would be filled in there in the answer. */
+	if (p->offload.checksum == REEVE_CHECKSUM_PARTIAL)
+		return p->offload.checksum_start == 0 &&
+		       p->offload.checksum_offset == ICMP_CHECKSUM_OFFSET;
+	if (p->offload.checksum == REEVE_CHECKSUM_VERIFIED)
 		return true;
 	if (how->protocol == IP_ICMPV6)
 		sum = pseudo_sum(&how->source, &how->destination, IP_ICMPV6, p->length);

@@ -105,6 +105,36 @@ static void test_echo(void **state)
 	assert_int_equal(net_drops(b->net.hosts[0]), 0);
 }
 
+/* A checksum left to do, in a place where there is none: the embedder's link says so, not we. */
+static void test_echo_strange_offload(void **state)
+{
+	struct bench *const b = *state;
+	const struct ipv4_header h = frame_header(IP_ICMP);
+	const size_t message = frame_put_icmp(b->payload, ICMPV4_ECHO_REQUEST, 0, 1, b->out, 1000);
+	const size_t length = frame_put(b->frame, &h, b->payload, message);
+	const struct reeve_offload offloads[] = {
+		{ .checksum = REEVE_CHECKSUM_PARTIAL,
+		  .checksum_start = 34,
+		  .checksum_offset = 60000 },
+		{ .checksum = REEVE_CHECKSUM_PARTIAL,
+		  .checksum_start = 34,
+		  .checksum_offset = 500 },
+		{ .checksum = REEVE_CHECKSUM_PARTIAL,
+		  .checksum_start = 65535,
+		  .checksum_offset = 2 },
+		{ .checksum = REEVE_CHECKSUM_PARTIAL, .checksum_start = 0, .checksum_offset = 0 },
+	};
+
+	for (size_t i = 0; i < array_length(offloads); i++) {
+		struct reeve_packet *const p =
+			reeve_packet_from_bytes(b->net.pool, b->frame, length, &offloads[i]);
+
+		reeve_host_input(b->net.hosts[0], b->net.ifaces[0], p, b->net.now);
+		assert_false(output(b));
+		assert_int_equal(dropped(b, REEVE_DROP_ICMP_CHECKSUM), i + 1);
+	}
+}
+
 /* hazard 5: options of the request do not come back. */
 static void test_echo_options(void **state)
 {
@@ -590,6 +620,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ICMP_TEST(test_echo),
 		ICMP_TEST(test_echo_options),
+		ICMP_TEST(test_echo_strange_offload),
 		ICMP_TEST(test_echo_to_all),
 		ICMP_TEST(test_other_types),
 		ICMP_TEST(test_port_unreachable),
