@@ -45,7 +45,7 @@ static void measure(struct reeve_tcp *tcp, const struct tcp_segment *s)
 
 static void tell_writable(struct reeve_tcp *tcp)
 {
-	const uint32_t limit = tcp->settings.send_buffer;
+	const uint32_t limit = tcp_send_limit(tcp);
 
 	if (!tcp->wants_write || tcp->send.length > limit - limit / 3)
 		return;

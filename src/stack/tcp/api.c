@@ -200,7 +200,7 @@ static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route
 	tcp->nxt = tcp->iss;
 	tcp->rcv_nxt = tcp->rcv_edge = (struct tcp_seq){ 0 };
 	tcp->timestamps = tcp->sack = tcp->scaling = true;
-	tcp->receive_scale = tcp_window_scale(tcp->settings.receive_buffer);
+	tcp->receive_scale = tcp_window_scale(&tcp->settings);
 	tcp->send_scale = 0;
 	tcp->stalled_since = tcp_now(tcp);
 	tcp->syn_due = true;

@@ -32,6 +32,7 @@
 #define TCP_MSS_MIN        88  /* whatever the peer says: CVE-2019-11479 */
 #define TCP_PMTU_MIN       552 /* RFC 5927, 7.1 and RFC 1191 leave it to us: as Linux */
 #define TCP_BUFFER_DEFAULT (UINT32_C(2) << 20)
+#define TCP_BUFFER_GROWN   (UINT32_C(16) << 20) /* as far as buffers grow by themselves */
 #define TCP_BUFFER_MIN     2048
 #define TCP_BUFFER_MAX     (UINT32_C(64) << 20)
 #define TCP_BACKLOG_MAX    65535
@@ -89,6 +90,7 @@ struct tcp_settings {
 	uint16_t max_segment;
 	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
 	bool no_delay, cork, quick_ack, keepalive;
+	bool send_fixed, receive_fixed; /* the owner has said how large the buffers are */
 };
 
 /* What RACK knows (RFC 8985, 5.1). */
@@ -176,9 +178,10 @@ struct reeve_tcp {
 	struct tcp_seq dsack_start, dsack_end;
 	uint32_t ts_recent, ts_offset;
 	uint32_t unacked_bytes; /* received since the last ACK */
+	uint32_t round_bytes;   /* consumed since `round_start` */
 	uint32_t receive_mss;   /* how long the peer's full segments are */
 	struct receive_queue receive;
-	struct reeve_time last_received, last_challenge;
+	struct reeve_time last_received, last_challenge, round_start;
 
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
@@ -322,7 +325,8 @@ uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp);
 
 /* window.c: the window that we offer */
 void tcp_window_init(struct reeve_tcp *tcp);
-uint8_t tcp_window_scale(uint32_t receive_buffer);
+uint8_t tcp_window_scale(const struct tcp_settings *settings);
+void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes);
 uint16_t tcp_window_advertise(struct reeve_tcp *tcp, bool is_syn);
 bool tcp_window_should_update(const struct reeve_tcp *tcp);
 void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes); /* when to acknowledge */
@@ -357,6 +361,9 @@ void tcp_rack_view(const struct reeve_tcp *tcp, struct scoreboard_view *v);
 void tcp_rack_arm(struct reeve_tcp *tcp);
 void tcp_rack_duplicate(struct reeve_tcp *tcp);
 void tcp_rack_recovered(struct reeve_tcp *tcp);
+
+/* transfer.c */
+uint32_t tcp_send_limit(const struct reeve_tcp *tcp);
 
 /* timers.c */
 void tcp_timer_set(struct reeve_tcp *tcp, enum tcp_deadline which, struct reeve_time at);

@@ -122,7 +122,7 @@ static void fill(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	tcp->scaling = o->has_window_scale;
 	if (tcp->scaling) {
 		tcp->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
-		tcp->receive_scale = tcp_window_scale(tcp->settings.receive_buffer);
+		tcp->receive_scale = tcp_window_scale(&tcp->settings);
 	}
 	tcp->is_accepted = true;
 	tcp->was_intercepted = true;

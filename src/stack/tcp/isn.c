@@ -7,7 +7,10 @@
 
 #include "stack/tcp/conn_private.h"
 
-#define ISN_TICK_NS 4000 /* RFC 9293, 3.4.1 */
+/* RFC 9293, 3.4.1 says about 4 us. Faster, as Linux, so that a new connection of the same pair begins
+ * beyond what the last one has sent even when that was microseconds ago: a listener in TIME-WAIT
+ * then takes its SYN. Still more than four minutes until the numbers come round. */
+#define ISN_TICK_NS 64
 
 static uint64_t hash_flow(const struct hash_key *key, const struct port_flow *flow)
 {

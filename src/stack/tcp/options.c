@@ -80,6 +80,10 @@ static void apply(struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		tcp_mark_dirty(tcp);
 	if (option == REEVE_TCP_NO_DELAY && tcp->settings.no_delay)
 		tcp->push_partial = true; /* as in Linux: whatever waits goes */
+	if (option == REEVE_TCP_SEND_BUFFER)
+		tcp->settings.send_fixed = true;
+	if (option == REEVE_TCP_RECEIVE_BUFFER)
+		tcp->settings.receive_fixed = true;
 	if (option == REEVE_TCP_KEEPALIVE || option == REEVE_TCP_KEEPALIVE_IDLE_S)
 		tcp_timer_keepalive(tcp);
 	if (option == REEVE_TCP_QUICK_ACK && tcp->unacked_bytes > 0) {

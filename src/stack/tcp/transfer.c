@@ -7,11 +7,25 @@
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 
-#define STARVED_MS 20 /* until a writer that the pool refused may try again */
+#define LONG_PATH_US 2000
+#define STARVED_MS   20 /* until a writer that the pool refused may try again */
+
+/* On a long path it grows with what the path and the peer take, unless the owner has said it. */
+uint32_t tcp_send_limit(const struct reeve_tcp *tcp)
+{
+	const uint32_t window = tcp->congestion.window < tcp->send_window ? tcp->congestion.window
+									  : tcp->send_window;
+	const uint32_t grown = window < TCP_BUFFER_GROWN / 2 ? 2 * window : TCP_BUFFER_GROWN;
+
+	if (tcp->settings.send_fixed || tcp->rtt.smoothed_us < LONG_PATH_US ||
+	    grown < tcp->settings.send_buffer)
+		return tcp->settings.send_buffer;
+	return grown;
+}
 
 static size_t send_room(const struct reeve_tcp *tcp)
 {
-	const uint32_t limit = tcp->settings.send_buffer;
+	const uint32_t limit = tcp_send_limit(tcp);
 
 	return tcp->send.length < limit ? limit - tcp->send.length : 0;
 }
@@ -112,6 +126,7 @@ static struct tcp_seq read_position(const struct reeve_tcp *tcp)
 void reeve_tcp_consume(struct reeve_tcp *tcp, size_t bytes)
 {
 	receive_queue_consume(&tcp->receive, bytes);
+	tcp_window_consumed(tcp, bytes);
 	if (tcp->urgent_in && !seq_before(read_position(tcp), tcp->rcv_urgent))
 		tcp->urgent_in = false;
 	if (!tcp->ack_due && tcp_window_should_update(tcp)) {

@@ -7,13 +7,15 @@
  */
 #include "stack/tcp/conn_private.h"
 
+#define LONG_PATH_NS (2 * REEVE_NS_PER_MS)
 #define ACK_DELAY_MS 40 /* as Linux; RFC 9293, 3.8.6.3 allows 500 */
 
-uint8_t tcp_window_scale(uint32_t receive_buffer)
+uint8_t tcp_window_scale(const struct tcp_settings *settings)
 {
+	const uint32_t most = settings->receive_fixed ? settings->receive_buffer : TCP_BUFFER_GROWN;
 	uint8_t scale = 0;
 
-	while (scale < TCP_SCALE_MAX && (UINT32_C(65535) << scale) < receive_buffer)
+	while (scale < TCP_SCALE_MAX && (UINT32_C(65535) << scale) < most)
 		scale++;
 	return scale;
 }
@@ -80,6 +82,24 @@ bool tcp_window_should_update(const struct reeve_tcp *tcp)
 	const uint32_t now = seq_distance(tcp->rcv_nxt, possible);
 
 	return tcp_may_receive(tcp) && now - known >= least_step(tcp) && (now - known) >= known;
+}
+
+/* A reader that takes half a buffer in one round trip could have more of a long path: the buffer
+ * grows, unless the owner has said how large it is. On a short path more would only wait. */
+void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes)
+{
+	struct tcp_settings *const s = &tcp->settings;
+	const int64_t round_ns = tcp->rtt.smoothed_us * REEVE_NS_PER_US;
+
+	if (s->receive_fixed || round_ns < LONG_PATH_NS || s->receive_buffer >= TCP_BUFFER_GROWN)
+		return;
+	tcp->round_bytes += (uint32_t)bytes;
+	if (reeve_time_since(tcp_now(tcp), tcp->round_start) < round_ns)
+		return;
+	if (tcp->round_bytes >= s->receive_buffer / 2)
+		s->receive_buffer *= 2;
+	tcp->round_start = tcp_now(tcp);
+	tcp->round_bytes = 0;
 }
 
 /* More than a full segment is acknowledged at once (RFC 9293, MUST-59, and as Linux), anything out of order too

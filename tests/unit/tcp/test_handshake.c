@@ -422,7 +422,7 @@ static void test_initial_numbers(void **state)
 		peer_send(&p, TCP_RST, NULL, 0);
 	}
 	assert_true(isn[1] - isn[0] > 1000 && isn[0] - isn[1] > 1000);
-	assert_int_equal(isn[2] - isn[0], 100000); /* 400 ms of 4 us */
+	assert_int_equal(isn[2] - isn[0], 6250000); /* 400 ms of 64 ns */
 	reeve_tcp_close(listener);
 	rig_deinit(&r);
 }

@@ -393,7 +393,7 @@ static void test_wrap(void **state)
 	set(&s, &peer_modern);
 	reeve_tcp_abort(s.tcp);
 	rig_discard(&s.r);
-	s.r.now.ns += (int64_t)(UINT32_C(0xfffff000) - s.p.host_iss) * 4000;
+	s.r.now.ns += (int64_t)(UINT32_C(0xfffff000) - s.p.host_iss) * 64;
 	reeve_host_tick(s.r.host, s.r.now);
 	s.tcp = peer_accept(&s.p, &s.r, s.listener, &peer_modern);
 	warm_up(&s);
