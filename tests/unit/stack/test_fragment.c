@@ -408,6 +408,40 @@ static void test_tiny_fragments(void **state)
 	assert_int_equal(dropped(b, REEVE_DROP_FRAGMENT_LIMIT), 2000 - FRAGMENT_PIECES);
 }
 
+/* Pieces of a datagram from so many sources; what keeping one costs is more than its bytes. */
+static void fill_memory(struct bench *b, unsigned source, uint32_t most)
+{
+	struct ipv4_header h = make_datagram(b, 0, 60000);
+
+	h.source = frame_ipv4("198.51.100.0") + source;
+	for (uint16_t id = 0; id < 3; id++) {
+		h.id = id;
+		for (unsigned i = 0; i < 200; i++) {
+			send_piece(b, h, 208UL * i, 200, true);
+			assert_true(fragment_memory(b->net.hosts[0]) <= most);
+		}
+	}
+}
+
+static void test_memory_of_a_source(void **state)
+{
+	struct bench *const b = *state;
+
+	/* The records of three datagrams are not counted to the source. */
+	fill_memory(b, 1, FRAGMENT_MEMORY_A_SOURCE + 3 * 512);
+	assert_true(fragment_memory(b->net.hosts[0]) > FRAGMENT_MEMORY_A_SOURCE / 2);
+	assert_true(dropped(b, REEVE_DROP_FRAGMENT_LIMIT) > 0);
+}
+
+static void test_memory_of_all(void **state)
+{
+	struct bench *const b = *state;
+
+	for (unsigned source = 1; source <= 10; source++)
+		fill_memory(b, source, FRAGMENT_MEMORY);
+	assert_true(fragment_memory(b->net.hosts[0]) > FRAGMENT_MEMORY / 2);
+}
+
 static void test_limits_of_all(void **state)
 {
 	struct bench *const b = *state;
@@ -546,6 +580,8 @@ int main(void)
 		FRAGMENT_TEST(test_limits_of_a_source),
 		FRAGMENT_TEST(test_tiny_fragments),
 		FRAGMENT_TEST(test_limits_of_all),
+		FRAGMENT_TEST(test_memory_of_a_source),
+		FRAGMENT_TEST(test_memory_of_all),
 		cmocka_unit_test(test_cut_and_join),
 		cmocka_unit_test(test_dont_fragment),
 		cmocka_unit_test(test_identification),

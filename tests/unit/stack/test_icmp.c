@@ -264,6 +264,18 @@ static void test_no_error_about(void **state)
 	b->net.now = reeve_time_add_ms(b->net.now, 40000);
 	reeve_host_tick(b->net.hosts[0], b->net.now);
 	assert_false(output(b));
+	/* Nor is the first of an ICMP error answered; that of a request would be. */
+	for (uint8_t type = ICMPV4_UNREACHABLE; type <= ICMPV4_ECHO_REQUEST;
+	     type += ICMPV4_ECHO_REQUEST - ICMPV4_UNREACHABLE) {
+		frame_introduce(&b->net);
+		h = frame_header(IP_ICMP);
+		h.more_fragments = true;
+		h.id = type;
+		input(b, &h, frame_put_icmp(b->payload, type, 0, 0, b->frame + 14, 32));
+		b->net.now = reeve_time_add_ms(b->net.now, 40000);
+		reeve_host_tick(b->net.hosts[0], b->net.now);
+		assert_int_equal(output(b), type == ICMPV4_ECHO_REQUEST);
+	}
 }
 
 /* RFC 1812, 4.3.2.8, and what is over the limit is dropped for its own reason all the same. */
