@@ -36,8 +36,8 @@ enum reeve_tcp_option {
 	REEVE_TCP_USER_TIMEOUT_MS,    /* 0: the RFC's */
 	REEVE_TCP_MAX_SEGMENT,        /* 88..32767; 0: the path's */
 	REEVE_TCP_SYN_COUNT,          /* 1..127 */
-	REEVE_TCP_SEND_BUFFER,        /* bytes; bounds the send queue */
-	REEVE_TCP_RECEIVE_BUFFER,     /* bytes; bounds the window */
+	REEVE_TCP_SEND_BUFFER,        /* bytes; bounds the send queue. Grows by itself till set */
+	REEVE_TCP_RECEIVE_BUFFER,     /* bytes; bounds the window. Grows by itself till set */
 	REEVE_TCP_TTL,                /* 1..255 */
 	REEVE_TCP_TOS,                /* 0..255 */
 	REEVE_TCP_CONGESTION_CONTROL, /* enum reeve_congestion */

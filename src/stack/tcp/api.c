@@ -124,7 +124,8 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->error = tcp->soft_error = 0;
 	tcp->recovery = TCP_RECOVERY_OPEN;
 	tcp->retries = 0;
-	tcp->was_connected = tcp->syn_due = tcp->ack_due = tcp->resend_due = false;
+	tcp->was_connected = tcp->has_failed = tcp->syn_due = tcp->ack_due = tcp->resend_due =
+		false;
 	tcp->probe_due = tcp->tail_due = tcp->push_partial = tcp->syn_resent = false;
 	tcp->fin_queued = tcp->fin_sent = tcp->fin_received = tcp->fin_known = false;
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
@@ -143,7 +144,7 @@ static int may_connect(const struct reeve_tcp *tcp, const struct reeve_address *
 		return -EINVAL;
 	if (tcp->state == REEVE_TCP_SYN_SENT || tcp->state == REEVE_TCP_SYN_RECEIVED)
 		return -EALREADY;
-	if (tcp->state != REEVE_TCP_CLOSED || (tcp->was_connected && tcp->error == 0))
+	if (tcp->state != REEVE_TCP_CLOSED || (tcp->was_connected && !tcp->has_failed))
 		return -EISCONN;
 	if (tcp->family == REEVE_IPV4 && !reeve_address_is_ipv4(to))
 		return -EAFNOSUPPORT;

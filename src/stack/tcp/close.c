@@ -17,6 +17,7 @@ void tcp_fail(struct reeve_tcp *tcp, int error)
 {
 	tcp->host->stats.tcp_failed++;
 	tcp->error = error;
+	tcp->has_failed = true;
 	tcp_detach(tcp);
 	tcp_set_state(tcp, REEVE_TCP_CLOSED);
 	if (is_nobodys(tcp))

@@ -131,6 +131,7 @@ struct reeve_tcp {
 	bool has_flow : 1;        /* the flow is in the demux */
 	bool is_accepted : 1;     /* came from a listener */
 	bool was_connected : 1;   /* the handshake was done once */
+	bool has_failed : 1;      /* and ended by an error: it may connect again */
 	bool was_intercepted : 1; /* its local address need not be the host's */
 	bool timestamps : 1, sack : 1, scaling : 1; /* agreed upon */
 	bool syn_due : 1;      /* the SYN, or SYN and ACK, is to be sent (again) */

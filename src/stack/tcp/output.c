@@ -360,8 +360,10 @@ static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
 {
 	const bool has_fin = shape->flags & TCP_FIN;
 
-	if (seq_equal(tcp->una, tcp->nxt))
+	if (seq_equal(tcp->una, tcp->nxt)) {
 		tcp->stalled_since = tcp_now(tcp);
+		tcp->rack.is_valid = false; /* its times, modulo 2^32, say nothing after a rest */
+	}
 	tcp->nxt = seq_add(shape->seq, shape->length + has_fin);
 	if (has_fin)
 		tcp->fin_sent = true;

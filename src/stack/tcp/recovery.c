@@ -274,6 +274,7 @@ static void lose_all(struct reeve_tcp *tcp)
 	if (scoreboard_is_sacked(&tcp->scoreboard, tcp->una))
 		scoreboard_clear(&tcp->scoreboard);
 	scoreboard_forget_resent(&tcp->scoreboard);
+	tcp->rack.is_valid = false;
 	tcp->recovery = TCP_RECOVERY_LOSS;
 	tcp->recover = tcp->nxt;
 	tcp->dup_acks = 0;

@@ -219,6 +219,11 @@ static void test_reset_by_peer(void **state)
 	assert_int_equal(reeve_tcp_read(s.tcp, bytes, 100), -ECONNRESET);
 	assert_int_equal(reeve_tcp_read(s.tcp, bytes, 100), 0);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1), -EPIPE);
+	/* It may connect again, as in Linux. */
+	const struct reeve_sockaddr to = rig_name("192.0.2.2", 99);
+
+	assert_int_equal(reeve_tcp_connect(s.tcp, &to, s.r.now), 0);
+	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_SYN_SENT);
 	reeve_tcp_close(s.tcp);
 	rig_discard(&s.r);
 	end(&s);

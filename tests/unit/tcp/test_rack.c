@@ -252,6 +252,37 @@ static void test_refused_by_pool(void **state)
 	end(&s);
 }
 
+/* Microseconds in 32 bits come round in 71 minutes: what was known before an hour's rest is no news. */
+static void rest(int64_t seconds)
+{
+	struct scene s = { 0 };
+
+	set(&s);
+	rig_pass_ms(&s.r, seconds * 1000);
+	rig_discard(&s.r);
+	s.p.ts += (uint32_t)seconds * 1000;
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 5792), 5792);
+	rig_collect(&s.r);
+	assert_int_equal(s.r.count, 4);
+	rig_pass_ms(&s.r, 35);
+	s.p.ts += 35;
+	peer_take(&s.p);
+	peer_ack(&s.p);
+	rig_collect(&s.r);
+	assert_int_equal(s.r.count, 3);
+	assert_int_equal(info_of(&s).retransmits, 0);
+	assert_int_equal(rig_stats(&s.r).tcp_fast_recoveries, 0);
+	end(&s);
+}
+
+static void test_after_a_rest(void **state)
+{
+	(void)state;
+	rest(60);
+	rest(2400);
+	rest(4000);
+}
+
 /* Times are found by what was sent then; together, bounded, across 2^32 of both. */
 static void test_sent_times(void **state)
 {
@@ -296,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_late_by_duplicate),
 		cmocka_unit_test(test_threshold_falls),
 		cmocka_unit_test(test_refused_by_pool),
+		cmocka_unit_test(test_after_a_rest),
 		cmocka_unit_test(test_sent_times),
 	};
 
