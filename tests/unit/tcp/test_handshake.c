@@ -337,6 +337,16 @@ static void test_strange_options(void **state)
 	assert_int_equal(info.send_scale, 14);
 	assert_int_equal(info.send_mss, TCP_MSS_MIN);
 	reeve_tcp_abort(tcp);
+	rig_discard(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+	struct reeve_tcp *const accepted = peer_accept(&p, &r, listener, &strange);
+
+	reeve_tcp_info(accepted, &info);
+	assert_int_equal(info.send_scale, 14);
+	assert_int_equal(info.send_mss, TCP_MSS_MIN);
+	reeve_tcp_abort(accepted);
+	reeve_tcp_close(listener);
 	rig_deinit(&r);
 }
 

@@ -360,6 +360,34 @@ static void test_duplicate_is_reported(void **state)
 }
 
 /* Hazard 12: the pointer is only a mark, wherever it points. */
+/* A buffer that becomes smaller takes nothing back of what was offered (RFC 9293, 3.8.6). */
+static void test_window_is_not_taken_back(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p = { 0 };
+	struct reeve_tcp *listener, *tcp;
+
+	(void)state;
+	rig_init(&r);
+	listener = rig_listen(&r, 5);
+	assert_int_equal(reeve_tcp_set(listener, REEVE_TCP_RECEIVE_BUFFER, 20000), 0);
+	tcp = peer_accept(&p, &r, listener, &peer_modern);
+
+	const uint32_t edge = p.next + 20000;
+
+	assert_int_equal(reeve_tcp_set(tcp, REEVE_TCP_RECEIVE_BUFFER, 4096), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		peer_send(&p, TCP_ACK, bytes, 1000);
+		rig_pass_ms(&r, 50);
+		const struct rig_segment *const s = rig_take(&r);
+
+		assert_int_equal(s->h.acknowledgment + s->h.window, edge);
+		rig_discard(&r);
+	}
+	assert_int_equal(reeve_tcp_readable(tcp), 20000);
+	close_all(&r, listener, tcp);
+}
+
 static void test_urgent_in(void **state)
 {
 	struct rig r = { 0 };
@@ -376,6 +404,20 @@ static void test_urgent_in(void **state)
 	h.urgent = 0; /* nothing */
 	peer_send_h(&p, &h, NULL, 0);
 	assert_int_equal(reeve_tcp_urgent_offset(tcp), -1);
+	peer_send(&p, TCP_ACK, "1234", 4);
+	h = peer_header(&p, TCP_ACK | TCP_URG); /* nothing, though there is something to read */
+	peer_send_h(&p, &h, NULL, 0);
+	assert_int_equal(reeve_tcp_urgent_offset(tcp), -1);
+	assert_int_equal(reeve_tcp_read(tcp, got, sizeof(got)), 4);
+	h = peer_header(&p, TCP_ACK | TCP_URG); /* within what was read long ago */
+	h.sequence -= 4;
+	h.urgent = 2;
+	peer_send_h(&p, &h, "12345", 5);
+	p.next++;
+	assert_int_equal(reeve_tcp_urgent_offset(tcp), -1);
+	assert_int_equal(reeve_tcp_read(tcp, got, sizeof(got)), 1);
+	rig_discard(&r);
+	h = peer_header(&p, TCP_ACK | TCP_URG);
 	h.urgent = 5;
 	peer_send_h(&p, &h, "abcdefgh", 8);
 	p.next += 8;
@@ -566,14 +608,23 @@ static void test_wrap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slow_start),     cmocka_unit_test(test_large_segments),
-		cmocka_unit_test(test_receive),        cmocka_unit_test(test_delayed_ack),
-		cmocka_unit_test(test_nagle),          cmocka_unit_test(test_cork),
-		cmocka_unit_test(test_receive_window), cmocka_unit_test(test_send_window),
-		cmocka_unit_test(test_out_of_order),   cmocka_unit_test(test_duplicate_is_reported),
-		cmocka_unit_test(test_urgent_in),      cmocka_unit_test(test_urgent_out),
-		cmocka_unit_test(test_writable),       cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_path_mtu),       cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_slow_start),
+		cmocka_unit_test(test_large_segments),
+		cmocka_unit_test(test_receive),
+		cmocka_unit_test(test_delayed_ack),
+		cmocka_unit_test(test_nagle),
+		cmocka_unit_test(test_cork),
+		cmocka_unit_test(test_receive_window),
+		cmocka_unit_test(test_send_window),
+		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_duplicate_is_reported),
+		cmocka_unit_test(test_window_is_not_taken_back),
+		cmocka_unit_test(test_urgent_in),
+		cmocka_unit_test(test_urgent_out),
+		cmocka_unit_test(test_writable),
+		cmocka_unit_test(test_reserve),
+		cmocka_unit_test(test_path_mtu),
+		cmocka_unit_test(test_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
