@@ -8,8 +8,10 @@
 
 #define RING_CAPACITY 4    /* at first; a power of two always */
 #define COPY_MAX      2048 /* longer slices are never copied */
-#define COPY_SHARE    8    /* nor those of more than an eighth of their buffer */
-#define COPY_BUFFER   2048 /* where copies go; more when much is queued */
+#define COPY_FEW      256
+#define HELD_MAX      (256 * 1024) /* bytes of buffers; then wasteful slices are copied */
+#define COPY_SHARE    8            /* nor those of more than an eighth of their buffer */
+#define COPY_BUFFER   2048         /* where copies go; more when much is queued */
 #define COPY_LARGE    16384
 
 /* A range without gaps: its packets are linked by their `next`, in order. */
@@ -99,10 +101,13 @@ static void release_ring(struct receive_queue *q)
 	q->first = q->capacity = 0;
 }
 
-/* Whether the bytes are few enough, and their buffer large enough, to be worth a copy. */
-static bool should_copy(const struct slice *s)
+/* Whether the bytes are few enough, and their buffer large enough, to be worth a copy: always when
+ * they are very few, else once the queue holds much memory in that way. */
+static bool should_copy(const struct receive_queue *q, const struct slice *s)
 {
-	return s->length <= COPY_MAX && s->length < s->buffer->size / COPY_SHARE;
+	if (s->length > COPY_MAX || s->length >= s->buffer->size / COPY_SHARE)
+		return false;
+	return s->length <= COPY_FEW || q->held > HELD_MAX;
 }
 
 /* The last buffer can take copies when nobody but the queue refers to it: it is one of its own. */
@@ -128,6 +133,7 @@ static bool append_copy(struct receive_queue *q, struct reeve_pool *pool, const 
 		if (!b)
 			return false;
 		*slice_at(q, q->count++) = (struct slice){ .buffer = b, .offset = 0, .length = 0 };
+		q->held += b->size;
 	}
 	check(q->count > 0);
 
@@ -154,6 +160,7 @@ static void append_slice(struct receive_queue *q, const struct slice *s)
 	}
 	*slice_at(q, q->count) = *s;
 	q->count++;
+	q->held += s->buffer->size;
 }
 
 static bool continues_tail(const struct receive_queue *q, const struct slice *s)
@@ -166,12 +173,17 @@ static bool continues_tail(const struct receive_queue *q, const struct slice *s)
 	return tail->buffer == s->buffer && tail->offset + tail->length == s->offset;
 }
 
+/* Of a new buffer for copies. */
+static uint32_t copy_size(const struct receive_queue *q)
+{
+	return q->length < COPY_BUFFER ? COPY_BUFFER : COPY_LARGE;
+}
+
 /* What came from a link begins in the packet's head. That much has to be copied; and of a small
  * packet all, so that it takes no buffer of its own. */
 static bool append_head(struct receive_queue *q, struct reeve_pool *pool, struct reeve_packet *p)
 {
 	const uint32_t in_head = (uint32_t)packet_head_length(p);
-	const uint32_t buffer_size = q->length < COPY_BUFFER ? COPY_BUFFER : COPY_LARGE;
 	uint8_t bytes[COPY_MAX];
 
 	if (in_head == 0)
@@ -186,7 +198,7 @@ static bool append_head(struct receive_queue *q, struct reeve_pool *pool, struct
 	const uint32_t length = p->length;
 
 	packet_copy(p, 0, length, bytes);
-	if (!append_copy(q, pool, bytes, length, buffer_size))
+	if (!append_copy(q, pool, bytes, length, copy_size(q)))
 		return false;
 	packet_strip(p, length);
 	return true;
@@ -202,8 +214,8 @@ static bool append_packet(struct receive_queue *q, struct reeve_pool *pool, stru
 		struct slice *const s = &p->slices[p->first_slice];
 
 		if (s->length == 0 ||
-		    (should_copy(s) && !continues_tail(q, s) &&
-		     append_copy(q, pool, s->buffer->bytes + s->offset, s->length, COPY_BUFFER)))
+		    (should_copy(q, s) && !continues_tail(q, s) &&
+		     append_copy(q, pool, s->buffer->bytes + s->offset, s->length, copy_size(q))))
 			buffer_unref(s->buffer);
 		else
 			append_slice(q, s);
@@ -444,6 +456,7 @@ void receive_queue_consume(struct receive_queue *q, size_t bytes)
 			break;
 		}
 		bytes -= head->length;
+		q->held -= head->buffer->size;
 		buffer_unref(head->buffer);
 		q->first = (q->first + 1) & (q->capacity - 1);
 		q->count--;

@@ -24,6 +24,7 @@ struct receive_queue {
 	struct slice *slices; /* a ring; NULL while there are none */
 	uint32_t first, count, capacity;
 	uint32_t length; /* bytes in order */
+	uint64_t held;   /* bytes of the buffers that the slices refer to */
 	uint32_t range_count;
 	uint32_t stamp;       /* of the range that changed last */
 	uint64_t range_bytes; /* memory that the ranges hold */
