@@ -2,6 +2,8 @@
 #
 # BUILD is where everything is built; a second user, or a tree that cannot be written, needs one of
 # its own: make test BUILD=/tmp/reeve
+#
+# TESTS are names of tests, or any options of `meson test`.
 BUILD ?= build
 PREFIX ?= /usr/local
 SEEDS ?= 10000
@@ -13,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 help:
 	@echo 'make demo      two web servers on port 80 and a client, each on a host of its own'
-	@echo 'make test      build, and run every test (TESTS="NAME..." for some of them)'
+	@echo 'make test      build, and run every test (TESTS="NAME...": some of them)'
 	@echo 'make check     the same with $(SEEDS) seeds of simulation (SEEDS=N)'
 	@echo 'make lint      clang-format, clang-tidy, mandoc, shell and Python syntax'
 	@echo 'make format    clang-format over all C files'
