@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "network/control_private.h"
 #include "network/guest.h"
+#include "network/listener.h"
 #include "network/log.h"
 
 #define MAX_CLIENTS    256
@@ -19,15 +20,13 @@
 #define MESSAGES_A_GO  16
 #define ERROR_NAME_MAX 128
 #define WRITE_FLAGS    (JSON_COMPACT | JSON_REAL_PRECISION(15)) /* 0.05, not 0.050000000000000003 */
-#define REST_MS        100
 
 struct control_server {
 	struct network *network;
-	struct loop_source listener;
+	struct listener listener;
 	struct list clients;
 	struct list gone;
 	uint32_t client_count;
-	struct loop_timer rest; /* of the listener, when it can take in nobody */
 };
 
 static const struct control_method *const method_tables[] = {
@@ -388,95 +387,59 @@ static void turn_away(int fd_take, const char *reason)
 	close(fd_take);
 }
 
-static void take_in(struct control_server *s, int fd_take)
+static void take_in(struct listener *l, int fd_take, const struct ucred *peer)
 {
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
+	struct control_server *s = container_of(l, struct control_server, listener);
 
-	if (getsockopt(fd_take, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
-		close(fd_take);
-		return;
-	}
-	if (peer.uid != geteuid())
+	if (peer->uid != geteuid())
 		turn_away(fd_take, "the network belongs to another user");
-	else if (s->network->guests && guest_is_inside(s->network->guests, peer.pid))
+	else if (s->network->guests && guest_is_inside(s->network->guests, peer->pid))
 		turn_away(fd_take, "programs that run inside the network do not control it");
 	else
 		control_adopt(s, fd_take);
 }
 
-void control_accept(struct control_server *s)
+static bool is_full(const struct listener *l)
 {
-	while (s->listener.fd >= 0 && s->client_count < MAX_CLIENTS) {
-		const int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && errno == EINTR)
-			continue;
-		if (fd < 0 && errno == EAGAIN)
-			return;
-		if (fd < 0)
-			break;
-		take_in(s, fd);
-	}
-	/* There are as many clients as there may be, or no descriptors: look again in a while. */
-	if (s->listener.fd < 0)
-		return;
-	loop_change(s->network->loop, &s->listener, 0);
-	loop_timer_arm(s->network->loop, &s->rest,
-		       reeve_time_add_ms(network_now(s->network), REST_MS));
+	return container_of_const(l, struct control_server, listener)->client_count >= MAX_CLIENTS;
 }
 
-static void rested(struct loop_timer *timer)
-{
-	struct control_server *s = container_of(timer, struct control_server, rest);
-
-	if (s->listener.fd >= 0)
-		loop_change(s->network->loop, &s->listener, EPOLLIN);
-}
-
-static void listener_ready(struct loop_source *source, uint32_t events)
-{
-	(void)events;
-	control_accept(container_of(source, struct control_server, listener));
-}
+static const struct listener_ops listener_ops = { .is_full = is_full, .take_in = take_in };
 
 struct control_server *control_server_new(struct network *n, int listen_fd)
 {
 	struct control_server *s = calloc(1, sizeof(*s));
 
-	if (!s)
-		goto failed;
+	if (!s) {
+		if (listen_fd >= 0)
+			close(listen_fd);
+		return NULL;
+	}
 	s->network = n;
 	list_init(&s->clients);
 	list_init(&s->gone);
-	loop_source_init(&s->listener, listener_ready);
-	loop_timer_init(&s->rest, rested);
-	if (listen_fd >= 0 && loop_add(n->loop, &s->listener, listen_fd, EPOLLIN) < 0)
-		goto failed;
+	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0) {
+		free(s);
+		return NULL;
+	}
 	return s;
-failed:
-	if (listen_fd >= 0)
-		close(listen_fd);
-	free(s);
-	return NULL;
+}
+
+void control_accept(struct control_server *s)
+{
+	listener_accept(&s->listener);
 }
 
 void control_close_listener(struct control_server *s)
 {
-	const int fd = s->listener.fd;
-
-	if (fd < 0)
-		return;
-	loop_remove(s->network->loop, &s->listener);
-	close(fd);
+	listener_deinit(&s->listener);
 }
 
 struct control_server *control_server_free(struct control_server *s)
 {
 	if (!s)
 		return NULL;
-	control_close_listener(s);
-	loop_timer_disarm(s->network->loop, &s->rest);
+	listener_deinit(&s->listener);
 	list_for_each_safe(node, &s->clients)
 		client_gone(list_entry(node, struct control_client, node));
 	control_settle(s);

@@ -15,7 +15,6 @@
 #define MESSAGES_A_GO 64
 #define MAX_OUTGOING  (16u << 20) /* bytes that wait for a supervisor */
 #define MAX_ANCESTORS 4096
-#define REST_MS       100
 
 struct outgoing {
 	struct outgoing *next;
@@ -308,89 +307,51 @@ bool guest_is_inside(const struct guest_server *s, pid_t pid)
 	return true;
 }
 
-static void take_in(struct guest_server *s, int fd_take)
+static void take_in(struct listener *l, int fd_take, const struct ucred *peer)
 {
-	struct guest_session *session;
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
+	struct guest_server *s = container_of(l, struct guest_server, listener);
+	struct guest_session *session = session_new(s, fd_take);
 
-	if (getsockopt(fd_take, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
-		close(fd_take);
-		return;
-	}
-	session = session_new(s, fd_take);
 	if (!session)
 		return;
-	session->uid = peer.uid;
+	session->uid = peer->uid;
 	/* Said in answer to HELLO, so that it is heard. */
-	if (peer.uid != geteuid())
+	if (peer->uid != geteuid())
 		session->refusal = "the network belongs to another user";
-	else if (guest_is_inside(s, peer.pid))
+	else if (guest_is_inside(s, peer->pid))
 		session->refusal = "a program that runs in the network cannot run others there";
 }
 
-void guest_accept(struct guest_server *s)
-{
-	while (s->listener.fd >= 0) {
-		const int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && errno == EINTR)
-			continue;
-		if (fd < 0 && errno != EAGAIN) {
-			loop_change(s->network->loop, &s->listener, 0);
-			loop_timer_arm(s->network->loop, &s->rest,
-				       reeve_time_add_ms(network_now(s->network), REST_MS));
-		}
-		if (fd < 0)
-			return;
-		take_in(s, fd);
-	}
-}
-
-static void rested(struct loop_timer *timer)
-{
-	struct guest_server *s = container_of(timer, struct guest_server, rest);
-
-	if (s->listener.fd >= 0)
-		loop_change(s->network->loop, &s->listener, EPOLLIN);
-}
-
-static void listener_ready(struct loop_source *source, uint32_t events)
-{
-	(void)events;
-	guest_accept(container_of(source, struct guest_server, listener));
-}
+static const struct listener_ops listener_ops = { .take_in = take_in };
 
 struct guest_server *guest_server_new(struct network *n, int listen_fd)
 {
 	struct guest_server *s = calloc(1, sizeof(*s));
 
-	if (!s)
-		goto failed;
+	if (!s) {
+		if (listen_fd >= 0)
+			close(listen_fd);
+		return NULL;
+	}
 	s->network = n;
 	list_init(&s->sessions);
 	list_init(&s->gone);
 	list_init(&s->dead);
-	loop_source_init(&s->listener, listener_ready);
-	loop_timer_init(&s->rest, rested);
-	if (listen_fd >= 0 && loop_add(n->loop, &s->listener, listen_fd, EPOLLIN) < 0)
-		goto failed;
+	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0) {
+		free(s);
+		return NULL;
+	}
 	return s;
-failed:
-	if (listen_fd >= 0)
-		close(listen_fd);
-	free(s);
-	return NULL;
+}
+
+void guest_accept(struct guest_server *s)
+{
+	listener_accept(&s->listener);
 }
 
 void guest_close_listener(struct guest_server *s)
 {
-	const int fd = s->listener.fd;
-
-	if (fd < 0)
-		return;
-	loop_remove(s->network->loop, &s->listener);
-	close(fd);
+	listener_deinit(&s->listener);
 }
 
 void guest_end_all(struct guest_server *s)
@@ -408,8 +369,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 {
 	if (!s)
 		return NULL;
-	guest_close_listener(s);
-	loop_timer_disarm(s->network->loop, &s->rest);
+	listener_deinit(&s->listener);
 	guest_end_all(s);
 	guest_settle(s);
 	free(s);

@@ -110,7 +110,7 @@ static void pump(struct guest_socket *s)
 	}
 }
 
-void guest_datagram_event(struct socket_owner *owner, const struct reeve_event *event)
+static void datagram_event(struct socket_owner *owner, const struct reeve_event *event)
 {
 	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
 	struct guest_message m = { .type = GUEST_SOCKET_ERROR, .socket = s->number };
@@ -123,14 +123,14 @@ void guest_datagram_event(struct socket_owner *owner, const struct reeve_event *
 	pump(s);
 }
 
-void guest_datagram_resume(struct socket_owner *owner)
+static void datagram_resume(struct socket_owner *owner)
 {
 	pump(container_of(owner, struct guest_socket, owner));
 }
 
 const struct socket_owner_ops guest_datagram_ops = {
-	.event = guest_datagram_event,
-	.resume = guest_datagram_resume,
+	.event = datagram_event,
+	.resume = datagram_resume,
 };
 
 void guest_datagram_attach(struct guest_socket *s, int fd_take)

@@ -8,13 +8,13 @@
 #include "network/guest.h"
 #include "network/guest_tree.h"
 #include "network/host.h"
+#include "network/listener.h"
 #include "network/loop.h"
 #include "network/network.h"
 
 struct guest_server {
 	struct network *network;
-	struct loop_source listener;
-	struct loop_timer rest;     /* of the listener, when descriptors have run out */
+	struct listener listener;
 	struct list sessions, gone; /* struct guest_session */
 	struct list dead;           /* struct guest_socket, freed at the end of the turn */
 	uint32_t session_count;
@@ -107,15 +107,11 @@ void guest_socket_name(const struct guest_socket *s, struct guest_message *value
 void guest_handle(struct guest_call *call);
 
 /* guest_stream.c */
-void guest_stream_event(struct socket_owner *owner, const struct reeve_event *event);
-void guest_stream_resume(struct socket_owner *owner);
 void guest_stream_attach(struct guest_socket *s, int fd_take);
 void guest_stream_accepted(struct guest_socket *s);
 void guest_stream_accept(struct guest_socket *listener);
 
 /* guest_datagram.c */
-void guest_datagram_event(struct socket_owner *owner, const struct reeve_event *event);
-void guest_datagram_resume(struct socket_owner *owner);
 void guest_datagram_attach(struct guest_socket *s, int fd_take);
 
 extern const struct socket_owner_ops guest_stream_ops, guest_datagram_ops;

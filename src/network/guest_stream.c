@@ -321,7 +321,7 @@ void guest_stream_accept(struct guest_socket *listener)
 	}
 }
 
-void guest_stream_event(struct socket_owner *owner, const struct reeve_event *event)
+static void stream_event(struct socket_owner *owner, const struct reeve_event *event)
 {
 	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
 
@@ -346,7 +346,7 @@ void guest_stream_event(struct socket_owner *owner, const struct reeve_event *ev
 	pump(s);
 }
 
-void guest_stream_resume(struct socket_owner *owner)
+static void stream_resume(struct socket_owner *owner)
 {
 	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
 
@@ -357,8 +357,8 @@ void guest_stream_resume(struct socket_owner *owner)
 }
 
 const struct socket_owner_ops guest_stream_ops = {
-	.event = guest_stream_event,
-	.resume = guest_stream_resume,
+	.event = stream_event,
+	.resume = stream_resume,
 };
 
 void guest_stream_attach(struct guest_socket *s, int fd_take)
