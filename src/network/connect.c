@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -70,24 +68,20 @@ static bool is_not_running(int r)
 /* In the child: nothing of the caller's may stay open or reach the network process. */
 static _Noreturn void become_network_process(const char *network, int ready_fd)
 {
-	char number[16];
-	sigset_t none;
-
 	/* The grandchild is nobody's child: it ends without a wait of ours. */
 	const pid_t pid = fork();
+	sigset_t none;
 
 	if (pid)
 		_exit(pid < 0 ? 1 : 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Above all others, so that one close_range() leaves just this one. */
-	if (dup3(ready_fd, 3, 0) < 0 && ready_fd != 3)
+	/* Where one close_range() can leave it and take all others. */
+	if (ready_fd != 3 && dup2(ready_fd, 3) < 0)
 		_exit(1);
-	if (ready_fd == 3)
-		fcntl(3, F_SETFD, 0);
+	fcntl(3, F_SETFD, 0);
 	close_range(4, UINT_MAX, 0);
-	snprintf(number, sizeof(number), "%d", 3);
-	execl("/proc/self/exe", "reeve", NETWORK_VERB, network, number, (char *)NULL);
+	execl("/proc/self/exe", "reeve", NETWORK_VERB, network, "3", (char *)NULL);
 	_exit(127);
 }
 

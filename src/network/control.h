@@ -3,8 +3,8 @@
  *
  * Only processes of the network's owner are let in, and none of those that run inside the network:
  * a program must not be able to grant itself a port. Memory is bounded: a message is at most
- * CONTROL_MESSAGE_MAX bytes, the next request is read when the last answer is on its way, and there
- * is a most of clients.
+ * CONTROL_MESSAGE_MAX bytes, the next request is read when the last answer has been written, and the
+ * number of clients is limited.
  */
 #pragma once
 

@@ -10,8 +10,8 @@
 #define MAX_RATE     1e12
 #define MAX_SEED     9007199254740992.0 /* what JSON's numbers hold exactly in every client */
 
-/* How many frames may wait in an impaired link, each way: more than what a path of 60 s at full
- * speed would want is no use; what does not fit is lost, as in a router. */
+/* How many frames may wait in an impaired link, each way. What does not fit is lost, as in a
+ * router. */
 #define IMPAIR_QUEUE 4096
 
 static json_t *describe_impairment(const struct network_host *host)

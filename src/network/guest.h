@@ -1,7 +1,7 @@
 /*
  * The network process's side of guest/protocol.h: one session for each supervisor, and in it the
- * sockets of its programs. What a session is told it may do: its host, its grants; a number of one
- * session means nothing in another.
+ * sockets of its programs. Its first message says on which host and with which grants, once and for
+ * all. A socket's number means nothing in another session.
  */
 #pragma once
 

@@ -72,6 +72,16 @@ int tree_parent(pid_t pid, pid_t *ret_parent)
 	return r;
 }
 
+/* The newest takes the place of the oldest. */
+static void remember(struct tree_members *m, const struct process *p)
+{
+	m->members[m->next].pid = p->pid;
+	m->members[m->next].began = p->began;
+	m->next = (m->next + 1) % TREE_MEMBERS;
+	if (m->count < TREE_MEMBERS)
+		m->count++;
+}
+
 void tree_add(struct tree_members *m, pid_t pid)
 {
 	struct process p;
@@ -80,13 +90,8 @@ void tree_add(struct tree_members *m, pid_t pid)
 	for (uint32_t i = 1; i <= m->count; i++)
 		if (m->members[(m->next + TREE_MEMBERS - i) % TREE_MEMBERS].pid == pid)
 			return;
-	if (pid <= 1 || pid == getpid() || read_process(pid, &p) < 0)
-		return;
-	m->members[m->next].pid = pid;
-	m->members[m->next].began = p.began;
-	m->next = (m->next + 1) % TREE_MEMBERS;
-	if (m->count < TREE_MEMBERS)
-		m->count++;
+	if (pid > 1 && pid != getpid() && read_process(pid, &p) == 0)
+		remember(m, &p);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -202,11 +207,7 @@ static unsigned kill_round(const struct tree_members *m, struct tree_members *ki
 
 		if (!p->doomed || is_member(killed, p) || !kill_one(p))
 			continue;
-		killed->members[killed->next].pid = p->pid;
-		killed->members[killed->next].began = p->began;
-		killed->next = (killed->next + 1) % TREE_MEMBERS;
-		if (killed->count < TREE_MEMBERS)
-			killed->count++;
+		remember(killed, p);
 		count++;
 	}
 	free(list.processes);

@@ -121,11 +121,10 @@ int links_add_tap(struct network *n, const char *name, uint32_t mtu, bool offloa
 	}
 	strncpy(l->name, name, sizeof(l->name) - 1);
 	l->offload = offload;
-	l->fd = tap_fd(l->outer);
 	loop_source_init(&l->source, link_ready);
 	list_init(&l->node);
 	list_append(&n->links, &l->node);
-	r = loop_add(n->loop, &l->source, l->fd, EPOLLIN);
+	r = loop_add(n->loop, &l->source, tap_fd(l->outer), EPOLLIN);
 	if (r < 0)
 		links_remove(l);
 	return r;

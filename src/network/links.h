@@ -13,7 +13,6 @@ struct network_link {
 	char name[LINK_NAME_LENGTH];
 	bool offload;
 	struct link *outer; /* the TAP; owned */
-	int fd;             /* the TAP's */
 	struct loop_source source;
 	struct list node;
 };

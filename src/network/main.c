@@ -13,7 +13,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "network/gateway.h"
 #include "network/host.h"
 #include "network/lifetime.h"
 #include "network/log.h"

@@ -67,12 +67,10 @@ void network_deinit(struct network *n)
 {
 	n->hosts = n->hosts ? host_table_free(n) : NULL;
 	links_free_all(n);
-	if (n->switch_)
-		n->switch_ = switch_free(n->switch_);
+	n->switch_ = switch_free(n->switch_);
 	free(n->ports);
 	n->ports = NULL;
-	if (n->pool)
-		n->pool = reeve_pool_free(n->pool);
+	n->pool = reeve_pool_free(n->pool);
 	n->loop = loop_free(n->loop);
 }
 
