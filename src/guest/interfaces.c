@@ -1,6 +1,7 @@
 /* Owns the copy of the host's interfaces. */
 #include "guest/interfaces.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "guest/supervisor.h"
@@ -24,13 +25,14 @@ static void refreshed(struct supervisor *s, struct request *r, const struct gues
 	(void)r;
 	if (answer->error == 0)
 		interfaces_take(&s->interfaces, data, answer->data_length);
+	supervisor_go(s);
 }
 
-void interfaces_refresh(struct supervisor *s)
+int interfaces_refresh(struct supervisor *s)
 {
 	struct guest_message m = { .type = GUEST_INTERFACES };
 
-	(void)channel_request(s, &m, NULL, refreshed);
+	return channel_request(s, &m, NULL, refreshed) ? 0 : -ENOMEM;
 }
 
 const struct guest_interface *interfaces_by_name(const struct interfaces *i, const char *name)

@@ -19,8 +19,8 @@ struct interfaces {
 /* Takes the data of an answer to GUEST_INTERFACES. */
 void interfaces_take(struct interfaces *i, const uint8_t *data, uint32_t length);
 
-/* Asks for news, which come later. */
-void interfaces_refresh(struct supervisor *s);
+/* Asks for news, which come later. 0 or -ENOMEM. */
+int interfaces_refresh(struct supervisor *s);
 
 const struct guest_interface *interfaces_by_name(const struct interfaces *i, const char *name);
 const struct guest_interface *interfaces_by_index(const struct interfaces *i, uint32_t index);

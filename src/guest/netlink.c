@@ -398,7 +398,7 @@ void netlink_input(struct supervisor *s, struct guest_socket *socket, const void
 		answer(&r);
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
-	interfaces_refresh(s);
+	(void)interfaces_refresh(s);
 }
 
 static void choose_pid(struct supervisor *s, const struct call *c, struct guest_socket *socket)

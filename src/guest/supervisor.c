@@ -304,6 +304,7 @@ static int watch_all(struct supervisor *s)
 static int init(struct supervisor *s, const struct supervisor_start *start)
 {
 	s->front_fd = start->front_fd;
+	s->go_fd = start->go_fd;
 	s->program = start->program;
 	s->is_killable = start->is_killable;
 	s->welcome = *start->welcome;
@@ -363,6 +364,15 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void supervisor_go(struct supervisor *s)
+{
+	if (s->go_fd < 0)
+		return;
+	(void)!write(s->go_fd, "", 1);
+	close(s->go_fd);
+	s->go_fd = -1;
+}
+
 int supervisor_run(const struct supervisor_start *start)
 {
 	static struct supervisor s;
@@ -374,10 +384,11 @@ int supervisor_run(const struct supervisor_start *start)
 		front_say(start->front_fd, strerror(-r));
 		return 1;
 	}
-	interfaces_refresh(&s);
-	(void)!write(start->go_fd, "", 1);
-	close(start->go_fd);
+	/* The program begins when its host's interfaces are known: it may ask for them at once. */
+	if (interfaces_refresh(&s) < 0)
+		supervisor_go(&s);
 	loop(&s);
+	supervisor_go(&s);
 	deinit(&s);
 	return 0;
 }

@@ -24,6 +24,7 @@
 
 struct supervisor {
 	int epoll_fd, signal_fd, front_fd;
+	int go_fd; /* the program waits for a byte from it; -1: it has begun */
 	struct watch notify_watch, signal_watch, front_watch;
 	struct notify notify;
 	struct channel channel;
@@ -64,6 +65,9 @@ struct supervisor_start {
 	const char *private_directory;
 	const struct guest_welcome *welcome;
 };
+
+/* Lets the program begin, if it has not yet. */
+void supervisor_go(struct supervisor *s);
 
 /* Runs until the last process of the tree has ended. An exit status. */
 int supervisor_run(const struct supervisor_start *start);
