@@ -20,7 +20,7 @@ static void print_commands(void)
 	       "  reeve run --host web nginx    port 80, as an ordinary user\n"
 	       "  reeve run curl http://web/    names work\n"
 	       "  reeve ports                   which socket belongs to which program\n"
-	       "\n'reeve COMMAND --help' says more of one.\n");
+	       "\n'reeve COMMAND --help' explains one in full.\n");
 }
 
 static int run(const struct invocation *invocation, const void *values)

@@ -143,7 +143,7 @@ static int run(const struct invocation *invocation, const void *values)
 	if (o->clear && is_given(o))
 		return say_fail(EX_USAGE, "--clear goes with no other option");
 	if (o->down && o->up)
-		return say_fail(EX_USAGE, "either --down or --up");
+		return say_fail(EX_USAGE, "--down and --up contradict each other; give one");
 	int status = session_open(invocation->network, SESSION_NEED, &s);
 
 	if (status)
@@ -172,12 +172,14 @@ static const struct option_spec options[] = {
 	  .kind = OPTION_TIME,
 	  .argument = "TIME",
 	  .help = "each way: 20ms",
-	  .offset = offsetof(struct impair_options, delay_ms) },
+	  .offset = offsetof(struct impair_options, delay_ms),
+	  .most = 60000 },
 	{ .name = "jitter",
 	  .kind = OPTION_TIME,
 	  .argument = "TIME",
 	  .help = "the delay varies by up to this",
-	  .offset = offsetof(struct impair_options, jitter_ms) },
+	  .offset = offsetof(struct impair_options, jitter_ms),
+	  .most = 60000 },
 	RATIO("reorder", reorder, "so many packets overtake others"),
 	RATIO("duplicate", duplicate, "so many packets come twice"),
 	RATIO("corrupt", corrupt, "so many packets have a wrong bit"),

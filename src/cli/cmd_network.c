@@ -64,7 +64,7 @@ static int run(const struct invocation *invocation, const void *values)
 	struct session *s;
 
 	if (v->keep && v->no_keep)
-		return say_fail(EX_USAGE, "either --keep or --no-keep");
+		return say_fail(EX_USAGE, "--keep and --no-keep contradict each other; give one");
 	int status = session_open(invocation->network, v->keep ? SESSION_START : SESSION_LOOK, &s);
 
 	if (status)

@@ -112,8 +112,8 @@ static bool is_called(const json_t *host, const char *name)
 	return (own && strcmp(own, name) == 0) || (address && strcmp(address, name) == 0);
 }
 
-/* The host that asks when none was named: 'local', else the first that is not asked itself. *ret
- * is a new reference to its name. */
+/* The host that asks when none was named: 'local', else the first that is not asked itself, else
+ * the gateway, which every network has. *ret is a new reference to its name. */
 static int choose_asker(struct session *s, const char *to, json_t **ret)
 {
 	json_t *reply = NULL, *host, *chosen = NULL;
@@ -127,7 +127,7 @@ static int choose_asker(struct session *s, const char *to, json_t **ret)
 		if (is_called(host, "local") || (!chosen && !is_called(host, to)))
 			chosen = json_object_get(host, "name");
 	}
-	*ret = chosen ? json_incref(chosen) : json_string("local");
+	*ret = chosen ? json_incref(chosen) : json_string("gateway");
 	json_decref(reply);
 	return EX_OK;
 }
@@ -167,7 +167,7 @@ static const struct option_spec options[] = {
 	{ .name = "from",
 	  .kind = OPTION_TEXT,
 	  .argument = "HOST",
-	  .help = "the host that asks (else 'local', else the first other)",
+	  .help = "the host that asks (else 'local', or the first other)",
 	  .offset = offsetof(struct ping_options, from) },
 	{ .name = "count",
 	  .letter = 'c',
@@ -182,13 +182,17 @@ static const struct option_spec options[] = {
 	  .kind = OPTION_TIME,
 	  .argument = "TIME",
 	  .help = "between two requests (else 1s)",
-	  .offset = offsetof(struct ping_options, interval_ms) },
+	  .offset = offsetof(struct ping_options, interval_ms),
+	  .least = 1,
+	  .most = 3600000 },
 	{ .name = "timeout",
 	  .letter = 'W',
 	  .kind = OPTION_TIME,
 	  .argument = "TIME",
 	  .help = "for an answer (else 1s)",
-	  .offset = offsetof(struct ping_options, timeout_ms) },
+	  .offset = offsetof(struct ping_options, timeout_ms),
+	  .least = 1,
+	  .most = 3600000 },
 	{ .name = "size",
 	  .letter = 's',
 	  .kind = OPTION_COUNT,

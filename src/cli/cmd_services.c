@@ -182,7 +182,8 @@ static int parse_ports(char *text, struct query *q)
 	    quantity_count(dash ? dash : text, 0, PORT_LAST, &last) < 0)
 		return say_fail(EX_USAGE, "'%s' is no port: they are 0 to 65535", q->text);
 	if (first > last)
-		return say_fail(EX_USAGE, "'%s' runs backwards", q->text);
+		return say_fail(EX_USAGE, "range '%s' is backwards; the lower port comes first",
+				q->text);
 	q->first = (uint16_t)first;
 	q->last = (uint16_t)last;
 	return 0;

@@ -23,7 +23,7 @@ struct option_spec {
 	const char *argument; /* what --help calls the value */
 	const char *help;
 	size_t offset;       /* of the value in the command's values */
-	int64_t least, most; /* of a count */
+	int64_t least, most; /* of a count; of a time in ms, 0 and 0: up to an hour */
 	enum option_kind kind;
 	char letter; /* or 0 */
 	bool hidden; /* for our own use: not in --help */

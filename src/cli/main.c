@@ -67,7 +67,7 @@ static int complain_command(const char *name)
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		return say_fail(EX_USAGE, "what to do? 'reeve help' lists the commands");
+		return say_fail(EX_USAGE, "no command given; 'reeve help' lists them");
 	const char *name = argv[1];
 
 	if (strcmp(name, NETWORK_VERB) == 0)

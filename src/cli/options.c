@@ -104,10 +104,19 @@ static int find_option(const struct option_list *list, int value)
 
 static int complain_range(const struct option_spec *o, const char *text)
 {
+	static const char *const most[] = {
+		[OPTION_RATIO] = "100% (or 1)",
+		[OPTION_TIME] = "an hour",
+		[OPTION_RATE] = "1000gbit",
+	};
+
 	if (o->kind == OPTION_COUNT)
 		return say_fail(EX_USAGE, "--%s takes %lld to %lld, not '%s'", o->name,
 				(long long)o->least, (long long)o->most, text);
-	return say_fail(EX_USAGE, "--%s: '%s' is too much", o->name, text);
+	if (o->kind == OPTION_TIME && o->most)
+		return say_fail(EX_USAGE, "--%s takes %lldms to %llds, not '%s'", o->name,
+				(long long)o->least, (long long)o->most / 1000, text);
+	return say_fail(EX_USAGE, "--%s takes at most %s, not '%s'", o->name, most[o->kind], text);
 }
 
 static int complain_value(const struct option_spec *o, const char *text)
@@ -120,6 +129,19 @@ static int complain_value(const struct option_spec *o, const char *text)
 	};
 
 	return say_fail(EX_USAGE, "--%s takes %s, not '%s'", o->name, wanted[o->kind], text);
+}
+
+static int time_within(const struct option_spec *o, const char *text, double *ret)
+{
+	double ms;
+	const int error = quantity_time_ms(text, &ms);
+
+	if (error)
+		return error;
+	if (o->most && (ms < (double)o->least || ms > (double)o->most))
+		return -ERANGE;
+	*ret = ms;
+	return 0;
 }
 
 /* Stores the option's value where the table says. 0, or the exit status after a complaint. */
@@ -142,7 +164,7 @@ static int store_value(const struct option_spec *o, const char *text, char *valu
 		error = quantity_ratio(text, where);
 		break;
 	case OPTION_TIME:
-		error = quantity_time_ms(text, where);
+		error = time_within(o, text, where);
 		break;
 	case OPTION_RATE:
 		error = quantity_rate(text, where);
@@ -189,16 +211,16 @@ static int complain_missing(const struct option_list *list)
 {
 	const struct option_spec *o = list->specs[find_option(list, optopt)];
 
-	return say_fail(EX_USAGE, "--%s wants a value: %s", o->name, o->argument);
+	return say_fail(EX_USAGE, "--%s needs a value: --%s %s", o->name, o->name, o->argument);
 }
 
 static int check_operands(const struct command *command, const struct invocation *invocation)
 {
 	if (invocation->operand_count < command->least_operands)
-		return say_fail(EX_USAGE, "what is missing: reeve %s %s", command->name,
-				command->operands);
+		return say_fail(EX_USAGE, "an argument is missing; usage: reeve %s %s",
+				command->name, command->operands);
 	if (command->most_operands >= 0 && invocation->operand_count > command->most_operands)
-		return say_fail(EX_USAGE, "'%s' is one word too many; 'reeve %s --help' says more",
+		return say_fail(EX_USAGE, "unexpected argument '%s'; see 'reeve %s --help'",
 				invocation->operands[command->most_operands], command->name);
 	return OPTIONS_RUN;
 }

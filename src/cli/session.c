@@ -99,6 +99,8 @@ static const struct {
 	  "no link '{name}' in network '{network}'; 'reeve link' lists them" },
 	{ "LinkExists", EX_UNAVAILABLE, "link '{name}' is there already; 'reeve link' shows it" },
 	{ "Refused", EX_NOPERM, "refused: {reason}" },
+	{ "org.varlink.service.InvalidParameter", EX_USAGE,
+	  "network '{network}' does not accept this value of '{parameter}'" },
 	{ "Failed", EX_OSERR, "{operation}: {errno}" },
 };
 

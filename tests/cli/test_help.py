@@ -66,7 +66,8 @@ def test_unknown_command(reeve):
 
 def test_nothing_at_all(reeve):
     result = reeve()
-    assert result.status == EX_USAGE and "reeve help" in result.err
+    assert result.status == EX_USAGE
+    assert result.err == "reeve: no command given; 'reeve help' lists them\n"
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -75,14 +76,21 @@ def test_nothing_at_all(reeve):
     (["ports", "-x"], "reeve ports: no option '-x'; 'reeve ports --help' lists them"),
     (["ports", "-lx"], "reeve ports: no option '-x'; 'reeve ports --help' lists them"),
     (["ports", "--json=yes"], "reeve ports: --json takes no value"),
-    (["ports", "a", "b"], "reeve ports: 'b' is one word too many; 'reeve ports --help' says more"),
-    (["ports", "--network"], "reeve ports: --network wants a value: NAME"),
-    (["address"], "reeve address: what is missing: reeve address ADDRESS[/LENGTH]..."),
+    (["ports", "a", "b"], "reeve ports: unexpected argument 'b'; see 'reeve ports --help'"),
+    (["ports", "--network"], "reeve ports: --network needs a value: --network NAME"),
+    (["address"], "reeve address: an argument is missing; usage: reeve address ADDRESS[/LENGTH]..."),
     (["ping", "-c", "0", "x"], "reeve ping: --count takes 1 to 1000000, not '0'"),
     (["ping", "-c", "x", "x"], "reeve ping: --count takes a whole number, not 'x'"),
     (["impair", "web", "--loss", "5x"],
      "reeve impair: --loss takes a percentage such as 5%, or a number from 0 to 1, not '5x'"),
-    (["impair", "web", "--loss", "101%"], "reeve impair: --loss: '101%' is too much"),
+    (["impair", "web", "--loss", "101%"], "reeve impair: --loss takes at most 100% (or 1), not '101%'"),
+    (["impair", "web", "--loss", "5"], "reeve impair: --loss takes at most 100% (or 1), not '5'"),
+    (["impair", "web", "--down", "--up"],
+     "reeve impair: --down and --up contradict each other; give one"),
+    (["ping", "-i", "0", "x"], "reeve ping: --interval takes 1ms to 3600s, not '0'"),
+    (["ping", "-W", "2h", "x"],
+     "reeve ping: --timeout takes a time such as 20ms, 1.5s or 300us, not '2h'"),
+    (["impair", "web", "--delay", "61s"], "reeve impair: --delay takes 0ms to 60s, not '61s'"),
     (["impair", "web", "--delay", "-1ms"],
      "reeve impair: --delay takes a time such as 20ms, 1.5s or 300us, not '-1ms'"),
     (["impair", "web", "--rate", "fast"],
@@ -101,7 +109,7 @@ def test_nothing_at_all(reeve):
     (["link", "add", "tap", "a" * 16], "reeve link: 'aaaaaaaaaaaaaaaa' is too long: an interface's "
                                        "name has at most 15 letters"),
     (["link", "add", "tap", "x", "--mtu", "100"], "reeve link: --mtu takes 576 to 65521, not '100'"),
-    (["network", "--keep", "--no-keep"], "reeve network: either --keep or --no-keep"),
+    (["network", "--keep", "--no-keep"], "reeve network: --keep and --no-keep contradict each other; give one"),
     (["network-process"], "reeve: 'network-process' is for reeve's own use"),
 ])
 def test_bad_words(reeve, arguments, message):
@@ -119,7 +127,7 @@ def test_no_such_namespace(reeve):
 
 @pytest.mark.parametrize("arguments, message", [
     (["--jsno", "true"], "reeve run: no option '--jsno'; 'reeve run --help' lists them"),
-    ([], "reeve run: what is missing: reeve run [OPTION...] [--] PROGRAM [ARGUMENT...]"),
+    ([], "reeve run: an argument is missing; usage: reeve run [OPTION...] [--] PROGRAM [ARGUMENT...]"),
     (["--ip", "x", "true"], "reeve run: --ip takes an address, not 'x'"),
     (["--allow-port", "80-", "true"],
      "reeve run: --allow-port takes ports such as 80,443,8000-8100, not '80-'"),

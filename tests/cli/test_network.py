@@ -245,13 +245,13 @@ def test_ping(reeve, network):
     result = reeve("ping", "web", "-c", "4", "-i", "10ms", "-W", "2s", "-s", "100")
     assert result.status == 0 and result.err == ""
     assert_golden("ping.txt", result.out)
-    assert network.called("Ping") == [{"host": "local", "to": "web", "count": 4, "interval_ms": 10,
+    assert network.called("Ping") == [{"host": "gateway", "to": "web", "count": 4, "interval_ms": 10,
                                        "timeout_ms": 2000, "size": 100}]
 
 
 @pytest.mark.parametrize("names, to, asker", [
     (["web", "db", "local"], "db", "local"), (["web", "db"], "web", "db"), (["web", "db"], "db", "web"),
-    (["web", "db"], "198.18.0.2", "db"), (["web"], "web", "local"), ([], "web", "local")])
+    (["web", "db"], "198.18.0.2", "db"), (["web"], "web", "gateway"), ([], "web", "gateway")])
 def test_ping_chooses_who_asks(reeve, network, names, to, asker):
     network.answers["ListHosts"] = {"hosts": [
         {"name": name, "addresses": [f"198.18.0.{2 + i}"]} for i, name in enumerate(names)]}
