@@ -319,6 +319,39 @@ static void test_malformed(void **state)
 	assert_all_free(pool);
 }
 
+/* Longer than any IP packet, as a device with a great MTU may bring it: no length field holds it. */
+static void test_too_long(void **state)
+{
+	(void)state;
+	static struct flat whole;
+	struct random r = seeded(0x5e66);
+	struct reeve_pool *pool = pool_of(100);
+	struct packet_queue out;
+
+	packet_queue_init(&out);
+	for (int round = 0; round < 20; round++) {
+		const struct shape s = make(&r, &whole);
+		struct buffer *more = buffer_new(pool, 65536);
+		struct reeve_packet *p;
+
+		whole.length = s.payload;
+		p = scatter(&r, pool, &whole);
+		memset(more->bytes, 0, 65536);
+		assert_true(packet_append(p, more, 0, 65536 - (s.payload - s.ip)));
+		buffer_unref(more);
+		p->offload = (struct reeve_offload){
+			.checksum = REEVE_CHECKSUM_PARTIAL,
+			.segmentation = s.ipv6 ? REEVE_SEGMENTATION_TCP6 : REEVE_SEGMENTATION_TCP4,
+			.segment_size = 65535,
+			.checksum_start = (uint16_t)s.tcp,
+			.checksum_offset = 16,
+		};
+		assert_false(segment_for_link(p, 0, &out));
+		assert_int_equal(out.count, 0);
+	}
+	assert_all_free(pool);
+}
+
 /* At the pool's limit the rest is given up, and nothing is lost track of. */
 static void test_pool_limit(void **state)
 {
@@ -356,7 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cut),        cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_fill_in),    cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_pool_limit),
+		cmocka_unit_test(test_pool_limit), cmocka_unit_test(test_too_long),
 	};
 
 	return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
