@@ -148,7 +148,7 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret);
  * `port`, or to every port if 0. Each SYN gives an INTERCEPTED event with a new socket, whose
  * `user` is the listener's: read its local and remote name, then let it proceed (CONNECTED
  * follows) or refuse it. The longest prefix wins, then the given port. -EADDRINUSE when that pair
- * is taken, -ENOBUFS over 64 of them.
+ * is taken, -ENOBUFS over 64 of them, -EINVAL for a length that no such prefix has.
  */
 int reeve_tcp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,
 			void *user, struct reeve_tcp **ret);

@@ -513,6 +513,8 @@ int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, 
 	struct udp_host *const u = host->udp;
 	const struct reeve_prefix *const prefix = to ? to : &everything;
 
+	if (prefix->length > (reeve_address_is_ipv4(&prefix->address) ? 32 : 128))
+		return -EINVAL;
 	for (unsigned i = 0; i < u->intercept_count; i++) {
 		const struct reeve_udp *const other = u->intercepts[i];
 

@@ -59,6 +59,8 @@ int reeve_tcp_intercept(struct reeve_host *host, const struct reeve_prefix *to, 
 	const struct reeve_prefix all = { .address = reeve_any_ipv4, .length = 0 };
 	const struct reeve_prefix *const prefix = to ? to : &all;
 
+	if (prefix->length > (reeve_address_is_ipv4(&prefix->address) ? 32 : 128))
+		return -EINVAL;
 	for (uint32_t i = 0; i < t->intercept_count; i++)
 		if (is_same(t->intercept[i], prefix, port))
 			return -EADDRINUSE;

@@ -245,6 +245,7 @@ static void test_intercept(void **state)
 	const struct reeve_prefix everywhere = net_prefix("0.0.0.0/0");
 	const struct reeve_prefix some = net_prefix("203.0.113.0/24");
 	const struct reeve_prefix one = net_prefix("203.0.113.7");
+	const struct reeve_prefix none = { .address = one.address, .length = 33 };
 	const struct reeve_address via = net_address("192.0.2.2");
 	struct reeve_udp *all, *dns, *some_all, *one_dns, *extra;
 	struct iovec iov = { "answer", 6 };
@@ -263,6 +264,7 @@ static void test_intercept(void **state)
 	assert_int_equal(reeve_udp_intercept(n.hosts[1], &one, 53, NULL, &one_dns), 0);
 	assert_int_equal(reeve_udp_intercept(n.hosts[1], &one, 53, NULL, &extra), -EADDRINUSE);
 	assert_int_equal(reeve_udp_intercept(n.hosts[1], NULL, 0, NULL, &extra), -EADDRINUSE);
+	assert_int_equal(reeve_udp_intercept(n.hosts[1], &none, 0, NULL, &extra), -EINVAL);
 	struct reeve_udp *const client = socket4(&n, 0);
 	struct reeve_udp *const own = reeve_udp_new(n.hosts[1], REEVE_IPV4, NULL);
 

@@ -189,6 +189,10 @@ static void test_bounds(void **state)
 	for (uint16_t i = 0; i < TCP_INTERCEPTS_MAX; i++)
 		assert_int_equal(reeve_tcp_intercept(r.host, NULL, i, NULL, &listeners[i]), 0);
 	assert_int_equal(reeve_tcp_intercept(r.host, NULL, 999, NULL, &more), -ENOBUFS);
+
+	const struct reeve_prefix none = { .address = reeve_any_ipv4, .length = 33 };
+
+	assert_int_equal(reeve_tcp_intercept(r.host, &none, 999, NULL, &more), -EINVAL);
 	for (unsigned i = 0; i < 3000; i++) {
 		struct peer p;
 
