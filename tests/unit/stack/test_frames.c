@@ -562,18 +562,53 @@ static void test_without_memory(void **state)
 	}
 }
 
+/* hazard 20: to and from the same name, which only a host that takes any address can be told. */
+static void test_land_at_a_gateway(void **state)
+{
+	struct bench *const b = *state;
+	const struct reeve_host_config config = {
+		.pool = b->net.pool,
+		.max_sockets = 16,
+		.any_address = true,
+	};
+	const struct reeve_prefix own = net_prefix("192.0.2.1/24");
+	struct reeve_host *const before = b->net.hosts[0];
+	struct reeve_host *const gateway = reeve_host_new(&config, b->net.now);
+	struct ipv4_header h = frame_header(IP_TCP);
+	uint8_t tcp[20] = { 0, 80, 0, 80, [12] = 5 << 4, [13] = 2 };
+	struct net n = { .mtu = 1500 };
+	struct reeve_tcp *all;
+	struct reeve_event event;
+
+	assert_int_equal(net_add_iface(&n, gateway, 1), 1);
+	assert_int_equal(reeve_host_add_address(gateway, 1, &own), 0);
+	assert_int_equal(reeve_tcp_intercept(gateway, NULL, 0, NULL, &all), 0);
+	b->net.hosts[0] = gateway;
+	h.source = h.destination = frame_ipv4("203.0.113.9");
+	frame_finish_tcp(tcp, &h, sizeof(tcp));
+	expect_drop(b, frame_put(b->frame, &h, tcp, sizeof(tcp)), REEVE_DROP_IP_SOURCE);
+	assert_false(reeve_host_next_event(gateway, &event));
+	h.source--;
+	frame_finish_tcp(tcp, &h, sizeof(tcp));
+	net_input(&b->net, 0, b->frame, frame_put(b->frame, &h, tcp, sizeof(tcp)));
+	assert_true(reeve_host_next_event(gateway, &event));
+	b->net.hosts[0] = before;
+	reeve_host_free(gateway);
+}
+
 #define FRAME_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRAME_TEST(test_link_layer),   FRAME_TEST(test_ipv4_header),
-		FRAME_TEST(test_options),      FRAME_TEST(test_addresses),
-		FRAME_TEST(test_protocols),    FRAME_TEST(test_icmpv6_over_ipv4),
-		FRAME_TEST(test_udp_lengths),  FRAME_TEST(test_udp_port_zero),
-		FRAME_TEST(test_udp_checksum), FRAME_TEST(test_icmp_short),
-		FRAME_TEST(test_arp_short),    FRAME_TEST(test_random_and_mutated_frames),
-		FRAME_TEST(test_longest),      cmocka_unit_test(test_without_memory),
+		FRAME_TEST(test_link_layer),        FRAME_TEST(test_ipv4_header),
+		FRAME_TEST(test_options),           FRAME_TEST(test_addresses),
+		FRAME_TEST(test_protocols),         FRAME_TEST(test_icmpv6_over_ipv4),
+		FRAME_TEST(test_udp_lengths),       FRAME_TEST(test_udp_port_zero),
+		FRAME_TEST(test_udp_checksum),      FRAME_TEST(test_icmp_short),
+		FRAME_TEST(test_arp_short),         FRAME_TEST(test_random_and_mutated_frames),
+		FRAME_TEST(test_longest),           cmocka_unit_test(test_without_memory),
+		FRAME_TEST(test_land_at_a_gateway),
 	};
 
 	return cmocka_run_group_tests_name("frames", tests, NULL, NULL);
