@@ -165,7 +165,8 @@ def test_every_source_is_built():
 
 
 def test_an_unlisted_source_is_found(tmp_path):
-    tree = example(tmp_path, src__a_c="", src__b_c="")
+    tree = example(tmp_path, src__a_c="", src__b_c="", src__c_c="",
+                   src__meson_build="if found\n  executable('c', 'c.c')\nendif\n")
     info = tmp_path / "build" / "meson-info"
     info.mkdir(parents=True)
     (info / "intro-targets.json").write_text(
