@@ -8,4 +8,5 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* libFuzzer chose the name. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
