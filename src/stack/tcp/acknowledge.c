@@ -36,10 +36,12 @@ static void measure(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		   o->has_timestamps && o->timestamp_echo) {
 		const uint32_t ms = tcp_timestamp(tcp_of(tcp), tcp->ts_offset) - o->timestamp_echo;
 
-		if (ms < RTO_MAX_MS) {
+		if (ms >= RTO_MAX_MS)
+			return;
+		tcp->rtt.backoff = 0;
+		/* Less than the clock's tick tells nothing when more is known. */
+		if (ms > 0 || !rtt_is_known(&tcp->rtt))
 			rtt_sample(&tcp->rtt, ms * REEVE_NS_PER_MS);
-			tcp->rtt.backoff = 0;
-		}
 	}
 }
 

@@ -425,7 +425,7 @@ static bool send_new(struct sender *s)
 	return true;
 }
 
-/* RFC 8985, 7.3: new data if there is some, else the last segment again. */
+/* RFC 8985, 7.3: the last segment again; new data, if the windows allow any, follows by itself. */
 static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 {
 	tcp->tail_due = false;
