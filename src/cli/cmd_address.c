@@ -97,7 +97,7 @@ static int gather(const char *text, bool ipv6, struct facts *f)
 	if (text[length] == '/') {
 		f->given = true;
 		if (parse_length(text + length + 1, f->bits, &f->length) < 0)
-			return say_fail(EX_DATAERR, "'%s': behind the slash comes 0 to %d%s", text,
+			return say_fail(EX_DATAERR, "'%s': after the slash comes 0 to %d%s", text,
 					f->bits, f->ipv4 ? ", or a netmask" : "");
 	}
 	f->mask = mask_of(f->length, f->bits);

@@ -243,9 +243,9 @@ const struct command command_capture = {
 	.name = "capture",
 	.summary = "Show or write the packets that pass a host's link",
 	.operands = "[HOST] [-w FILE] [-c N]",
-	.text = "Ends with Ctrl-C, or with the network. Without a HOST, all hosts and links: a "
-		"packet\n"
-		"between two hosts then passes twice.",
+	.text = "Ends with Ctrl-C, or with the network. Without a HOST, all hosts: a packet "
+		"between\n"
+		"two of them is then seen twice.",
 	.examples = "  reeve capture web                  a line a packet\n"
 		    "  reeve capture web -w web.pcapng    for wireshark\n"
 		    "  reeve capture -w - | tshark -r -\n",

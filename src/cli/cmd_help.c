@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/say.h"
 
 static void print_commands(void)
 {
@@ -17,9 +16,9 @@ static void print_commands(void)
 	for (size_t i = 0; commands[i]; i++)
 		printf("  %s%-9s%s %s\n", on, commands[i]->name, off, commands[i]->summary);
 	printf("\nExamples:\n"
-	       "  reeve run --host web nginx    port 80, as an ordinary user\n"
-	       "  reeve run curl http://web/    names work\n"
-	       "  reeve ports                   which socket belongs to which program\n"
+	       "  reeve run --host web python3 -m http.server 80    port 80, as an ordinary user\n"
+	       "  reeve run curl http://web/                        names work\n"
+	       "  reeve ports                                       each socket and its program\n"
 	       "\n'reeve COMMAND --help' explains one in full.\n");
 }
 
@@ -33,15 +32,10 @@ static int run(const struct invocation *invocation, const void *values)
 	const char *name = invocation->operands[0];
 	const struct command *command = command_find(name);
 
-	if (command) {
-		options_print_help(command);
-		return EX_OK;
-	}
-	const char *best = command_suggest(name);
-
-	if (best)
-		return say_fail(EX_USAGE, "no command '%s'; did you mean '%s'?", name, best);
-	return say_fail(EX_USAGE, "no command '%s'; 'reeve help' lists them", name);
+	if (!command)
+		return command_complain(name);
+	options_print_help(command);
+	return EX_OK;
 }
 
 const struct command command_help = {

@@ -77,24 +77,16 @@ static void print_hosts(const json_t *hosts)
 
 static int list(const struct invocation *invocation)
 {
-	struct session *s;
-	json_t *reply = NULL;
-	int status = session_open(invocation->network, SESSION_LOOK, &s);
+	json_t *hosts;
+	const int status = session_list(invocation->network, "ListHosts", NULL, "hosts", &hosts);
 
-	if (status == EX_OK && s) {
-		status = session_call(s, "ListHosts", NULL, &reply);
-		session_free(s);
-	}
 	if (status)
 		return status;
-	json_t *hosts = reply ? json_incref(json_object_get(reply, "hosts")) : json_array();
-
 	if (invocation->json)
 		json_print(hosts);
 	else
 		print_hosts(hosts);
 	json_decref(hosts);
-	json_decref(reply);
 	return EX_OK;
 }
 

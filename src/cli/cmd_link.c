@@ -48,24 +48,16 @@ static void print_links(const json_t *links)
 
 static int list(const struct invocation *invocation)
 {
-	struct session *s;
-	json_t *reply = NULL;
-	int status = session_open(invocation->network, SESSION_LOOK, &s);
+	json_t *links;
+	const int status = session_list(invocation->network, "ListLinks", NULL, "links", &links);
 
-	if (status == EX_OK && s) {
-		status = session_call(s, "ListLinks", NULL, &reply);
-		session_free(s);
-	}
 	if (status)
 		return status;
-	json_t *links = reply ? json_incref(json_object_get(reply, "links")) : json_array();
-
 	if (invocation->json)
 		json_print(links);
 	else
 		print_links(links);
 	json_decref(links);
-	json_decref(reply);
 	return EX_OK;
 }
 

@@ -93,10 +93,10 @@ const struct command command_run = {
 		"sockets are those of the host; it has no others. The status is 125 when reeve\n"
 		"fails, 126 when the program cannot be run, 127 when it is not there.",
 	.examples =
-		"  reeve run --host web nginx                      port 80, as an ordinary user\n"
-		"  reeve run --host web2 python3 -m http.server 80  the same port, another host\n"
-		"  reeve run curl http://web/                      names work\n"
-		"  reeve run sh                                    a shell on host 'local'\n",
+		"  reeve run --host web python3 -m http.server 80     as an ordinary user\n"
+		"  reeve run --host web2 python3 -m http.server 80    the same port, another host\n"
+		"  reeve run curl http://web/                         names work\n"
+		"  reeve run sh                                       a shell on host 'local'\n",
 	.options = options,
 	.uses = USES_NETWORK | USES_PROGRAM,
 	.least_operands = 1,

@@ -26,7 +26,6 @@ struct option_spec {
 	int64_t least, most; /* of a count; of a time in ms, 0 and 0: up to an hour */
 	enum option_kind kind;
 	char letter; /* or 0 */
-	bool hidden; /* for our own use: not in --help */
 };
 
 enum command_uses {
@@ -62,7 +61,8 @@ struct command {
 extern const struct command *const commands[];
 
 const struct command *command_find(const char *name);
-const char *command_suggest(const char *name); /* NULL if none is alike */
+/* Says that there is no such command, and which may be meant. The exit status. */
+int command_complain(const char *name);
 
 extern const struct command command_run;
 extern const struct command command_ports;

@@ -2,8 +2,10 @@
 #include "cli/command.h"
 
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/similar.h"
+#include "cli/say.h"
 
 const struct command *const commands[] = {
 	&command_run,     &command_ports,
@@ -24,7 +26,7 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-const char *command_suggest(const char *name)
+int command_complain(const char *name)
 {
 	size_t limit = similar_limit(name);
 	const char *best = NULL;
@@ -37,5 +39,7 @@ const char *command_suggest(const char *name)
 			limit = d;
 		}
 	}
-	return best;
+	if (best)
+		return say_fail(EX_USAGE, "no command '%s'; did you mean '%s'?", name, best);
+	return say_fail(EX_USAGE, "no command '%s'; 'reeve help' lists them", name);
 }

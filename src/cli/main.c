@@ -55,13 +55,9 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 static int complain_command(const char *name)
 {
-	const char *best = command_suggest(name);
-
 	if (name[0] == '-')
 		return say_fail(EX_USAGE, "no option '%s'; 'reeve help' lists the commands", name);
-	if (best)
-		return say_fail(EX_USAGE, "no command '%s'; did you mean '%s'?", name, best);
-	return say_fail(EX_USAGE, "no command '%s'; 'reeve help' lists them", name);
+	return command_complain(name);
 }
 
 int main(int argc, char **argv)

@@ -196,7 +196,7 @@ static int complain_unknown(const struct command *command, const struct option_l
 	for (int i = 0; i < list->count; i++) {
 		const size_t d = similar_distance(word, list->specs[i]->name, limit);
 
-		if (!list->specs[i]->hidden && d < limit) {
+		if (d < limit) {
 			best = list->specs[i]->name;
 			limit = d;
 		}
@@ -307,10 +307,8 @@ void options_print_help(const struct command *command)
 		printf("\n%s\n", command->text);
 	printf("\nOptions:\n");
 	collect_options(command, &list);
-	for (int i = 0; i < list.count; i++) {
-		if (!list.specs[i]->hidden)
-			print_option(list.specs[i]);
-	}
+	for (int i = 0; i < list.count; i++)
+		print_option(list.specs[i]);
 	if (command->examples)
 		printf("\nExamples:\n%s", command->examples);
 }

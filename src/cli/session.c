@@ -75,11 +75,6 @@ struct session *session_free(struct session *s)
 	return NULL;
 }
 
-int session_fd(const struct session *s)
-{
-	return varlink_fd(s->varlink);
-}
-
 /* The errors of the interface in words; what is in braces is a parameter of the error, or
  * {network}. Each says what, where, and what to do. */
 static const struct {
@@ -216,18 +211,25 @@ static int complain_transport(const struct session *s, int error)
 	return say_fail(EX_OSERR, "network '%s': %s", s->network, strerror(-error));
 }
 
-int session_begin(struct session *s, const char *method, json_t *parameters_take, int fd)
+/* `wanted` has all but the method's full name. */
+static int send_call(struct session *s, const char *method, const struct varlink_call *wanted)
 {
 	char name[METHOD_TEXT];
+	struct varlink_call call = *wanted;
 
 	snprintf(name, sizeof(name), INTERFACE "%s", method);
-	const struct varlink_call call = {
-		.method = name, .parameters = parameters_take, .more = true, .fd = fd
-	};
+	call.method = name;
 	const int r = varlink_send(s->varlink, &call);
 
 	s->last = false;
 	return r ? complain_transport(s, r) : EX_OK;
+}
+
+int session_begin(struct session *s, const char *method, json_t *parameters_take, int fd)
+{
+	const struct varlink_call call = { .parameters = parameters_take, .more = true, .fd = fd };
+
+	return send_call(s, method, &call);
 }
 
 int session_next(struct session *s, int timeout_ms, json_t **ret)
@@ -260,20 +262,12 @@ int session_next(struct session *s, int timeout_ms, json_t **ret)
 int session_call_fd(struct session *s, const char *method, json_t *parameters_take, int fd,
 		    json_t **ret)
 {
-	char name[METHOD_TEXT];
+	const struct varlink_call call = { .parameters = parameters_take, .fd = fd };
 	json_t *parameters = NULL;
+	int status = send_call(s, method, &call);
 
-	snprintf(name, sizeof(name), INTERFACE "%s", method);
-	const struct varlink_call call = { .method = name,
-					   .parameters = parameters_take,
-					   .fd = fd };
-	const int r = varlink_send(s->varlink, &call);
-
-	if (r)
-		return complain_transport(s, r);
-	s->last = false;
-	const int status = session_next(s, REPLY_TIMEOUT, &parameters);
-
+	if (status == EX_OK)
+		status = session_next(s, REPLY_TIMEOUT, &parameters);
 	if (status == EX_OK && ret)
 		*ret = json_incref(parameters);
 	json_decref(parameters);
@@ -283,6 +277,27 @@ int session_call_fd(struct session *s, const char *method, json_t *parameters_ta
 int session_call(struct session *s, const char *method, json_t *parameters_take, json_t **ret)
 {
 	return session_call_fd(s, method, parameters_take, -1, ret);
+}
+
+int session_list(const char *network, const char *method, json_t *parameters_take, const char *key,
+		 json_t **ret)
+{
+	struct session *s = NULL;
+	json_t *reply = NULL;
+	int status = session_open(network, SESSION_LOOK, &s);
+
+	if (status == EX_OK && s)
+		status = session_call(s, method, parameters_take, &reply);
+	else
+		json_decref(parameters_take);
+	if (status == EX_OK) {
+		json_t *array = json_object_get(reply, key);
+
+		*ret = array ? json_incref(array) : json_array();
+	}
+	json_decref(reply);
+	session_free(s);
+	return status;
 }
 
 bool session_stays(struct session *s)

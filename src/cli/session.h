@@ -25,7 +25,11 @@ struct session *session_free(struct session *s);
  * *ret the reply's parameters (a new reference); or the exit status after a complaint. */
 int session_call(struct session *s, const char *method, json_t *parameters_take, json_t **ret);
 
-/* The same with a descriptor that goes with it. */
+/* A listing: the array `key` of the reply (a new reference), empty where there is no network. */
+int session_list(const char *network, const char *method, json_t *parameters_take, const char *key,
+		 json_t **ret);
+
+/* The same as session_call() with a descriptor that goes with it. */
 int session_call_fd(struct session *s, const char *method, json_t *parameters_take, int fd,
 		    json_t **ret);
 
@@ -33,8 +37,6 @@ int session_call_fd(struct session *s, const char *method, json_t *parameters_ta
  * or a signal came. */
 int session_begin(struct session *s, const char *method, json_t *parameters_take, int fd);
 int session_next(struct session *s, int timeout_ms, json_t **ret);
-
-int session_fd(const struct session *s);
 
 /* Whether the network stays when its last program has ended. Commands that may make it stay ask
  * before and after, and tell the user if they did. */

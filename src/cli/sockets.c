@@ -31,35 +31,6 @@ static bool matches(const json_t *socket, const struct sockets_filter *filter)
 	return has_text(socket, "protocol", filter->tcp ? "tcp" : "udp");
 }
 
-/* The sockets that match, in *ret (NULL when there is no network); or the exit status. */
-static int fetch(const struct invocation *invocation, const struct sockets_filter *filter,
-		 json_t **ret)
-{
-	struct session *s;
-	json_t *reply = NULL, *socket;
-	size_t i;
-	int status = session_open(invocation->network, SESSION_LOOK, &s);
-
-	if (status == EX_OK && s) {
-		json_t *parameters = filter->host ? json_pack("{s:s}", "host", filter->host) : NULL;
-
-		status = session_call(s, "ListSockets", parameters, &reply);
-		session_free(s);
-	}
-	if (status)
-		return status;
-	json_t *found = json_array();
-
-	json_array_foreach(json_object_get(reply, "sockets"), i, socket)
-	{
-		if (matches(socket, filter))
-			json_array_append(found, socket);
-	}
-	json_decref(reply);
-	*ret = found;
-	return EX_OK;
-}
-
 static void add_program(struct table *t, const json_t *socket)
 {
 	if (json_is_integer(json_object_get(socket, "pid")))
@@ -69,6 +40,66 @@ static void add_program(struct table *t, const json_t *socket)
 	table_add(t, field_text(socket, "program"));
 }
 
+/* What a listing has of each socket. */
+struct listing {
+	const struct column *columns;
+	size_t column_count;
+	void (*add_row)(struct table *t, const json_t *socket);
+};
+
+static void print_table(const struct listing *listing, const json_t *sockets)
+{
+	struct table *t = table_new(listing->columns, listing->column_count);
+	json_t *socket;
+	size_t i;
+
+	json_array_foreach(sockets, i, socket)
+	{
+		listing->add_row(t, socket);
+	}
+	table_print(t);
+	table_free(t);
+}
+
+static int list(const struct invocation *invocation, const struct sockets_filter *filter,
+		const struct listing *listing)
+{
+	json_t *parameters = filter->host ? json_pack("{s:s}", "host", filter->host) : NULL;
+	json_t *sockets, *matching, *socket;
+	size_t i;
+	const int status =
+		session_list(invocation->network, "ListSockets", parameters, "sockets", &sockets);
+
+	if (status)
+		return status;
+	matching = json_array();
+	json_array_foreach(sockets, i, socket)
+	{
+		if (matches(socket, filter))
+			json_array_append(matching, socket);
+	}
+	if (invocation->json)
+		json_print(matching);
+	else
+		print_table(listing, matching);
+	json_decref(matching);
+	json_decref(sockets);
+	return EX_OK;
+}
+
+static void add_socket(struct table *t, const json_t *socket)
+{
+	table_add(t, field_text(socket, "protocol"));
+	table_add(t, field_text(socket, "state"));
+	table_add_integer(t, socket, "receive_queue");
+	table_add_integer(t, socket, "send_queue");
+	table_add(t, field_text(socket, "local"));
+	table_add(t, field_text(socket, "remote"));
+	table_add(t, field_text(socket, "service"));
+	table_add(t, field_text(socket, "host"));
+	add_program(t, socket);
+}
+
 int sockets_list(const struct invocation *invocation, const struct sockets_filter *filter)
 {
 	static const struct column columns[] = {
@@ -76,35 +107,9 @@ int sockets_list(const struct invocation *invocation, const struct sockets_filte
 		{ "LOCAL", false }, { "REMOTE", false },  { "SERVICE", false }, { "HOST", false },
 		{ "PID", true },    { "PROGRAM", false },
 	};
-	json_t *sockets = NULL, *socket;
-	size_t i;
-	const int status = fetch(invocation, filter, &sockets);
+	const struct listing listing = { columns, array_length(columns), add_socket };
 
-	if (status)
-		return status;
-	if (invocation->json) {
-		json_print(sockets);
-		json_decref(sockets);
-		return EX_OK;
-	}
-	struct table *t = table_new(columns, array_length(columns));
-
-	json_array_foreach(sockets, i, socket)
-	{
-		table_add(t, field_text(socket, "protocol"));
-		table_add(t, field_text(socket, "state"));
-		table_add_integer(t, socket, "receive_queue");
-		table_add_integer(t, socket, "send_queue");
-		table_add(t, field_text(socket, "local"));
-		table_add(t, field_text(socket, "remote"));
-		table_add(t, field_text(socket, "service"));
-		table_add(t, field_text(socket, "host"));
-		add_program(t, socket);
-	}
-	table_print(t);
-	table_free(t);
-	json_decref(sockets);
-	return EX_OK;
+	return list(invocation, filter, &listing);
 }
 
 /* "80" of "192.0.2.1:80" or "[::]:80". */
@@ -116,6 +121,15 @@ static const char *port_text(const json_t *socket)
 	return colon ? colon + 1 : "";
 }
 
+static void add_service(struct table *t, const json_t *socket)
+{
+	table_add(t, port_text(socket));
+	table_add(t, field_text(socket, "protocol"));
+	table_add(t, field_text(socket, "service"));
+	table_add(t, field_text(socket, "local"));
+	add_program(t, socket);
+}
+
 int sockets_list_services(const struct invocation *invocation, const char *host)
 {
 	static const struct column columns[] = {
@@ -123,29 +137,7 @@ int sockets_list_services(const struct invocation *invocation, const char *host)
 		{ "ADDRESS", false }, { "PID", true },       { "PROGRAM", false },
 	};
 	const struct sockets_filter filter = { .host = host, .listening = true };
-	json_t *sockets = NULL, *socket;
-	size_t i;
-	const int status = fetch(invocation, &filter, &sockets);
+	const struct listing listing = { columns, array_length(columns), add_service };
 
-	if (status)
-		return status;
-	if (invocation->json) {
-		json_print(sockets);
-		json_decref(sockets);
-		return EX_OK;
-	}
-	struct table *t = table_new(columns, array_length(columns));
-
-	json_array_foreach(sockets, i, socket)
-	{
-		table_add(t, port_text(socket));
-		table_add(t, field_text(socket, "protocol"));
-		table_add(t, field_text(socket, "service"));
-		table_add(t, field_text(socket, "local"));
-		add_program(t, socket);
-	}
-	table_print(t);
-	table_free(t);
-	json_decref(sockets);
-	return EX_OK;
+	return list(invocation, &filter, &listing);
 }

@@ -42,11 +42,6 @@ struct varlink *varlink_free(struct varlink *v)
 	return NULL;
 }
 
-int varlink_fd(const struct varlink *v)
-{
-	return v->fd;
-}
-
 /* As much as the socket takes; the descriptor goes with the first byte. */
 static ssize_t send_some(int socket, const char *bytes, size_t length, int fd)
 {

@@ -36,5 +36,3 @@ int varlink_send(struct varlink *v, const struct varlink_call *call);
 int varlink_receive(struct varlink *v, int timeout_ms, struct varlink_reply *ret);
 
 void varlink_reply_deinit(struct varlink_reply *reply);
-
-int varlink_fd(const struct varlink *v);

@@ -112,10 +112,10 @@ def test_text(reeve):
     ("0b12", "'0b12': binary digits are 0 and 1"),
     ("0x7f.0.0.1", "'0x7f.0.0.1': with separators, all digits of 32 or 128 bits must be there"),
     (str(2 ** 128), f"'{2 ** 128}': it has more than 128 bits"),
-    ("192.0.2.1/33", "'192.0.2.1/33': behind the slash comes 0 to 32, or a netmask"),
-    ("192.0.2.1/", "'192.0.2.1/': behind the slash comes 0 to 32, or a netmask"),
-    ("192.0.2.1/255.0.255.0", "'192.0.2.1/255.0.255.0': behind the slash comes 0 to 32, or a netmask"),
-    ("2001:db8::/129", "'2001:db8::/129': behind the slash comes 0 to 128"),
+    ("192.0.2.1/33", "'192.0.2.1/33': after the slash comes 0 to 32, or a netmask"),
+    ("192.0.2.1/", "'192.0.2.1/': after the slash comes 0 to 32, or a netmask"),
+    ("192.0.2.1/255.0.255.0", "'192.0.2.1/255.0.255.0': after the slash comes 0 to 32, or a netmask"),
+    ("2001:db8::/129", "'2001:db8::/129': after the slash comes 0 to 128"),
     ("", "'': it is neither an address nor a number"),
 ])
 def test_bad_words(reeve, text, reason):
