@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define PCAPNG_INTERFACES 4096 /* that keep their name; others are known by number */
-#define PCAPNG_NAME       32
+#define PCAPNG_NAME       64
 
 struct pcapng;
 

@@ -17,7 +17,7 @@
 #include "base/packet.h"
 
 #define ATTACHED_MAX 8
-#define NAME_LENGTH  31
+#define NAME_LENGTH  63 /* a host's name is a DNS label */
 
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,

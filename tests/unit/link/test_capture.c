@@ -25,6 +25,9 @@ struct sent {
 	int64_t ns;
 };
 
+/* As long as a host's name may be. */
+#define FIRST "first-in-a-name-of-sixty-three-letters-that-must-be-here-to-end"
+
 struct bench {
 	struct reeve_pool *pool;
 	struct link *links[LINKS], *ends[LINKS];
@@ -46,7 +49,7 @@ static void bench_init(struct bench *b, const struct capture_config *config)
 
 		assert_int_equal(
 			pipe_new(&(struct pipe_config){ 1500, 7, 1000 }, &inner, &b->ends[i]), 0);
-		b->links[i] = capture_link_new(inner, i ? "second" : "first");
+		b->links[i] = capture_link_new(inner, i ? "second" : FIRST);
 		assert_int_equal(b->links[i]->offloads, 7);
 		assert_true(capture_attach(b->links[i], b->capture));
 	}
@@ -94,7 +97,7 @@ struct reader {
 	uint32_t type, interface, captured, original, flags;
 	uint64_t ns, received, dropped;
 	const uint8_t *frame;
-	char name[32];
+	char name[64];
 	uint8_t resolution;
 	uint32_t snap_length;
 };
@@ -262,7 +265,7 @@ static void test_stream(void **state)
 	assert_int_equal(reader.type, SECTION);
 	while (next_block(&reader)) {
 		if (reader.type == 1) {
-			assert_string_equal(reader.name, interfaces ? "second" : "first");
+			assert_string_equal(reader.name, interfaces ? "second" : FIRST);
 			assert_int_equal(reader.resolution, 9);
 			assert_int_equal(reader.snap_length, 2000);
 			interfaces++;
