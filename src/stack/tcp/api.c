@@ -121,6 +121,7 @@ static void renew(struct reeve_tcp *tcp)
 {
 	tcp_detach(tcp);
 	receive_queue_deinit(&tcp->receive);
+	tcp->is_accepted = false; /* whatever it is bound to now is its own */
 	tcp->error = tcp->soft_error = 0;
 	tcp->recovery = TCP_RECOVERY_OPEN;
 	tcp->retries = 0;

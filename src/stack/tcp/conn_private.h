@@ -132,7 +132,6 @@ struct reeve_tcp {
 	bool is_accepted : 1;     /* came from a listener */
 	bool was_connected : 1;   /* the handshake was done once */
 	bool has_failed : 1;      /* and ended by an error: it may connect again */
-	bool was_intercepted : 1; /* its local address need not be the host's */
 	bool timestamps : 1, sack : 1, scaling : 1; /* agreed upon */
 	bool syn_due : 1;      /* the SYN, or SYN and ACK, is to be sent (again) */
 	bool ack_due : 1;      /* an ACK is to be sent at once */

@@ -127,7 +127,6 @@ static void fill(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		tcp->receive_scale = tcp_window_scale(&tcp->settings);
 	}
 	tcp->is_accepted = true;
-	tcp->was_intercepted = true;
 	tcp_window_init(tcp);
 }
 

@@ -52,6 +52,28 @@ static void test_active_close(void **state)
 	end(&s);
 }
 
+/* An accepted connection that was reset is a socket like any other: it keeps what it is bound to
+ * then. */
+static void test_accepted_and_used_again(void **state)
+{
+	struct scene s = { 0 };
+	struct reeve_sockaddr to = rig_name("192.0.2.1", 9), at = rig_name("192.0.2.1", 5000), name;
+
+	(void)state;
+	set(&s, &peer_modern);
+	peer_send(&s.p, TCP_RST, NULL, 0);
+	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
+	assert_int_equal(reeve_tcp_error(s.tcp), ECONNRESET);
+	assert_int_equal(reeve_tcp_bind(s.tcp, &at), 0);
+	assert_int_equal(reeve_tcp_connect(s.tcp, &to, s.r.now), 0);
+	rig_pass_ms(&s.r, 10);
+	assert_int_equal(reeve_tcp_error(s.tcp), ECONNREFUSED);
+	assert_int_equal(reeve_tcp_local(s.tcp, &name), 0);
+	assert_int_equal(name.port, 5000);
+	reeve_tcp_close(s.tcp);
+	end(&s);
+}
+
 /* FIN and the FIN's acknowledgment in one. */
 static void test_fin_with_ack(void **state)
 {
@@ -416,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_active_close),
+		cmocka_unit_test(test_accepted_and_used_again),
 		cmocka_unit_test(test_fin_with_ack),
 		cmocka_unit_test(test_simultaneous_close),
 		cmocka_unit_test(test_passive_close),
