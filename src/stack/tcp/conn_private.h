@@ -124,14 +124,14 @@ struct reeve_tcp {
 	uint8_t retransmit_mode, recovery;
 	uint8_t send_scale, receive_scale;
 	uint8_t quick_acks;
-	uint8_t probes;           /* of the first gap, in fast recovery */
-	uint8_t retries;          /* of the handshake, of probes, of keepalives */
-	bool owned : 1;           /* somebody has the handle */
-	bool is_orphan : 1;       /* its owner has closed it, and it is not done yet */
-	bool has_flow : 1;        /* the flow is in the demux */
-	bool is_accepted : 1;     /* came from a listener */
-	bool was_connected : 1;   /* the handshake was done once */
-	bool has_failed : 1;      /* and ended by an error: it may connect again */
+	uint8_t probes;         /* of the first gap, in fast recovery */
+	uint8_t retries;        /* of the handshake, of probes, of keepalives */
+	bool owned : 1;         /* somebody has the handle */
+	bool is_orphan : 1;     /* its owner has closed it, and it is not done yet */
+	bool has_flow : 1;      /* the flow is in the demux */
+	bool is_accepted : 1;   /* came from a listener */
+	bool was_connected : 1; /* the handshake was done once */
+	bool has_failed : 1;    /* and ended by an error: it may connect again */
 	bool timestamps : 1, sack : 1, scaling : 1; /* agreed upon */
 	bool syn_due : 1;      /* the SYN, or SYN and ACK, is to be sent (again) */
 	bool ack_due : 1;      /* an ACK is to be sent at once */
