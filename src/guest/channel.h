@@ -45,7 +45,8 @@ void channel_deinit(struct channel *c);
 /* `fd`: -1, or a descriptor of which a copy goes along. */
 void channel_send(struct supervisor *s, const struct guest_message *m, const void *data, int fd);
 
-/* Sends it as a request; m->request is filled in. NULL without memory: nothing was sent. */
+/* Sends it as a request; m->request is filled in. NULL without memory: nothing was sent. Without a
+ * network process the answer is ENETDOWN, behind the event at hand. */
 struct request *channel_request(struct supervisor *s, struct guest_message *m, const void *data,
 				request_done *done);
 

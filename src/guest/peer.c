@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -172,7 +173,7 @@ void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 	call_retry_all(s, socket);
 }
 
-static void drop_queue(struct supervisor *s, struct guest_socket *listener)
+void peer_drop_queue(struct supervisor *s, struct guest_socket *listener)
 {
 	for (struct list *node = list_pop(&listener->queue); node;
 	     node = list_pop(&listener->queue)) {
@@ -191,7 +192,7 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 		socket->listener = NULL;
 		list_remove(&socket->queue);
 	} else {
-		drop_queue(s, socket);
+		peer_drop_queue(s, socket);
 	}
 	if (socket->state == SOCKET_LISTENING)
 		s->listeners--;
@@ -302,53 +303,41 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 	}
 }
 
-static void lose_listener(struct supervisor *s, struct guest_socket *socket, int fd)
-{
-	socket->state = SOCKET_CLOSED;
-	s->listeners--;
-	if (fd >= 0)
-		(void)shutdown(fd, SHUT_RDWR);
-}
-
-static void lose_datagrams(struct guest_socket *socket, int fd)
-{
-	socket->error = ENETDOWN;
-	socket->state = SOCKET_RESET;
-	if (fd >= 0)
-		peer_reset_end(socket, fd);
-}
-
+/*
+ * As on a machine whose cable is out: a listener and a UDP socket are quiet from here on. One that
+ * was ready with an error would make servers turn in circles: they log an accept() that fails and
+ * try again. Only a call that waits is told, once. What is sent goes nowhere (receive_end()).
+ */
 static void lose(struct supervisor *s, struct guest_socket *socket)
 {
 	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_CONNECTED) {
 		peer_reset(s, socket, ECONNRESET);
 		return;
 	}
-	if (socket->kind != SOCKET_UDP && socket->state != SOCKET_LISTENING)
-		return;
-	const int fd =
-		descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd, socket->cookie);
-
-	if (socket->kind == SOCKET_UDP)
-		lose_datagrams(socket, fd);
-	else
-		lose_listener(s, socket, fd);
-	if (fd >= 0)
-		close(fd);
-	call_retry_all(s, socket);
+	socket->is_known = socket->is_attached = false;
+	if (socket->kind == SOCKET_UDP && socket->end >= 0)
+		(void)watch_start(s->epoll_fd, &socket->watch, socket->end, EPOLLIN | EPOLLRDHUP);
+	while (!list_is_empty(&socket->calls))
+		(void)call_answer(s, list_entry(list_first(&socket->calls), struct call, waiting),
+				  -ENETDOWN);
 }
 
-void peer_all_lost(struct supervisor *s)
+void peer_fail_requests(struct supervisor *s)
 {
 	const struct guest_message answer = { .type = GUEST_ANSWER, .error = ENETDOWN };
 
 	for (struct request *r = channel_take_any(&s->channel); r;
 	     r = channel_take_any(&s->channel))
 		request_finish(s, r, &answer, NULL);
+}
+
+void peer_all_lost(struct supervisor *s)
+{
+	peer_fail_requests(s);
 	list_for_each_safe(node, &s->sockets.all) {
 		struct guest_socket *socket = list_entry(node, struct guest_socket, node);
 
-		if (socket->kind != SOCKET_NETLINK && !socket->listener)
+		if (socket->kind != SOCKET_NETLINK)
 			lose(s, socket);
 	}
 }

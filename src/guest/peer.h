@@ -47,8 +47,15 @@ void peer_reset_end(struct guest_socket *socket, int fd);
 /* Nobody holds the socket any more: the network process is told, and it is freed. */
 void peer_drop(struct supervisor *s, struct guest_socket *socket);
 
+/* What the program has not yet accepted: reset and freed. */
+void peer_drop_queue(struct supervisor *s, struct guest_socket *listener);
+
 /* A message of the network process that is no answer. */
 void peer_dispatch(struct supervisor *s, const struct guest_message *m);
 
-/* The network process is gone: every socket is reset, every call that waits is answered. */
+/* The network process is gone: every connection is reset, every call that waits is answered,
+ * listeners and UDP sockets are quiet. */
 void peer_all_lost(struct supervisor *s);
+
+/* Answers every open request with ENETDOWN: those, too, that were made since. */
+void peer_fail_requests(struct supervisor *s);

@@ -26,6 +26,9 @@
 #define SWEEP_PART        200
 #define SWEEP_INTERVAL_MS 500
 
+/* Of one run at most; the file is the network's, and many write to it. */
+#define LOG_LINES 64
+
 struct reeve_time supervisor_clock(void)
 {
 	struct timespec t;
@@ -36,19 +39,26 @@ struct reeve_time supervisor_clock(void)
 
 void supervisor_log(struct supervisor *s, const char *format, ...)
 {
-	char line[512];
+	const time_t now = time(NULL);
+	char when[32] = "", text[512], line[sizeof(when) + sizeof(text) + 32];
+	struct tm tm;
 	va_list arguments;
 
+	if (s->logged++ >= LOG_LINES)
+		return;
 	va_start(arguments, format);
-	vsnprintf(line, sizeof(line) - 1, format, arguments);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	const size_t length = strlen(line);
-	const int fd = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (gmtime_r(&now, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ ", &tm);
+	const int length =
+		snprintf(line, sizeof(line), "%srun %d: %s\n", when, (int)getpid(), text);
+	/* Not made here: whoever ends the network in order takes the file with it. */
+	const int fd = open(s->log_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
 		return;
-	line[length] = '\n';
-	(void)!write(fd, line, length + 1);
+	(void)!write(fd, line, (size_t)length);
 	close(fd);
 }
 
@@ -66,18 +76,17 @@ void supervisor_sweep(struct supervisor *s)
 
 	if (sweep == 0)
 		return;
-	/* Dropping a listener drops its queue too: so from the start after each. */
-	for (bool again = true; again;) {
-		again = false;
-		list_for_each(node, &s->sockets.all) {
-			struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+	for (struct list *node = s->sockets.all.next, *next = NULL; node != &s->sockets.all;
+	     node = next) {
+		struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+		const bool is_dead = is_swept(socket, sweep);
 
-			if (is_swept(socket, sweep)) {
-				peer_drop(s, socket);
-				again = true;
-				break;
-			}
-		}
+		/* Its queue may hold the next in the list; once that is gone, it goes alone. */
+		if (is_dead && !socket->listener)
+			peer_drop_queue(s, socket);
+		next = node->next;
+		if (is_dead)
+			peer_drop(s, socket);
 	}
 }
 
@@ -167,19 +176,20 @@ static void receive_messages(struct supervisor *s)
 	}
 }
 
-/* The other end of a UDP socket that the network process does not know yet, or of netlink. */
+/* The other end of netlink, or of a UDP socket that the network process does not know (yet, or any
+ * more). */
 static void receive_end(struct supervisor *s, struct guest_socket *socket)
 {
 	const ssize_t n = recv(socket->end, s->scratch, GUEST_DATA_MAX, MSG_DONTWAIT);
-	struct pollfd p = { .fd = socket->end };
+	struct pollfd p = { .fd = socket->end, .events = POLLRDHUP };
 
 	if (n > 0 && socket->kind == SOCKET_NETLINK)
 		netlink_input(s, socket, s->scratch, (size_t)n);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+	if (n > 0 || (n < 0 && errno == EAGAIN) || poll(&p, 1, 0) <= 0)
+		return; /* nothing more, or a datagram without a byte */
+	if (p.revents & POLLHUP)
 		peer_drop(s, socket);
-	else if (n <= 0)
+	else
 		(void)watch_start(s->epoll_fd, &socket->watch, socket->end, 0);
 }
 
@@ -273,6 +283,8 @@ static void loop(struct supervisor *s)
 		s->now = supervisor_clock();
 		if (n > 0)
 			dispatch(s, event.data.ptr, event.events);
+		if (s->channel.is_lost)
+			peer_fail_requests(s);
 		run_timers(s);
 	}
 }
@@ -311,9 +323,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->interfaces.gateway = start->welcome->gateway;
 	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",
 		       start->private_directory);
-	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/run-%d.log",
-		       start->private_directory[0] ? start->private_directory : "/tmp",
-		       (int)getpid());
+	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/log", start->private_directory);
 	list_init(&s->calls);
 	list_init(&s->free_calls);
 	s->now = supervisor_clock();

@@ -48,7 +48,8 @@ struct supervisor {
 	bool has_ended;
 	bool reported_ended;
 	char private_directory[108]; /* the network process's; closed to the program */
-	char log_path[160];
+	char log_path[128];          /* the network process's log */
+	uint32_t logged;             /* lines */
 	uint32_t next_netlink_pid;
 	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
 };
@@ -74,7 +75,7 @@ int supervisor_run(const struct supervisor_start *start);
 
 struct reeve_time supervisor_clock(void);
 
-/* A line in the log, which is made with the first one. */
+/* A line in the network process's log. */
 void supervisor_log(struct supervisor *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

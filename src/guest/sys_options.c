@@ -342,7 +342,8 @@ static void get_info(struct supervisor *s, struct call *c, struct guest_socket *
 
 	if (!socket->is_known || socket->state == SOCKET_RESET) {
 		memset(&info, 0, sizeof(info));
-		info.tcpi_state = 7; /* TCP_CLOSE */
+		/* TCP_LISTEN, of a listener whose network is gone; TCP_CLOSE */
+		info.tcpi_state = socket->state == SOCKET_LISTENING ? 10 : 7;
 		(void)call_answer(s, c, write_value(c, &info, sizeof(info)));
 		return;
 	}

@@ -87,3 +87,8 @@ def wait_until(condition):
             return False
         time.sleep(0.005)
     return True
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(x) for x in f.read().split()]

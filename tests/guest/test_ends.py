@@ -6,7 +6,7 @@ import select
 import signal
 import subprocess
 
-from conftest import PYTHON, WAIT, wait_until
+from conftest import PYTHON, WAIT, children, wait_until
 
 SENDER = """
 import socket
@@ -18,6 +18,7 @@ try:
         c.sendall(bytes(65536))
 except OSError as e:
     print(type(e).__name__, flush=True)
+l.setblocking(False)
 try:
     l.accept()
 except OSError as e:
@@ -64,7 +65,7 @@ def test_killed_network_process_is_a_reset(reeve):
     assert "network has ended" in err
     out, err = sender.communicate(timeout=WAIT)
     assert out.splitlines()[0] in ("ConnectionResetError", "BrokenPipeError")
-    assert out.splitlines()[1:] == ["listener 22", "socket 100"], out + err
+    assert out.splitlines()[1:] == ["listener 11", "socket 100"], out + err
 
 
 def test_killed_network_process_ends_waiting_calls(reeve):
@@ -89,7 +90,88 @@ for t in threads:
     reeve.wait_for_text(p, "waiting\n")
     kill_network(reeve)
     out, err = p.communicate(timeout=WAIT)
-    assert sorted(out.split()) == ["100", "22"], err
+    assert out.split() == ["100", "100"], err
+
+
+def test_killed_network_process_leaves_sockets_quiet(reeve):
+    """A listener and UDP sockets are not ready, so no server turns in circles; what was queued can
+    be accepted, and is reset; what is sent goes nowhere and blocks nobody."""
+    code = """
+import select, socket, sys
+l = socket.create_server(("", 7000))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("", 7000))
+c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+c.connect(("192.0.2.1", 9))
+fresh = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+queued = socket.create_connection(("127.0.0.1", 7000))
+select.select([l], [], [])
+print("ready", flush=True)
+sys.stdin.readline()
+p = select.poll()
+p.register(queued, 0)
+p.poll()  # until it is reset: then everything is
+p.unregister(queued)
+a, _ = l.accept()
+try:
+    print(a.recv(1))
+except ConnectionResetError:
+    print("queued: reset")
+for s in l, u, c, fresh:
+    p.register(s, select.POLLIN | select.POLLRDHUP)
+print("ready:", p.poll(0))
+for i in range(2000):
+    c.send(bytes(i % 2 * 1000))
+print("sent")
+for f in (lambda: u.sendto(b"x", ("192.0.2.1", 9)), lambda: fresh.connect(("192.0.2.1", 9)),
+          lambda: l.listen(9)):
+    try:
+        print(f())
+    except OSError as e:
+        print(e.errno)
+print("ready:", p.poll(0))
+print("state", l.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0])
+"""
+    p = reeve.start_python(code, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    reeve.wait_for_text(p, "ready\n")
+    kill_network(reeve)
+    out, err = p.communicate("go\n", timeout=WAIT)
+    assert out.splitlines() == ["queued: reset", "ready: []", "sent", "100", "100", "100",
+                                "ready: []", "state 10"], out + err
+
+
+def test_killed_network_process_blocks_no_server(reeve):
+    """Its accept() that waits fails once and then waits again."""
+    code = """
+import socket
+l = socket.create_server(("", 7000))
+print("waiting", flush=True)
+while True:
+    try:
+        l.accept()
+    except OSError as e:
+        print("failed", e.errno, flush=True)
+"""
+    p = reeve.start_python(code, stderr=subprocess.PIPE)
+    reeve.wait_for_text(p, "waiting\n")
+    kill_network(reeve)
+    assert reeve.wait_for_text(p, "\n") == "failed 100\n"
+    pid = children(children(children(p.pid)[0])[0])[0]
+    assert wait_until(lambda: state(pid) == "S")
+    p.kill()
+    out, _ = p.communicate(timeout=WAIT)
+    assert out == ""
+
+
+def test_log_of_a_killed_network_process(reeve):
+    """Whoever writes of its end does so in the network's own log."""
+    p = reeve.start("cat", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert wait_until(lambda: (network(reeve) or {}).get("programs"))
+    directory = reeve.runtime / "reeve" / "default"
+    kill_network(reeve)
+    p.communicate("", timeout=WAIT)
+    assert "the network process is gone" in (directory / "log").read_text()
+    assert sorted(f.name for f in directory.iterdir()) == ["control", "guest", "lock", "log"]
 
 
 def test_network_begins_again_after_its_end(reeve):
@@ -98,6 +180,33 @@ def test_network_begins_again_after_its_end(reeve):
     kill_network(reeve)
     r = reeve.python("import socket; socket.create_server(('', 80)); print('again')")
     assert r.stdout == "again\n", r.stderr
+
+
+def test_many_closed_at_once(reeve):
+    """Ends that nobody tells of, among them listeners with what they have not accepted."""
+    code = """
+import socket
+for _ in range(3):
+    sockets, clients = [], []
+    for port in range(7000, 7020):
+        sockets += [socket.socket() for _ in range(20)]
+        sockets.append(socket.create_server(("", port)))
+        clients += [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+    for s in sockets:
+        s.close()
+    again = [socket.create_server(("", port)) for port in range(7000, 7020)]
+    resets = 0
+    for c in clients:
+        try:
+            c.recv(1)
+        except ConnectionResetError:
+            resets += 1
+    print(resets, flush=True)
+    for s in again + clients:
+        s.close()
+"""
+    r = reeve.python(code)
+    assert r.stdout == "60\n" * 3, r.stderr
 
 
 COUNT = 20000
@@ -129,9 +238,9 @@ def usage(pid):
     return len(os.listdir(f"/proc/{pid}/fd")), memory
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [int(x) for x in f.read().split()]
+def state(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
 
 
 def test_many_connections_leave_nothing(reeve):
