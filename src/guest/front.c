@@ -65,20 +65,6 @@ void front_block_signals(sigset_t *ret_before)
 	(void)sigprocmask(SIG_BLOCK, &all, ret_before);
 }
 
-static void pass_on(int signal_fd, pid_t program)
-{
-	struct signalfd_siginfo info;
-
-	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	const int number = (int)info.ssi_signo;
-
-	/* The terminal (SI_KERNEL) has sent it to the whole process group already. */
-	if (info.ssi_code == SI_KERNEL || program <= 0 || number == SIGCHLD)
-		return;
-	(void)kill(program, number);
-}
-
 /* Dies of the signal that the program died of, without a core file of its own. */
 static int die_of(int number)
 {
@@ -97,10 +83,77 @@ static int die_of(int number)
 
 struct front {
 	const char *program;
+	const sigset_t *before; /* the caller's mask */
 	pid_t pid;
 	bool has_ended;
-	int status;
+	int status; /* of the program, or of what ended the front before there was one */
 };
+
+/* What the signal would do to the caller if it were not blocked here. */
+static void take_signal(struct front *f, int number)
+{
+	struct sigaction action;
+
+	if (sigismember(f->before, number) == 1 || sigaction(number, NULL, &action) < 0 ||
+	    action.sa_handler == SIG_IGN)
+		return;
+	switch (number) {
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH:
+		return;
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		(void)raise(SIGSTOP);
+		return;
+	default:
+		f->has_ended = true;
+		f->status = number; /* as wait() has it */
+		return;
+	}
+}
+
+static void pass_on(struct front *f, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	const int number = (int)info.ssi_signo;
+
+	if (f->pid <= 0)
+		take_signal(f, number);
+	/* The terminal (SI_KERNEL) has sent it to the whole process group already. */
+	else if (info.ssi_code != SI_KERNEL && number != SIGCHLD)
+		(void)kill(f->pid, number);
+}
+
+/* A stop is told late: whoever has stopped the front along with the program may have woken both
+ * since. */
+static bool is_stopped(pid_t program)
+{
+	char path[32], text[256];
+	sigset_t pending;
+
+	if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)program);
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return false;
+	const size_t n = fread(text, 1, sizeof(text) - 1, f);
+
+	(void)fclose(f);
+	text[n] = '\0';
+	/* The name, in parentheses, may hold any character. */
+	const char *state = strrchr(text, ')');
+
+	/* Z: the first thread has ended, and says nothing of the others. */
+	return state && state[1] == ' ' && strchr("TtZ", state[2]);
+}
 
 static void take_message(struct front *f, const struct front_message *m)
 {
@@ -115,6 +168,8 @@ static void take_message(struct front *f, const struct front_message *m)
 		break;
 	}
 	if (WIFSTOPPED(m->value)) {
+		if (!is_stopped(f->pid))
+			return;
 		(void)raise(SIGSTOP);
 		/* Whoever woke the front alone means the program. */
 		(void)kill(f->pid, SIGCONT);
@@ -143,7 +198,7 @@ static bool receive(struct front *f, int fd)
 
 int front_main(int fd, const char *program, const sigset_t *before)
 {
-	struct front f = { .program = program };
+	struct front f = { .program = program, .before = before };
 	sigset_t all;
 
 	(void)sigfillset(&all);
@@ -159,7 +214,7 @@ int front_main(int fd, const char *program, const sigset_t *before)
 		if (p[0].revents)
 			is_open = receive(&f, fd);
 		if (is_open && p[1].revents)
-			pass_on(signal_fd, f.pid);
+			pass_on(&f, signal_fd);
 	}
 	if (!f.has_ended) {
 		if (f.pid)

@@ -26,6 +26,9 @@
 #define KERNEL_LEAST_MAJOR 5
 #define KERNEL_LEAST_MINOR 14
 
+/* So long the network process may take to answer; as long as every other command waits. */
+#define ANSWER_MS 20000
+
 /* Everything of a run that the processes inherit. */
 struct run {
 	const struct run_options *options;
@@ -149,10 +152,26 @@ static void fill_hello(const struct run_options *o, pid_t program, struct guest_
 	}
 }
 
+/* Nor does anybody wait on when the front has been ended meanwhile. */
+static int await_answer(int network_fd, int front_fd)
+{
+	struct pollfd p[2] = { { .fd = network_fd, .events = POLLIN },
+			       { .fd = front_fd, .events = POLLRDHUP } };
+	const int n = poll(p, 2, ANSWER_MS);
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	return p[1].revents ? -ECANCELED : 0;
+}
+
 /* 0, or a line of text in `error`. */
-static int shake_hands(const struct run_options *o, pid_t program, struct guest_welcome *ret,
+static int shake_hands(const struct run *run, pid_t program, struct guest_welcome *ret,
 		       char error[GUEST_ERROR_TEXT])
 {
+	const struct run_options *o = run->options;
+	const int front_fd = run->front_fd;
 	struct guest_hello hello;
 	const struct guest_message m = { .type = GUEST_HELLO,
 					 .request = 1,
@@ -167,8 +186,10 @@ static int shake_hands(const struct run_options *o, pid_t program, struct guest_
 	int r = send_hello(o->network_fd, &m, &hello, pidfd);
 
 	close(pidfd);
+	if (r == 0)
+		r = await_answer(o->network_fd, front_fd);
 	if (r == 0) {
-		const ssize_t n = recv(o->network_fd, &answer, sizeof(answer), 0);
+		const ssize_t n = recv(o->network_fd, &answer, sizeof(answer), MSG_DONTWAIT);
 
 		r = n < (ssize_t)sizeof(answer.message) ? -ECONNRESET : 0;
 	}
@@ -229,7 +250,7 @@ static int prepare(const struct run *r, pid_t program, int report_fd, struct sup
 		return 0;
 	int fd = fetch_listener(program, &report, error);
 
-	if (fd >= 0 && shake_hands(r->options, program, ret_welcome, error) < 0) {
+	if (fd >= 0 && shake_hands(r, program, ret_welcome, error) < 0) {
 		close(fd);
 		fd = -EPROTO;
 	}

@@ -1,5 +1,6 @@
 """`reeve run` as a command: statuses, signals, the terminal, what outlives it."""
 
+import json
 import os
 import pty
 import re
@@ -8,7 +9,7 @@ import subprocess
 import termios
 
 import pytest
-from conftest import COMMAND, PYTHON, WAIT, wait_until
+from conftest import COMMAND, PYTHON, WAIT, children, wait_until
 
 
 def test_status_is_the_programs(reeve):
@@ -126,6 +127,41 @@ def test_nested_is_refused(reeve):
     assert "nested" in r.stderr and len(r.stderr.splitlines()) == 1
 
 
+def test_network_that_does_not_answer(reeve):
+    """Whoever waits for it can be interrupted, and is told in the end."""
+    assert reeve.command("network", "--keep").returncode == 0
+    network = json.loads(reeve.command("network", "--json").stdout)["pid"]
+
+    def start(*arguments, **settings):
+        p = reeve.start("sh", "-c", "echo started", stderr=subprocess.PIPE, **settings)
+        # The front has what it waits with.
+        assert wait_until(lambda: p.poll() is not None or children(p.pid))
+        return p
+
+    os.kill(network, signal.SIGSTOP)
+    try:
+        patient = start()
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGUSR1:
+            p = start()
+            keeper = children(p.pid)[0]
+            p.send_signal(signal.SIGCONT)
+            p.send_signal(signal.SIGWINCH)
+            p.send_signal(number)
+            assert p.wait(WAIT) == -number
+            assert wait_until(lambda: not os.path.exists(f"/proc/{keeper}"))
+            assert p.communicate() == ("", "")
+        p = start(preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+        p.send_signal(signal.SIGTERM)
+        p.send_signal(signal.SIGHUP)
+        assert p.wait(WAIT) == -signal.SIGHUP
+        p.stderr.close()
+        out, err = patient.communicate(timeout=2 * WAIT)
+        assert (patient.returncode, out) == (125, "")
+        assert "does not answer" in err and len(err.splitlines()) == 1
+    finally:
+        os.kill(network, signal.SIGCONT)
+
+
 def test_unreadable_program(reeve, tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may read every file")
@@ -218,6 +254,21 @@ def test_stop_and_continue(terminal):
     terminal.expect("run")
     terminal.write("word\n")
     assert "got word" in terminal.expect("got word")
+
+
+def test_stopped_and_continued_by_others(terminal):
+    """The front, stopped along with the program, learns of that stop only when both go on."""
+    terminal.write(f"{COMMAND} run sleep 1000 &\n")
+    terminal.write("echo star''ted\n")
+    terminal.expect("started")
+    for _ in range(20):
+        terminal.write("until [ $(pgrep -cx sleep -g $(jobs -p)) = 1 ]; do :; done\n")
+        terminal.write("kill -STOP %1; until jobs | grep -q Stopped; do :; done; echo stop''ped\n")
+        terminal.expect("stopped")
+        terminal.write("kill -CONT %1; sleep 0.05; jobs; echo lis''ted\n")
+        assert "Running" in terminal.expect("listed")
+    terminal.write("kill %1; wait; echo wai''ted\n")
+    terminal.expect("waited")
 
 
 def test_program_is_in_the_foreground(terminal):
