@@ -87,7 +87,7 @@ static const struct option_spec options[] = {
 	  .help = "start it if need be; it stays without programs",
 	  .offset = offsetof(struct network_values, keep) },
 	{ .name = "no-keep",
-	  .help = "it ends with its last program",
+	  .help = "undoes --keep",
 	  .offset = offsetof(struct network_values, no_keep) },
 	{ 0 },
 };

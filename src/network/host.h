@@ -3,8 +3,8 @@
  * switch. A host's way to the switch is: its interface, capture, impairment, the port; so a capture
  * shows what the host sends and receives, losses included.
  *
- * A host that was added by name stays. One that came with a program goes when its last program has
- * ended and everything is delivered.
+ * A host that was added or impaired by name stays. One that came with a program goes when its last
+ * program has ended and everything is delivered.
  */
 #pragma once
 

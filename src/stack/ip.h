@@ -1,6 +1,6 @@
 /*
  * The internet layer as the transports see it (RFC 791, RFC 1122, 3): a route, a packet to send, a
- * packet received. Both families go through these shapes; IPv6 beyond ::1 follows.
+ * packet received. Both families go through these shapes; of IPv6, only ::1 is a route.
  */
 #pragma once
 

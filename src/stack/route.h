@@ -1,6 +1,6 @@
 /*
- * Routes: which interface and which neighbour a destination is behind (RFC 1122, 3.3.1). IPv4 only
- * so far; ::1 needs none.
+ * Routes: which interface and which neighbour a destination is behind (RFC 1122, 3.3.1). Of IPv4
+ * alone: ::1 needs none.
  */
 #pragma once
 
