@@ -9,6 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
 PATH=$build/src/cli:$PATH:/usr/sbin:/sbin
 export REEVE_NETWORK=demo-$$ LC_ALL=C.UTF-8
+networks=${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/reeve}
+networks=${networks:-/tmp/reeve-$(id -u)}
 bytes=100000000
 
 say()
@@ -43,7 +45,7 @@ clean()
 		reeve down
 		wait
 	} >/dev/null 2>&1
-	rm -rf "$scratch"
+	rm -rf "$scratch" "${networks:?}/$REEVE_NETWORK"
 }
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/reeve-demo.XXXXXX") || exit 1
 trap clean EXIT

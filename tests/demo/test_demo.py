@@ -43,6 +43,8 @@ def wait_until_gone(demo, tmp_path):
         time.sleep(0.05)
     assert not left_behind(demo)
     assert not list(tmp_path.iterdir())
+    networks = os.environ.get("XDG_RUNTIME_DIR", f"/tmp/reeve-{os.getuid()}")
+    assert not list(pathlib.Path(networks).rglob(f"demo-{demo.pid}"))
 
 
 def test_demo(tmp_path):
