@@ -12,9 +12,10 @@
 #include "network/guest_private.h"
 #include "network/log.h"
 
-#define MESSAGES_A_GO 64
-#define MAX_OUTGOING  (16u << 20) /* bytes that wait for a supervisor */
-#define MAX_ANCESTORS 4096
+#define MESSAGES_A_GO    64
+#define MESSAGES_AT_ONCE 1024        /* more than its socket holds */
+#define MAX_OUTGOING     (16u << 20) /* bytes that wait for a supervisor */
+#define MAX_ANCESTORS    4096
 
 struct outgoing {
 	struct outgoing *next;
@@ -227,6 +228,13 @@ static bool receive(struct guest_session *session)
 	if (call.fd >= 0)
 		close(call.fd);
 	return !session->gone;
+}
+
+void guest_session_hear(struct guest_session *session)
+{
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE && !session->gone; i++)
+		if (!receive(session))
+			break;
 }
 
 static void session_ready(struct loop_source *source, uint32_t events)

@@ -67,6 +67,7 @@ struct guest_socket {
 	bool can_read, can_write;  /* the attached end, until it says EAGAIN */
 	bool hung_up;              /* the program has closed */
 	bool read_ended;           /* nothing more will come from the program */
+	bool all_heard;            /* what the supervisor said before the program closed */
 	bool fin_sent, fin_passed; /* to the network; to the program */
 	bool deaf;                 /* the program takes no more: what comes is thrown away */
 	bool reset_on_close;       /* SO_LINGER with 0 */
@@ -91,6 +92,10 @@ bool guest_send(struct guest_session *session, const struct guest_message *messa
 void guest_answer(const struct guest_call *call, int error, const struct guest_message *values);
 
 void guest_session_end(struct guest_session *session, const char *why);
+
+/* Takes all messages that are there now. Sockets of the session, and itself, may be gone then. Not
+ * from within guest_handle(). */
+void guest_session_hear(struct guest_session *session);
 
 /* guest_socket.c: a session's table of sockets. */
 struct guest_socket *guest_socket_find(struct guest_session *session, uint64_t number);

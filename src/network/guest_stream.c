@@ -12,6 +12,7 @@
  *	the connection failed			RESET, when what came before it is passed on
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -166,6 +167,14 @@ static void learn_read_size(struct guest_socket *s, size_t bytes)
 		s->read_size /= 2;
 }
 
+/* The event of a close may come behind its end of file: then no FIN may go out first. */
+static bool has_hung_up(const struct guest_socket *s)
+{
+	struct pollfd p = { .fd = s->source.fd };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
+}
+
 /* One read. False when nothing more can be read now. */
 static bool pass_out_once(struct guest_socket *s, size_t *moved)
 {
@@ -196,6 +205,7 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 	s->can_read = false;
 	if (n == 0) {
 		s->read_ended = true;
+		s->hung_up = s->hung_up || has_hung_up(s);
 	} else if (error != EAGAIN) {
 		s->read_ended = true;
 		s->hung_up = true;
@@ -261,6 +271,13 @@ static void pump(struct guest_socket *s)
 	more = pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);
+	if (s->read_ended && s->hung_up && !s->all_heard) {
+		/* What the program has said before it closed, SO_LINGER say, may still wait. */
+		s->all_heard = true;
+		guest_session_hear(s->session);
+		if (s->source.fd < 0)
+			return;
+	}
 	if (more)
 		socket_owner_resume(&s->owner);
 	settle(s);
@@ -375,5 +392,6 @@ void guest_stream_attach(struct guest_socket *s, int fd_take)
 	s->read_size = READ_LEAST;
 	s->can_read = true;
 	s->can_write = true;
-	pump(s);
+	/* Not at once: this is one message of several, and the end may have been closed. */
+	socket_owner_resume(&s->owner);
 }

@@ -741,3 +741,21 @@ def mapped_addresses():
     s = tcp(socket.AF_INET6)
     got = said(s.connect, ("::ffff:127.0.0.1", l.getsockname()[1]))
     return [got, s.getpeername()[0], s.getsockname()[0], l.accept()[1][0]]
+
+
+@scenario
+def closed_with_linger_0_at_once():
+    """No time lies between the option and the close; the peer has nothing but a reset."""
+    said_by_peer = set()
+    with listener() as l:
+        for _ in range(300):
+            a = tcp()
+            a.connect(l.getsockname())
+            b, _ = l.accept()
+            a.send(b"x")
+            b.recv(1)
+            b.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            b.close()
+            said_by_peer.add(said(a.recv, 1))
+            a.close()
+    return sorted(said_by_peer)
