@@ -7,7 +7,7 @@
  * lowest occupied level holds what comes first, and time need only be moved from one occupied slot
  * to the next: level 0's slots hold what is due at that very tick, a higher level's slot is spread
  * over the levels below when its beginning is reached. Eight levels of six bits cover 2^48 ticks,
- * which is more than 2^63 ns.
+ * which is more than 2^64 ns.
  */
 #include "base/timers.h"
 
@@ -17,17 +17,28 @@
 #define SLOT_BITS 6
 #define LEVEL_DUE 0xff /* in the list of those due */
 
+/* Nanoseconds from the beginning of all time, so that a clock may begin below zero. */
+static uint64_t ns_of(struct reeve_time t)
+{
+	return (uint64_t)t.ns ^ UINT64_C(1) << 63;
+}
+
+static struct reeve_time time_of(uint64_t tick)
+{
+	return (struct reeve_time){ (int64_t)(tick << TICK_BITS ^ UINT64_C(1) << 63) };
+}
+
 static uint64_t tick_before(struct reeve_time t)
 {
-	return t.ns <= 0 ? 0 : (uint64_t)t.ns >> TICK_BITS;
+	return ns_of(t) >> TICK_BITS;
 }
 
 /* The last tick of all time is not rounded up, because no time would be left to fire in. */
 static uint64_t tick_after(struct reeve_time t)
 {
 	if (t.ns > INT64_MAX - (INT64_C(1) << TICK_BITS))
-		return (uint64_t)INT64_MAX >> TICK_BITS;
-	return t.ns <= 0 ? 0 : ((uint64_t)t.ns + (UINT64_C(1) << TICK_BITS) - 1) >> TICK_BITS;
+		return UINT64_MAX >> TICK_BITS;
+	return (ns_of(t) + (UINT64_C(1) << TICK_BITS) - 1) >> TICK_BITS;
 }
 
 void timers_init(struct timers *t, struct reeve_time now)
@@ -148,8 +159,8 @@ struct reeve_time timers_deadline(const struct timers *t)
 	uint64_t tick;
 
 	if (!list_is_empty(&t->due))
-		return (struct reeve_time){ (int64_t)(t->tick << TICK_BITS) };
+		return time_of(t->tick);
 	if (!first_slot(t, &level, &slot, &tick))
 		return REEVE_NEVER;
-	return (struct reeve_time){ (int64_t)(tick << TICK_BITS) };
+	return time_of(tick);
 }

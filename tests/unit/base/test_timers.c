@@ -187,6 +187,28 @@ static void test_order(void **state)
 	assert_true(reeve_time_is_never(timers_deadline(&wheel)));
 }
 
+/* The embedder's clock may begin anywhere. */
+static void test_below_zero(void **state)
+{
+	struct timers t;
+	struct timer timer;
+
+	(void)state;
+	timers_init(&t, (struct reeve_time){ -10 * REEVE_NS_PER_S });
+	timer_init(&timer, 0);
+	timer_arm(&t, &timer, (struct reeve_time){ -5 * REEVE_NS_PER_S });
+	timers_advance(&t, (struct reeve_time){ -6 * REEVE_NS_PER_S });
+	assert_null(timers_next(&t));
+	assert_true(timers_deadline(&t).ns > -6 * REEVE_NS_PER_S);
+	timers_advance(&t, (struct reeve_time){ -4 * REEVE_NS_PER_S });
+	assert_ptr_equal(timers_next(&t), &timer);
+	timer_arm(&t, &timer, (struct reeve_time){ REEVE_NS_PER_S });
+	timers_advance(&t, (struct reeve_time){ 0 });
+	assert_null(timers_next(&t));
+	timers_advance(&t, (struct reeve_time){ 2 * REEVE_NS_PER_S });
+	assert_ptr_equal(timers_next(&t), &timer);
+}
+
 static void test_ends_of_time(void **state)
 {
 	struct timers wheel;
@@ -212,7 +234,7 @@ static void test_ends_of_time(void **state)
 	timers_init(&wheel, (struct reeve_time){ -5 });
 	timer_init(&timer, 1);
 	timer_arm(&wheel, &timer, (struct reeve_time){ -3 });
-	timers_advance(&wheel, (struct reeve_time){ -2 });
+	timers_advance(&wheel, (struct reeve_time){ -3 + TICK_NS });
 	assert_ptr_equal(timers_next(&wheel), &timer);
 }
 
@@ -239,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_deadlines_lead_to_every_timer),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_ends_of_time),
+		cmocka_unit_test(test_below_zero),
 		cmocka_unit_test(test_rearming_while_due_does_not_spin),
 	};
 
