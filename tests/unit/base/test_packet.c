@@ -7,6 +7,7 @@
 
 #include "cmocka_all.h"
 #include "seed.h"
+#include "slow_sum.h"
 
 #define MODEL_MAX (PACKET_HEAD + PACKET_SLICES * 3000)
 
@@ -38,17 +39,6 @@ static void random_bytes(struct random *r, uint8_t *bytes, size_t length)
 		bytes[i] = (uint8_t)random_u32(r);
 }
 
-static uint16_t naive_sum(const uint8_t *bytes, size_t length)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < length; i++)
-		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 static void model_check(const struct model *m, struct random *r)
 {
 	uint8_t copy[MODEL_MAX + PACKET_HEAD];
@@ -69,7 +59,7 @@ static void model_check(const struct model *m, struct random *r)
 	packet_copy(m->packet, offset, length, copy);
 	assert_memory_equal(copy, m->bytes + offset, length);
 	assert_int_equal(checksum_fold(packet_sum(m->packet, offset, length, 0)),
-			 naive_sum(m->bytes + offset, length));
+			 slow_sum(m->bytes + offset, length));
 }
 
 static void do_append(struct model *m, struct random *r)

@@ -4,7 +4,6 @@
  * and at a cost that does not grow.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
+#include "uniform.h"
 
 #define FIRST 49152
 #define LAST  65535
@@ -171,21 +171,6 @@ static void test_fill_and_drain_in_waves(void **state)
 		}
 	}
 	world_end(&w);
-}
-
-static void check_uniform(const uint32_t *drawn, const bool *free, uint32_t ports, uint32_t draws)
-{
-	const double expected = (double)draws / ports;
-	double sum = 0;
-
-	for (uint32_t port = 0; port < 65536; port++) {
-		if (free[port])
-			sum += (drawn[port] - expected) * (drawn[port] - expected) / expected;
-		else
-			assert_int_equal(drawn[port], 0);
-	}
-	if (ports > 1)
-		assert_true(fabs(sum - (ports - 1)) < 5 * sqrt(2.0 * (ports - 1)) + 1);
 }
 
 /* At every fill of the destination, some ports bound by others, some shared with another

@@ -3,7 +3,6 @@
  * as the next at any fill, at a cost that doesn't depend on it.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
+#include "uniform.h"
 
 #define ALL 65536
 
@@ -139,25 +139,6 @@ static void test_sets(void **state)
 		ephemeral_deinit(&e);
 	}
 	free(m);
-}
-
-/*
- * Pearson's statistic for `draws` choices over `ports` free ones is nearly normal here, with mean
- * ports-1 and variance 2(ports-1): five standard deviations are allowed either way.
- */
-static void check_uniform(const uint32_t *drawn, const bool *free, uint32_t ports, uint32_t draws)
-{
-	const double expected = (double)draws / ports;
-	double sum = 0;
-
-	for (uint32_t port = 0; port < ALL; port++) {
-		if (free[port])
-			sum += (drawn[port] - expected) * (drawn[port] - expected) / expected;
-		else
-			assert_int_equal(drawn[port], 0);
-	}
-	if (ports > 1)
-		assert_true(fabs(sum - (ports - 1)) < 5 * sqrt(2.0 * (ports - 1)) + 1);
 }
 
 struct fill {

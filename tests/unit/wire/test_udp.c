@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "seed.h"
+#include "slow_sum.h"
 #include "wire/pseudo.h"
 #include "wire/udp.h"
 
@@ -60,17 +61,6 @@ static void test_truncated(void **state)
 }
 
 /* Against the pseudo-header written out and summed byte by byte. */
-static uint16_t slow_sum(const uint8_t *bytes, size_t length)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < length; i++)
-		sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 static void test_pseudo(void **state)
 {
 	struct random r = seeded(9);
