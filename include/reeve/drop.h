@@ -10,7 +10,6 @@
 	X(LINK_SHORT, "link_short", "frame shorter than its link header")                        \
 	X(LINK_NOT_OURS, "link_not_ours", "frame for another station")                           \
 	X(LINK_TYPE, "link_type", "unknown ethertype")                                           \
-	X(LINK_DOWN, "link_down", "interface is down")                                           \
 	X(LINK_QUEUE, "link_queue", "interface's queue is full")                                 \
 	X(ARP_BAD, "arp_bad", "malformed ARP")                                                   \
 	X(ARP_UNSOLICITED, "arp_unsolicited", "ARP answer nobody asked for")                     \
@@ -25,7 +24,6 @@
 	X(IP_NOT_OURS, "ip_not_ours", "destination that is not ours")                            \
 	X(IP_PROTOCOL, "ip_protocol", "unknown IP protocol")                                     \
 	X(IP_NO_ROUTE, "ip_no_route", "no route")                                                \
-	X(IP_TTL, "ip_ttl", "time to live exceeded")                                             \
 	X(IP_TOO_BIG, "ip_too_big", "too big, and may not be fragmented")                        \
 	X(FRAGMENT_BAD, "fragment_bad", "malformed fragment")                                    \
 	X(FRAGMENT_OVERLAP, "fragment_overlap", "overlapping fragments")                         \

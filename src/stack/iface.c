@@ -15,6 +15,7 @@
 
 #include "stack/ip.h"
 #include "stack/neighbour.h"
+#include "stack/route.h"
 #include "wire/ipv4.h"
 
 #define SLOTS     512 /* an address and its two broadcasts each: at most 192 are taken */
@@ -132,11 +133,6 @@ static void slot_add(struct iface_table *t, uint32_t address, enum iface_relatio
 		*s = (struct slot){ address, (uint8_t)relation, (uint8_t)iface };
 }
 
-static uint32_t mask_of(unsigned length)
-{
-	return length == 0 ? 0 : UINT32_MAX << (32 - length);
-}
-
 int reeve_host_add_iface(struct reeve_host *host, const struct reeve_iface_config *config,
 			 unsigned *ret_index)
 {
@@ -188,7 +184,7 @@ static int address_check(unsigned iface, const struct reeve_prefix *a)
 static void address_index(struct iface_table *t, const struct iface_address *a)
 {
 	const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
-	const uint32_t mask = mask_of(a->prefix.length);
+	const uint32_t mask = route_mask(a->prefix.length);
 
 	slot_add(t, address, IFACE_OWN, a->iface);
 	/* RFC 1122, 3.2.1.3 and 3.3.6: all ones, and the old all zeroes; RFC 3021: a /31 has none. */
@@ -272,7 +268,7 @@ bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_h
 			continue;
 		const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
 
-		if (((address ^ next_hop) & mask_of(a->prefix.length)) == 0) {
+		if (((address ^ next_hop) & route_mask(a->prefix.length)) == 0) {
 			*ret_address = address;
 			return true;
 		}

@@ -43,11 +43,6 @@ struct route_table *route_table_free(struct route_table *t)
 	return NULL;
 }
 
-static uint32_t mask_of(unsigned length)
-{
-	return length == 0 ? 0 : UINT32_MAX << (32 - length);
-}
-
 static uint16_t best_route(const struct route_table *t, uint32_t address)
 {
 	uint16_t best = NO_ROUTE;
@@ -55,7 +50,7 @@ static uint16_t best_route(const struct route_table *t, uint32_t address)
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct route *const r = &t->routes[i];
 
-		if ((address & mask_of(r->length)) != r->network)
+		if ((address & route_mask(r->length)) != r->network)
 			continue;
 		if (best == NO_ROUTE || r->length > t->routes[best].length)
 			best = (uint16_t)i;
@@ -80,7 +75,7 @@ static void ranges_rebuild(struct route_table *t)
 	starts[count++] = 0;
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct route *const r = &t->routes[i];
-		const uint32_t last = r->network | ~mask_of(r->length);
+		const uint32_t last = r->network | ~route_mask(r->length);
 
 		starts[count++] = r->network;
 		if (last != UINT32_MAX)
@@ -129,7 +124,7 @@ int reeve_host_add_route(struct reeve_host *host, const struct reeve_prefix *to,
 	     reeve_address_is_loopback(gateway) || iface == IFACE_LO))
 		return -EINVAL;
 	const struct route r = {
-		.network = reeve_address_to_ipv4(&to->address) & mask_of(to->length),
+		.network = reeve_address_to_ipv4(&to->address) & route_mask(to->length),
 		.gateway = gateway ? reeve_address_to_ipv4(gateway) : 0,
 		.length = to->length,
 		.iface = (uint8_t)iface,

@@ -16,6 +16,12 @@ struct route {
 	bool has_gateway;
 };
 
+/* The bits of an address that a prefix of this length says, 0 to 32. */
+static inline uint32_t route_mask(unsigned length)
+{
+	return length == 0 ? 0 : UINT32_MAX << (32 - length);
+}
+
 struct route_table *route_table_new(void); /* NULL: no memory */
 struct route_table *route_table_free(struct route_table *t);
 

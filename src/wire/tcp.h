@@ -36,7 +36,6 @@ enum tcp_flag {
 
 #define TCP_HEADER_MIN      20
 #define TCP_HEADER_MAX      60
-#define TCP_OPTIONS_MAX     40
 #define TCP_CHECKSUM_OFFSET 16
 #define TCP_SACK_BLOCKS     4
 #define TCP_SCALE_MAX       14 /* RFC 7323, 2.3 */
