@@ -19,7 +19,7 @@ help:
 	@echo 'make check     the same with $(SEEDS) seeds of simulation (SEEDS=N)'
 	@echo 'make lint      clang-format, clang-tidy, mandoc, shell and Python syntax'
 	@echo 'make format    clang-format over all C files'
-	@echo 'make bench     every figure the documents quote, beside its peers'
+	@echo 'make bench     Reeve measured beside its peers'
 	@echo 'make fuzz      each fuzzer for $(FUZZ_SECONDS) seconds (FUZZ_SECONDS=N)'
 	@echo 'make install   into $(PREFIX) (PREFIX=, DESTDIR=)'
 	@echo
