@@ -53,7 +53,7 @@ struct icmp_host *icmp_host_new(struct reeve_host *host)
 		return NULL;
 	i->errors = (struct limit){ ERROR_INTERVAL_NS, ERROR_BURST, host->now };
 	i->echoes = (struct limit){ ECHO_INTERVAL_NS, ECHO_BURST, host->now };
-	i->pings = ping_table_new(host);
+	i->pings = ping_table_new();
 	return i->pings ? i : icmp_host_free(i);
 }
 
@@ -135,16 +135,9 @@ static bool convert(const struct icmp_header *h, struct icmp_error *e)
  * the error is about. False when nobody has sent such a packet. */
 static bool tell(struct reeve_host *host, const struct icmp_error *e, uint32_t rest)
 {
-	const uint64_t unmatched = host->stats.drops[REEVE_DROP_ICMP_UNMATCHED];
-
 	switch (e->protocol) {
 	case IP_TCP:
-		tcp_icmp_error(host, e);
-		/* TCP may have counted it; once is enough. */
-		if (host->stats.drops[REEVE_DROP_ICMP_UNMATCHED] == unmatched)
-			return true;
-		host->stats.drops[REEVE_DROP_ICMP_UNMATCHED] = unmatched;
-		return false;
+		return tcp_icmp_error(host, e);
 	case IP_UDP:
 		return udp_icmp_error(host, e);
 	case IP_ICMP:

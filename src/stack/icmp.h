@@ -43,6 +43,6 @@ bool ping_error(struct reeve_host *host, const struct icmp_error *e, uint32_t re
 
 struct ping_table;
 
-struct ping_table *ping_table_new(struct reeve_host *host);
+struct ping_table *ping_table_new(void); /* NULL: no memory */
 struct ping_table *ping_table_free(struct ping_table *t);
 struct ping_table *icmp_pings(const struct reeve_host *host);

@@ -34,9 +34,8 @@ struct ping_table {
 	struct reeve_ping *sockets[PING_SOCKETS];
 };
 
-struct ping_table *ping_table_new(struct reeve_host *host)
+struct ping_table *ping_table_new(void)
 {
-	(void)host;
 	return calloc(1, sizeof(struct ping_table));
 }
 

@@ -98,26 +98,26 @@ static struct reeve_udp *find(const struct udp_host *u, const struct reeve_socka
 	return find_intercept(u, local);
 }
 
-/* True when the socket has taken the packet. */
-static bool give(struct reeve_udp *udp, const struct udp_waiting *w, int *ret_error)
+/* REEVE_DROP_COUNT when the socket has taken the packet; else why not. */
+static enum reeve_drop give(struct reeve_udp *udp, const struct udp_waiting *w)
 {
-	*ret_error = udp_queue_push(&udp->queue, w);
-	if (*ret_error)
-		return false;
+	const int error = udp_queue_push(&udp->queue, w);
+
+	if (error)
+		return error == -ENOBUFS ? REEVE_DROP_UDP_QUEUE : REEVE_DROP_NO_MEMORY;
 	host_raise(udp->host, &udp->events, REEVE_READABLE);
-	return true;
+	return REEVE_DROP_COUNT;
 }
 
 /* To one socket. */
 static void give_take(struct reeve_host *host, struct reeve_udp *udp, const struct udp_waiting *w)
 {
-	int error;
+	const enum reeve_drop reason = give(udp, w);
 
-	if (give(udp, w, &error))
+	if (reason == REEVE_DROP_COUNT)
 		host->stats.udp_in++;
 	else
-		host_drop_take(host, w->packet,
-			       error == -ENOBUFS ? REEVE_DROP_UDP_QUEUE : REEVE_DROP_NO_MEMORY);
+		host_drop_take(host, w->packet, reason);
 }
 
 /* To every listener that would take it, each its own packet over the same buffers. One that is full
@@ -132,13 +132,14 @@ static void give_all_take(struct reeve_host *host, struct udp_waiting *w)
 
 	while (l) {
 		struct reeve_udp *const udp = container_of(l, struct reeve_udp, listener);
-		int error = -ENOMEM;
 
 		w->packet = packet_clone(original);
-		if (w->packet && give(udp, w, &error)) {
+		const enum reeve_drop refused = w->packet ? give(udp, w) : REEVE_DROP_NO_MEMORY;
+
+		if (refused == REEVE_DROP_COUNT) {
 			given = true;
 		} else {
-			reason = error == -ENOBUFS ? REEVE_DROP_UDP_QUEUE : REEVE_DROP_NO_MEMORY;
+			reason = refused;
 			reeve_packet_free(w->packet);
 		}
 		l = port_demux_next_match(demux, &w->local, l);

@@ -37,10 +37,6 @@ static void lower_mtu(struct reeve_tcp *tcp, uint32_t mtu)
 
 static void conn_error(struct reeve_tcp *tcp, const struct icmp_error *e)
 {
-	if (!is_in_flight(tcp, e)) {
-		host_count_drop(tcp->host, REEVE_DROP_ICMP_UNMATCHED);
-		return;
-	}
 	if (e->error == EMSGSIZE) {
 		lower_mtu(tcp, e->mtu);
 		return;
@@ -53,15 +49,18 @@ static void conn_error(struct reeve_tcp *tcp, const struct icmp_error *e)
 		tcp->soft_error = e->error;
 }
 
-void tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e)
+bool tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e)
 {
 	struct tcp_host *const t = host->tcp;
 	struct port_flow *const flow = port_demux_find_flow(t->demux, &e->local, &e->remote);
 
-	if (!flow || flow->kind != TCP_FLOW_CONN) {
-		host_count_drop(host, REEVE_DROP_ICMP_UNMATCHED);
-		return;
-	}
-	conn_error(container_of(flow, struct reeve_tcp, flow), e);
+	if (!flow || flow->kind != TCP_FLOW_CONN)
+		return false;
+	struct reeve_tcp *const tcp = container_of(flow, struct reeve_tcp, flow);
+
+	if (!is_in_flight(tcp, e))
+		return false;
+	conn_error(tcp, e);
 	tcp_reap(t);
+	return true;
 }

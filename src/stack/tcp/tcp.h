@@ -14,7 +14,8 @@ struct tcp_host *tcp_host_free(struct tcp_host *t);     /* with all its sockets,
 
 void tcp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		    const struct ip_received *how);
-void tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e);
+/* False when it is about nothing that is in flight. */
+bool tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e);
 void tcp_timer_fired(struct reeve_host *host, struct timer *timer);
 
 /* Turns what the sockets have marked as work into segments (ip_send_take). Bounded work a call;
