@@ -499,6 +499,13 @@ uint64_t packet_sum(const struct reeve_packet *p, size_t offset, size_t length, 
 	return sum;
 }
 
+uint16_t packet_checksum(const struct reeve_packet *p, size_t start)
+{
+	const uint16_t sum = checksum_fold(packet_sum(p, start, p->length - start, 0));
+
+	return sum == 0xffff ? sum : (uint16_t)~sum;
+}
+
 void packet_queue_init(struct packet_queue *q)
 {
 	q->first = NULL;

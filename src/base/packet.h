@@ -100,8 +100,13 @@ bool packet_unshare(struct reeve_packet *p);
 uint8_t *packet_byte(struct reeve_packet *p, size_t offset);
 
 /* The Internet checksum's sum (RFC 1071), not complemented, over a range of the packet, starting
- * from `sum`; fold it with checksum_fold() (wire/checksum.h). */
+ * from `sum`; fold it with checksum_fold() (base/checksum.h). */
 uint64_t packet_sum(const struct reeve_packet *p, size_t offset, size_t length, uint64_t sum);
+
+/* What belongs into the checksum's field: over all from `start` on, with what the field holds
+ * already. Never 0, which in UDP says that there is none (RFC 768) and to all others is the same
+ * number as 0xffff (RFC 1071). */
+uint16_t packet_checksum(const struct reeve_packet *p, size_t start);
 
 void packet_queue_init(struct packet_queue *q);
 void packet_queue_push(struct packet_queue *q, struct reeve_packet *p_take);

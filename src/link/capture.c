@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/checksum.h"
 #include "base/packet.h"
 
 #define ATTACHED_MAX 8
@@ -212,9 +211,7 @@ static void put_frame(struct capture *c, const struct reeve_packet *p, size_t ca
 
 	if (o->checksum != REEVE_CHECKSUM_PARTIAL || o->checksum_start >= p->length)
 		return;
-	const uint64_t sum = packet_sum(p, o->checksum_start, p->length - o->checksum_start, 0);
-	const uint16_t complement = (uint16_t)~checksum_fold(sum);
-	const uint16_t value = complement ? complement : 0xffff;
+	const uint16_t value = packet_checksum(p, o->checksum_start);
 	const size_t field = (size_t)o->checksum_start + o->checksum_offset;
 
 	patch(c, frame, captured, field, (uint8_t)(value >> 8));

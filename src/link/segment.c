@@ -194,15 +194,10 @@ static void write_tcp(uint8_t *tcp, uint32_t offset, bool last)
 	}
 }
 
-/* From `start` to the packet's end, with what the field holds already, into the field, which lies
- * in the head. Zero is written as its other form: in UDP it would mean that there is no sum (RFC
- * 768), and all else takes both (RFC 1071). */
+/* The checksum from `start` on into its field, which lies in the head. */
 static void fill_in(struct reeve_packet *p, uint16_t start, uint16_t field)
 {
-	const uint16_t sum = checksum_fold(packet_sum(p, start, p->length - start, 0));
-	const uint16_t value = (uint16_t)~sum;
-
-	store_be16(packet_data(p) + field, value ? value : 0xffff);
+	store_be16(packet_data(p) + field, packet_checksum(p, start));
 	p->offload = (struct reeve_offload){ .checksum = REEVE_CHECKSUM_VERIFIED };
 }
 

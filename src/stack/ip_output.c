@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 
-#include "base/checksum.h"
 #include "stack/iface.h"
 #include "stack/ip.h"
 #include "stack/neighbour.h"
@@ -137,10 +136,7 @@ void ip_complete_checksum(struct reeve_packet *p)
 	const size_t field = start + p->offload.checksum_offset;
 
 	check(p->offload.checksum == REEVE_CHECKSUM_PARTIAL && packet_pull(p, field + 2));
-	const uint16_t sum = (uint16_t)~checksum_fold(packet_sum(p, start, p->length - start, 0));
-
-	/* Never 0, which says "none" in UDP (RFC 768) and is the same number to the others. */
-	store_be16(packet_data(p) + field, sum ? sum : 0xffff);
+	store_be16(packet_data(p) + field, packet_checksum(p, start));
 	p->offload.checksum = REEVE_CHECKSUM_UNKNOWN;
 }
 
