@@ -19,7 +19,6 @@ struct reeve_tcp;
 struct reeve_tcp *reeve_tcp_new(struct reeve_host *host, enum reeve_family family, void *user);
 
 void reeve_tcp_set_user(struct reeve_tcp *tcp, void *user);
-void *reeve_tcp_user(const struct reeve_tcp *tcp);
 
 enum reeve_tcp_option {
 	REEVE_TCP_REUSE_ADDRESS,    /* 0 or 1 */
@@ -120,7 +119,6 @@ void reeve_tcp_abort(struct reeve_tcp *tcp);
 int reeve_tcp_error(struct reeve_tcp *tcp);
 
 enum reeve_tcp_state reeve_tcp_state(const struct reeve_tcp *tcp);
-enum reeve_family reeve_tcp_family(const struct reeve_tcp *tcp);
 
 /* Chooses the port of a bind to port 0 now, if it still has none. -EADDRINUSE if there is none. */
 int reeve_tcp_local(struct reeve_tcp *tcp, struct reeve_sockaddr *ret);

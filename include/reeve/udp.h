@@ -67,9 +67,6 @@ void reeve_udp_consume(struct reeve_udp *udp);
 /* The pending error (an ICMP's errno for a connected socket), and clears it. */
 int reeve_udp_error(struct reeve_udp *udp);
 
-enum reeve_family reeve_udp_family(const struct reeve_udp *udp);
-void *reeve_udp_user(const struct reeve_udp *udp);
-
 /* Receives the datagrams that no other socket takes, as reeve_tcp_intercept() does connections. */
 int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,
 			void *user, struct reeve_udp **ret);

@@ -496,16 +496,6 @@ int reeve_udp_error(struct reeve_udp *udp)
 	return error;
 }
 
-enum reeve_family reeve_udp_family(const struct reeve_udp *udp)
-{
-	return (enum reeve_family)udp->family;
-}
-
-void *reeve_udp_user(const struct reeve_udp *udp)
-{
-	return udp->events.user;
-}
-
 int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,
 			void *user, struct reeve_udp **ret)
 {

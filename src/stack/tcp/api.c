@@ -26,11 +26,6 @@ void reeve_tcp_set_user(struct reeve_tcp *tcp, void *user)
 	tcp->events.user = user;
 }
 
-void *reeve_tcp_user(const struct reeve_tcp *tcp)
-{
-	return tcp->events.user;
-}
-
 /* Whether a socket of this family may have the address at either end. */
 static bool fits_family(const struct reeve_tcp *tcp, const struct reeve_address *a)
 {
@@ -312,11 +307,6 @@ int reeve_tcp_error(struct reeve_tcp *tcp)
 enum reeve_tcp_state reeve_tcp_state(const struct reeve_tcp *tcp)
 {
 	return (enum reeve_tcp_state)tcp->state;
-}
-
-enum reeve_family reeve_tcp_family(const struct reeve_tcp *tcp)
-{
-	return (enum reeve_family)tcp->family;
 }
 
 int reeve_tcp_local(struct reeve_tcp *tcp, struct reeve_sockaddr *ret)
