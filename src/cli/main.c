@@ -2,11 +2,13 @@
  * The command `reeve`: finds the verb, has its options read, and runs it. Also the entry by which
  * the network process is started (network/connect.h).
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/options.h"
@@ -60,8 +62,22 @@ static int complain_command(const char *name)
 	return command_complain(name);
 }
 
+/* What is opened next must not take the place of a standard stream that the caller has closed.
+ * Reading and writing there fail as before, and the program of `run` finds it closed. */
+static void hold_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	hold_standard_streams();
 	if (argc < 2)
 		return say_fail(EX_USAGE, "no command given; 'reeve help' lists them");
 	const char *name = argv[1];

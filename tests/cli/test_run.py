@@ -63,6 +63,20 @@ def test_standard_input(reeve):
     os.close(read)
 
 
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_standard_streams(reeve, runtime, closed):
+    program = ("import os, sys; "
+               "open_ones = {int(n) for n in os.listdir('/proc/self/fd')} & {0, 1, 2}; "
+               "sys.exit(10 + sum(1 << n for n in open_ones))")
+    shell = 'exec "$@" ' + " ".join(f"{n}>&-" for n in closed)
+    result = subprocess.run(["/bin/bash", "-c", shell, "bash", COMMAND, "run", PYTHON, "-c", program],
+                            stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                            env=os.environ | {"XDG_RUNTIME_DIR": str(runtime)})
+    # The listing's own descriptor takes the lowest free number.
+    expected = {0, 1, 2} - set(closed) | {min(closed)}
+    assert result.returncode == 10 + sum(1 << n for n in expected), result.stderr
+
+
 def test_program_that_is_not_there(reeve):
     result = reeve("run", "no-such-program")
     assert result.status == 127 and result.out == ""
