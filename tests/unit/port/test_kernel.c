@@ -4,16 +4,12 @@
  * listen and to connect beside it, on real loopback sockets and in a port space. Both must give the
  * same errno at each step. Then triples, chosen at random.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +17,7 @@
 #include "port/space.h"
 
 #include "../base/cmocka_all.h"
+#include "../base/own_kernel.h"
 #include "../base/seed.h"
 
 /* A socket's name and what bears on conflicts. */
@@ -76,27 +73,6 @@ static bool is_skipped(const struct shape *s)
 
 /* The kernel's side */
 
-union name {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
-static socklen_t make_name(union name *n, const struct shape *s, const char *address, uint16_t port)
-{
-	memset(n, 0, sizeof(*n));
-	if (s->ipv6) {
-		n->ipv6.sin6_family = AF_INET6;
-		n->ipv6.sin6_port = htons(port);
-		assert_int_equal(inet_pton(AF_INET6, address, &n->ipv6.sin6_addr), 1);
-		return sizeof(n->ipv6);
-	}
-	n->ipv4.sin_family = AF_INET;
-	n->ipv4.sin_port = htons(port);
-	assert_int_equal(inet_pton(AF_INET, address, &n->ipv4.sin_addr), 1);
-	return sizeof(n->ipv4);
-}
-
 static void set(int fd, int level, int option, int value)
 {
 	assert_int_equal(setsockopt(fd, level, option, &value, sizeof(value)), 0);
@@ -123,7 +99,7 @@ static int open_socket(enum port_protocol protocol, const struct shape *s)
 static int bind_socket(int fd, const struct shape *s, uint16_t port)
 {
 	union name name;
-	const socklen_t length = make_name(&name, s, s->address, port);
+	const socklen_t length = make_name(&name, s->ipv6, s->address, port);
 
 	return bind(fd, &name.any, length) ? -errno : 0;
 }
@@ -131,7 +107,7 @@ static int bind_socket(int fd, const struct shape *s, uint16_t port)
 static int connect_socket(int fd, const struct shape *s, const char *address, uint16_t port)
 {
 	union name name;
-	const socklen_t length = make_name(&name, s, address, port);
+	const socklen_t length = make_name(&name, s->ipv6, address, port);
 
 	return connect(fd, &name.any, length) ? -errno : 0;
 }
@@ -622,23 +598,6 @@ static void test_udp_triples(void **state)
 }
 
 /* A network of its own, when that may be had: nobody else takes a port between two steps. */
-static void enter_own_network(void)
-{
-	const bool root = geteuid() == 0;
-
-	if (unshare(root ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET)) {
-		printf("# on this machine's own loopback: %s\n", strerror(errno));
-		return;
-	}
-
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
-	assert_true(fd >= 0);
-	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
-}
-
 static void look_around(void)
 {
 	const struct shape loopback = { .address = "::1", .ipv6 = true };

@@ -5,19 +5,16 @@
  * The kernel's side runs in a network namespace of its own, if one can be had, so that nobody
  * else's ports are in the way; without one it uses the machine's loopback, and rare ports.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net.h"
+#include "own_kernel.h"
 #include "seed.h"
 
 #include "base/check.h"
@@ -38,34 +35,14 @@ struct pair {
 	bool halfway; /* bound to an address and port 0 */
 };
 
-union name {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
 static uint16_t first_port;
 static bool have_ipv6;
 static bool verbose; /* REEVE_VERBOSE: prints the calls */
 
-static void own_namespace(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-		print_message("# on the machine's own loopback\n");
-		return;
-	}
-	const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
-	close(fd);
-}
-
 static int setup_kernel(void **state)
 {
 	(void)state;
-	own_namespace();
+	enter_own_network();
 	verbose = getenv("REEVE_VERBOSE") != NULL;
 	const int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 	struct sockaddr_in6 name = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
@@ -77,21 +54,11 @@ static int setup_kernel(void **state)
 }
 
 /* The same name for both. */
-static socklen_t make_name(const struct pair *p, const char *address, uint16_t port, union name *n,
-			   struct reeve_sockaddr *ret)
+static socklen_t make_names(const struct pair *p, const char *address, uint16_t port, union name *n,
+			    struct reeve_sockaddr *ret)
 {
-	memset(n, 0, sizeof(*n));
 	*ret = net_name(address, port);
-	if (p->ipv6) {
-		n->ipv6.sin6_family = AF_INET6;
-		n->ipv6.sin6_port = htons(port);
-		assert_int_equal(inet_pton(AF_INET6, address, &n->ipv6.sin6_addr), 1);
-		return sizeof(n->ipv6);
-	}
-	n->ipv4.sin_family = AF_INET;
-	n->ipv4.sin_port = htons(port);
-	assert_int_equal(inet_pton(AF_INET, address, &n->ipv4.sin_addr), 1);
-	return sizeof(n->ipv4);
+	return make_name(n, p->ipv6, address, port);
 }
 
 static struct reeve_sockaddr from_kernel(const union name *n)
@@ -217,7 +184,7 @@ static void send_both(const struct pair *p, const char *address, uint16_t port, 
 	struct reeve_sockaddr ours;
 	const int length = snprintf(text, sizeof(text), "datagram %u", number);
 	struct iovec iov = { text, (size_t)length };
-	const socklen_t size = address ? make_name(p, address, port, &n, &ours) : 0;
+	const socklen_t size = address ? make_names(p, address, port, &n, &ours) : 0;
 	const ssize_t sent = sendto(p->fd, text, (size_t)length, 0, address ? &n.any : NULL, size);
 	const int there = sent < 0 ? -errno : 0;
 
@@ -242,7 +209,7 @@ static void one_call(struct pair *p, struct random *r, unsigned number)
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 	union name n = { 0 };
 	struct reeve_sockaddr ours;
-	const socklen_t length = make_name(p, address, port, &n, &ours);
+	const socklen_t length = make_names(p, address, port, &n, &ours);
 	int there;
 
 	switch (random_below(r, 8)) {
