@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,17 @@ int network_lock(int lock_fd, int byte, short type, bool wait)
 		return errno == EACCES ? -EAGAIN : -errno;
 	}
 	return 0;
+}
+
+/* So often a network may end between two steps of ours. */
+#define MOST_TRIES 1000
+
+bool network_lock_is_current(int lock_fd, const char *path)
+{
+	struct stat ours, there;
+
+	return fstat(lock_fd, &ours) == 0 && lstat(path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 /* 0 and a connected descriptor, or a negative errno without a word. */
@@ -147,11 +159,24 @@ static int say(int r, const char *network, const char *path, char error[NETWORK_
 	return r;
 }
 
-/* With byte 1 held in turn, shared and exclusive (connect.h). */
-static int connect_or_start(const char *network, const char *path, int type, int lock_fd,
-			    int *ret_fd, char error[NETWORK_ERROR_TEXT])
+/* Byte 1 of a file that is still the one everybody locks; -ESTALE if it is not. */
+static int lock_current(int lock_fd, const char *lock_path, short type)
 {
-	int r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_RDLCK, true);
+	const int r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, type, true);
+
+	if (r == 0 && !network_lock_is_current(lock_fd, lock_path))
+		return -ESTALE;
+	return r;
+}
+
+/* With byte 1 held in turn, shared and exclusive (connect.h). */
+static int connect_or_start(const char *network, enum network_socket which,
+			    const struct path_set *paths, int lock_fd, int *ret_fd,
+			    char error[NETWORK_ERROR_TEXT])
+{
+	const int type = which == NETWORK_CONTROL ? SOCK_STREAM : SOCK_SEQPACKET;
+	const char *path = which == NETWORK_CONTROL ? paths->control : paths->guest;
+	int r = lock_current(lock_fd, paths->lock, F_RDLCK);
 
 	if (r == 0)
 		r = connect_to(path, type, ret_fd);
@@ -159,7 +184,7 @@ static int connect_or_start(const char *network, const char *path, int type, int
 		goto out;
 	/* Not by raising the shared lock: two who do that wait for each other. */
 	network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_UNLCK, false);
-	r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, F_WRLCK, true);
+	r = lock_current(lock_fd, paths->lock, F_WRLCK);
 	if (r == 0)
 		r = connect_to(path, type, ret_fd);
 	if (!is_not_running(r))
@@ -169,7 +194,31 @@ static int connect_or_start(const char *network, const char *path, int type, int
 		return r;
 	r = connect_to(path, type, ret_fd);
 out:
-	return r < 0 ? say(r, network, path, error) : 0;
+	return r < 0 && r != -ESTALE ? say(r, network, path, error) : r;
+}
+
+/* -ESTALE: the directory has been removed meanwhile, and it is to be tried again. */
+static int try_to_start(const char *network, enum network_socket which, int *ret_fd,
+			char error[NETWORK_ERROR_TEXT])
+{
+	struct path_set paths;
+
+	snprintf(error, NETWORK_ERROR_TEXT, "the directory of network '%s' comes and goes",
+		 network);
+	int r = path_resolve(network, true, &paths, error);
+
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	const int lock_fd = open(paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (lock_fd < 0) {
+		r = -errno;
+		snprintf(error, NETWORK_ERROR_TEXT, "%s: %s", paths.lock, strerror(-r));
+		return r == -ENOENT ? -ESTALE : r;
+	}
+	r = connect_or_start(network, which, &paths, lock_fd, ret_fd, error);
+	close(lock_fd);
+	return r;
 }
 
 int network_connect(const char *network, enum network_socket which, bool start_it, int *ret_fd,
@@ -179,25 +228,19 @@ int network_connect(const char *network, enum network_socket which, bool start_i
 	const char *name = network ? network : "default";
 	struct path_set paths;
 	const char *path;
-	int lock_fd, r;
+	int r = -ESTALE;
 
-	r = path_resolve(name, start_it, &paths, error);
-	if (r == -ENOENT && !start_it)
+	/* What the last try said stays in `error`: a directory that cannot be made, say. */
+	for (int i = 0; start_it && r == -ESTALE && i < MOST_TRIES; i++)
+		r = try_to_start(name, which, ret_fd, error);
+	if (start_it)
+		return r == -ESTALE ? -ENOENT : r;
+	r = path_resolve(name, false, &paths, error);
+	if (r == -ENOENT)
 		return say(-ESRCH, name, "", error);
 	if (r < 0)
 		return r;
 	path = which == NETWORK_CONTROL ? paths.control : paths.guest;
-	if (!start_it) {
-		r = connect_to(path, type, ret_fd);
-		return r < 0 ? say(r, name, path, error) : 0;
-	}
-	lock_fd = open(paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (lock_fd < 0) {
-		r = -errno;
-		snprintf(error, NETWORK_ERROR_TEXT, "%s: %s", paths.lock, strerror(-r));
-		return r;
-	}
-	r = connect_or_start(name, path, type, lock_fd, ret_fd, error);
-	close(lock_fd);
-	return r;
+	r = connect_to(path, type, ret_fd);
+	return r < 0 ? say(r, name, path, error) : 0;
 }

@@ -9,6 +9,11 @@
  *	byte 1	shared: a client is about to connect. Exclusive: a client starts the network
  *		process, or the idle network process is about to end
  *
+ * A network process that ends in order removes the directory, `lock` last. Whoever removes `lock`
+ * holds both bytes of it, byte 1 exclusively; whoever has got a byte looks whether its file is still
+ * the one at the path, and if not begins anew. So nobody goes on with a lock that others do not
+ * see: while a byte of the file at the path is held it stays there.
+ *
  * So a client that has connected is either seen by the network process before it decides to end,
  * or finds no socket and starts the next one. Sockets of a process that was killed refuse; the next
  * network process removes them, under byte 0.
@@ -43,3 +48,6 @@ enum { NETWORK_LOCK_LIFE = 0, NETWORK_LOCK_CONNECT = 1 };
 /* For the network process: `type` is F_RDLCK, F_WRLCK or F_UNLCK. 0 or a negative errno (-EAGAIN:
  * held by another, and `wait` is false). */
 int network_lock(int lock_fd, int byte, short type, bool wait);
+
+/* Is the open file still the one at the path? To be asked when a byte of it is held. */
+bool network_lock_is_current(int lock_fd, const char *path);

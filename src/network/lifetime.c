@@ -23,6 +23,9 @@
 #define RETRY_MS 100
 #define WAIT_MS  5
 
+/* So often a lock may be removed in front of us. */
+#define MOST_TRIES 1000
+
 /* Bound under byte 0 of the lock: what is there is stale. */
 static int listen_at(const char *path, int type, int *ret_fd, char error[PATH_ERROR_TEXT])
 {
@@ -75,6 +78,7 @@ static void signal_ready(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		l->keep_log = true;
 		log_line("ends by signal %u from process %u", info.ssi_signo, info.ssi_pid);
 		lifetime_down(l);
 	}
@@ -102,6 +106,7 @@ static void drain_over(struct loop_timer *timer)
 	struct lifetime *l = container_of(timer, struct lifetime, drained);
 	struct network *n = l->network;
 
+	l->keep_log = true;
 	log_line("gives up what %u hosts could not deliver in %d ms", host_count(n), DRAIN_MS);
 	while (host_first(n))
 		host_remove(host_first(n));
@@ -132,23 +137,40 @@ static int become_the_one(const struct lifetime *l)
 	return r;
 }
 
+/* -ESTALE: the one that has just ended has removed the file (connect.h). */
+static int take_lock(struct lifetime *l, char error[PATH_ERROR_TEXT])
+{
+	int r = path_resolve(l->network->name, true, &l->paths, error);
+
+	if (r < 0)
+		return r == -ENOENT ? -ESTALE : r;
+	l->lock_fd = open(l->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r = l->lock_fd < 0 ? -errno : become_the_one(l);
+	if (r == -EAGAIN)
+		snprintf(error, PATH_ERROR_TEXT, "network '%s' runs already", l->network->name);
+	else if (r < 0)
+		snprintf(error, PATH_ERROR_TEXT, "%s: %s", l->paths.lock, strerror(-r));
+	else if (!network_lock_is_current(l->lock_fd, l->paths.lock))
+		r = -ESTALE;
+	if (r == -ESTALE)
+		snprintf(error, PATH_ERROR_TEXT, "%s comes and goes", l->paths.lock);
+	if (r < 0 && l->lock_fd >= 0)
+		close(l->lock_fd);
+	if (r < 0)
+		l->lock_fd = -1;
+	return r == -ENOENT ? -ESTALE : r;
+}
+
 int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_TEXT])
 {
-	int r;
+	int r = -ESTALE;
 
 	*l = (struct lifetime){ .network = n, .lock_fd = -1 };
 	loop_source_init(&l->signals, signal_ready);
 	loop_timer_init(&l->drained, drain_over);
 	loop_timer_init(&l->retry, look_again);
-	r = path_resolve(n->name, true, &l->paths, error);
-	if (r < 0)
-		return r;
-	l->lock_fd = open(l->paths.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = l->lock_fd < 0 ? -errno : become_the_one(l);
-	if (r == -EAGAIN)
-		snprintf(error, PATH_ERROR_TEXT, "network '%s' runs already", n->name);
-	else if (r < 0)
-		snprintf(error, PATH_ERROR_TEXT, "%s: %s", l->paths.lock, strerror(-r));
+	for (int i = 0; r == -ESTALE && i < MOST_TRIES; i++)
+		r = take_lock(l, error);
 	if (r < 0)
 		return r;
 	r = catch_signals(l, error);
@@ -158,10 +180,24 @@ int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_
 /* Clients find no socket from here on. Only ever under byte 0 of the lock. */
 static void unlisten(struct lifetime *l)
 {
-	unlink(l->paths.control);
-	unlink(l->paths.guest);
+	if (network_lock_is_current(l->lock_fd, l->paths.lock)) {
+		unlink(l->paths.control);
+		unlink(l->paths.guest);
+	}
 	control_close_listener(l->network->control);
 	guest_close_listener(l->network->guests);
+}
+
+/* Nothing is left of a network that ended well. If a client is about to connect, it needs the
+ * directory for the next. */
+static void remove_directory(const struct lifetime *l)
+{
+	if (network_lock(l->lock_fd, NETWORK_LOCK_CONNECT, F_WRLCK, false) < 0 ||
+	    !network_lock_is_current(l->lock_fd, l->paths.lock))
+		return;
+	unlink(l->paths.log);
+	unlink(l->paths.lock); /* after it others may be at work here: only the empty one goes */
+	rmdir(l->paths.directory);
 }
 
 void lifetime_end(struct lifetime *l)
@@ -180,6 +216,8 @@ void lifetime_end(struct lifetime *l)
 		loop_remove(n->loop, &l->signals);
 		close(fd);
 	}
+	if (l->lock_fd >= 0 && n->ending && !l->keep_log)
+		remove_directory(l);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
 	l->lock_fd = -1;

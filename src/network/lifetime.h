@@ -14,6 +14,7 @@ struct lifetime {
 	struct loop_timer drained; /* what is not delivered by then is not delivered */
 	struct loop_timer retry;   /* a client was about to connect: look again */
 	bool draining;
+	bool keep_log; /* there is something to be read in it */
 };
 
 /* Becomes the network's one process and listens. `l` is in place until lifetime_end(). 0 or a

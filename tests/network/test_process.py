@@ -1,13 +1,17 @@
 """The network process: one at a time, started when it is needed and gone when it is not, whatever
 ended the one before."""
 
+import fcntl
 import os
 import signal
 import socket
 import struct
 import subprocess
+import time
 
 from conftest import COMMAND, PATIENCE, read_some, wait_for_end
+
+F_OFD_SETLK = 37
 
 
 def pid_of(network):
@@ -18,6 +22,15 @@ def paths(network, name="default"):
     return network.runtime / "reeve" / name
 
 
+def wait_until(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
 def test_ends_with_its_last_program(network):
     program = network.start("run", "sh", "-c", "echo up; read x; exit 0", stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE)
@@ -26,7 +39,7 @@ def test_ends_with_its_last_program(network):
     program.stdin.close()
     assert program.wait(PATIENCE) == 0
     assert wait_for_end(pid)
-    assert sorted(p.name for p in paths(network).iterdir()) == ["lock", "log"]
+    assert not paths(network).exists()
 
 
 def test_stays_when_configured(network):
@@ -92,6 +105,52 @@ def test_end_and_start_meet(network):
         calls = [network.start("run", "--host", f"h{i}", "true") for i in range(4)]
         for call in calls:
             assert call.wait(PATIENCE) == 0
+
+
+def test_ends_and_starts_leave_nothing(network):
+    """The directory goes with each end, under the eyes of many that start the next; each finds
+    its network, and nothing is left of the last."""
+    script = """
+for i in $(seq $2); do
+    "$0" run --host "h$1" true || echo "failed: $?"
+done
+"""
+    for workers, runs in ((1, 20), (2, 20), (3, 20), (50, 4), (50, 1), (2, 20)):
+        shells = [subprocess.Popen(["bash", "-c", script, COMMAND, str(i), str(runs)],
+                                   env=network.environment, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                  for i in range(workers)]
+        for shell in shells:
+            assert shell.communicate(timeout=PATIENCE)[0] == b""
+    assert wait_until(lambda: not paths(network).exists())
+
+
+def test_lock_that_was_removed(network):
+    """Whoever has waited for the lock of a network that is gone begins anew."""
+    paths(network).mkdir(mode=0o700, parents=True)
+    paths(network).parent.chmod(0o700)
+    lock = os.open(paths(network) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 1, 1, 0))
+    program = network.start("run", "cat", stdin=subprocess.PIPE)
+    inode = os.fstat(lock).st_ino
+
+    def is_waiting():
+        with open("/proc/locks") as locks:
+            return any(f":{inode} " in line and "->" in line for line in locks)
+
+    assert wait_until(is_waiting)
+    os.unlink(paths(network) / "lock")
+    os.rmdir(paths(network))
+    os.mkdir(paths(network), 0o700)
+    second = os.open(paths(network) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.fcntl(second, F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 1, 1, 0))
+    os.close(lock)
+    inode = os.fstat(second).st_ino
+    assert wait_until(is_waiting)
+    assert sorted(p.name for p in paths(network).iterdir()) == ["lock"]
+    os.close(second)
+    program.communicate(b"", timeout=PATIENCE)
+    assert program.returncode == 0
 
 
 def test_nothing_is_inherited(network):
