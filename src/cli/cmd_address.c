@@ -173,7 +173,7 @@ static void print_parts(const struct facts *f)
 
 static const char *yes_or_no(enum block_answer answer)
 {
-	return answer == BLOCK_YES ? "yes" : answer == BLOCK_NO ? "no" : "unsaid";
+	return answer == BLOCK_YES ? "yes" : answer == BLOCK_NO ? "no" : "n/a";
 }
 
 static void print_blocks(const struct facts *f)
