@@ -165,13 +165,10 @@ static uint32_t choose_address(struct host_table *table)
 	return NETWORK_ADDRESS | low;
 }
 
-/* Lets the sockets' owners know, and gives those a turn who asked for it. False if there were
- * none. */
+/* Lets the sockets' owners know. False if there was nothing. */
 static bool tell_owners(struct network_host *host)
 {
 	struct reeve_event event;
-	unsigned turns = OWNERS_A_STEP;
-	struct list *node;
 	bool told = false;
 
 	while (reeve_host_next_event(host->stack, &event)) {
@@ -181,13 +178,27 @@ static bool tell_owners(struct network_host *host)
 			owner->ops->event(owner, &event);
 		told = true;
 	}
+	return told;
+}
+
+/* To the owners that have asked for it; who asks again has it in the next round, when what was
+ * written in this one has gone out. False if there were none. */
+static bool give_turns(struct network_host *host)
+{
+	const struct list *last = host->resume.prev;
+	unsigned turns = OWNERS_A_STEP;
+	struct list *node;
+	bool given = false;
+
 	while (turns-- && (node = list_pop(&host->resume))) {
 		struct socket_owner *owner = list_entry(node, struct socket_owner, resume);
 
 		owner->ops->resume(owner);
-		told = true;
+		given = true;
+		if (node == last)
+			break;
 	}
-	return told;
+	return given;
 }
 
 static bool is_forgotten(const struct network_host *host)
@@ -215,6 +226,7 @@ static void host_work(struct station *station)
 		link_send(station->link, p, now);
 		out++;
 	}
+	told |= give_turns(host);
 	if (told || in == PACKETS_A_STEP || out > 0 || tell_owners(host))
 		station_activate(station);
 	else if (is_forgotten(host))

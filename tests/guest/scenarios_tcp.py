@@ -759,3 +759,21 @@ def closed_with_linger_0_at_once():
             said_by_peer.add(said(a.recv, 1))
             a.close()
     return sorted(said_by_peer)
+
+
+@scenario
+def written_before_a_close_with_data_unread():
+    """What was written comes before the reset."""
+    said_by_peer = set()
+    with listener() as l:
+        for _ in range(300):
+            a = tcp()
+            a.connect(l.getsockname())
+            a.send(b"unread")
+            b, _ = l.accept()
+            b.recv(1, socket.MSG_PEEK)
+            b.send(b"refused")
+            b.close()
+            said_by_peer.add((said(a.recv, 100), said(a.recv, 100)))
+            a.close()
+    return sorted(said_by_peer)
