@@ -11,10 +11,11 @@ FUZZ_SECONDS ?= 60
 TESTS ?=
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help build demo test check lint format bench fuzz install
+.PHONY: help build demo services test check lint format bench fuzz install
 
 help:
 	@echo 'make demo      two web servers on port 80 and a client, each on a host of its own'
+	@echo 'make services  the ten classic services at once, on their well-known ports'
 	@echo 'make test      build, and run every test (TESTS="NAME...": some of them)'
 	@echo 'make check     the same with $(SEEDS) seeds of simulation (SEEDS=N)'
 	@echo 'make lint      clang-format, clang-tidy, mandoc, shell and Python syntax'
@@ -42,6 +43,10 @@ build: packages
 
 demo: build
 	@BUILD=$(BUILD) tools/demo.sh
+
+services: build
+	@tools/packages.sh services
+	@BUILD=$(BUILD) /usr/bin/python3 -B tools/services
 
 test: build
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs $(TESTS)
