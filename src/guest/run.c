@@ -315,7 +315,11 @@ static int supervisor_main(const struct run *r)
 	}
 	front_started(r->front_fd, start.program);
 	start.go_fd = go[1];
-	return supervisor_run(&start);
+	const int status = supervisor_run(&start);
+
+	/* The keeper does so too, unless it was killed. */
+	rendezvous_remove_directory(r->directory);
+	return status;
 }
 
 /* Ends every process below, as they come up from their parents. */

@@ -367,8 +367,11 @@ void guest_end_all(struct guest_server *s)
 	list_for_each_safe(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
-		/* Processes that never made a socket are its descendants, too. */
+		/* Processes that never made a socket are its descendants, too. Itself it ends when
+		 * they have, and can still tell how; without it their calls would fail oddly before
+		 * they end. */
 		tree_add(&session->members, session->supervisor);
+		session->members.spared = session->supervisor;
 		guest_session_end(session, "is told to end");
 	}
 }

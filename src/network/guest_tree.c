@@ -205,7 +205,7 @@ static unsigned kill_round(const struct tree_members *m, struct tree_members *ki
 	for (size_t i = 0; i < list.count; i++) {
 		const struct process *p = &list.processes[i];
 
-		if (!p->doomed || is_member(killed, p) || !kill_one(p))
+		if (!p->doomed || p->pid == m->spared || is_member(killed, p) || !kill_one(p))
 			continue;
 		remember(killed, p);
 		count++;

@@ -13,6 +13,7 @@
 /* The last processes of a tree of which something was heard. */
 struct tree_members {
 	uint32_t count, next; /* in use; where the next is put */
+	pid_t spared;         /* not ended with the others; 0: none */
 	struct {
 		pid_t pid;
 		uint64_t began;

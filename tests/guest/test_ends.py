@@ -174,6 +174,38 @@ def test_log_of_a_killed_network_process(reeve):
     assert sorted(f.name for f in directory.iterdir()) == ["control", "guest", "lock", "log"]
 
 
+def test_down_kills_the_program(reeve):
+    """It sees nothing of the end, not even in a call that waits, and the front ends as it did."""
+    code = """
+import socket
+print("waiting", flush=True)
+try:
+    socket.create_server(("", 7000)).accept()
+except OSError as e:
+    print(e.errno, flush=True)
+"""
+    programs = [reeve.start_python(code, "--host", f"h{i}", stderr=subprocess.PIPE)
+                for i in range(8)]
+    for p in programs:
+        reeve.wait_for_text(p, "waiting\n")
+    assert wait_until(lambda: len(json.loads(reeve.command("ports", "--json").stdout)) == 8)
+    assert reeve.command("down").returncode == 0
+    for p in programs:
+        out, err = p.communicate(timeout=WAIT)
+        assert (p.returncode, out) == (-signal.SIGKILL, "")
+        assert err in ("", "reeve: the network has ended\n")
+
+
+def test_killed_keeper_leaves_nothing(reeve):
+    p = reeve.start("cat", stdin=subprocess.PIPE)
+    assert wait_until(lambda: (network(reeve) or {}).get("programs"))
+    keeper = children(p.pid)[0]
+    os.kill(keeper, signal.SIGKILL)
+    assert wait_until(lambda: not os.path.exists(f"/proc/{keeper}") or state(keeper) == "Z")
+    out, _ = p.communicate("through", timeout=WAIT)
+    assert (p.returncode, out) == (0, "through")
+
+
 def test_network_begins_again_after_its_end(reeve):
     assert reeve.run("true").returncode == 0
     assert reeve.command("network", "--keep").returncode == 0
