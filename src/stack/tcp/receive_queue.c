@@ -9,7 +9,7 @@
 #define RING_CAPACITY 4    /* at first; a power of two always */
 #define COPY_MAX      2048 /* longer slices are never copied */
 #define COPY_FEW      256
-#define HELD_MAX      (256 * 1024) /* bytes of buffers; then wasteful slices are copied */
+#define HELD_MAX      (256U << 10) /* bytes of buffers; then wasteful slices are copied */
 #define COPY_SHARE    8            /* nor those of more than an eighth of their buffer */
 #define COPY_BUFFER   2048         /* where copies go; more when much is queued */
 #define COPY_LARGE    16384
