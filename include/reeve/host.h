@@ -69,9 +69,47 @@ int reeve_host_iface(const struct reeve_host *host, unsigned iface, struct reeve
 /* Also adds the route to the prefix. -EEXIST, -EINVAL, -ENOSPC (over 64), -ENODEV. */
 int reeve_host_add_address(struct reeve_host *host, unsigned iface,
 			   const struct reeve_prefix *address);
-/* The index-th address of the interface. -ENOENT past the last. */
+
+/* How an address is taken into use (RFC 5227). */
+enum {
+	/* Asked for on the link first, for 4 to 7 s. Until nobody has claimed it the host neither
+	 * sends from it, nor receives at it, nor answers for it. */
+	REEVE_ADDRESS_PROBE = 1 << 0,
+	/* Another station that uses it too is told once in 10 s that it is taken. If that does not
+	 * help, the address is given up, its connections are reset and nothing is sent from it any
+	 * more (2.4 (b)). Without this flag it is kept, whatever happens (2.4 (c)). */
+	REEVE_ADDRESS_YIELD = 1 << 1,
+	/* Not announced (2.3): the embedder knows that no station can have known it as another's. */
+	REEVE_ADDRESS_QUIET = 1 << 2,
+};
+
+/* As reeve_host_add_address(), which has no flags. The route is there at once, and stays. After ten
+ * failures on an interface probing begins once a minute at most (2.1.1). An address that has failed
+ * may be added again, and makes room for others. */
+int reeve_host_claim_address(struct reeve_host *host, unsigned iface,
+			     const struct reeve_prefix *address, unsigned flags);
+
+enum reeve_address_state {
+	REEVE_ADDRESS_TENTATIVE, /* still asked for */
+	REEVE_ADDRESS_USABLE,
+	REEVE_ADDRESS_DUPLICATE, /* failed: another station had it */
+	REEVE_ADDRESS_LOST,      /* failed: another station took it, and we gave it up */
+};
+
+struct reeve_address_info {
+	enum reeve_address_state state;
+	uint32_t conflicts;      /* ARP packets by which another station claimed it */
+	uint8_t conflict_mac[6]; /* the last such station's */
+};
+
+/* What has become of an address of the host, to be asked after input and tick. -ENOENT. */
+int reeve_host_address_info(const struct reeve_host *host, const struct reeve_address *address,
+			    struct reeve_address_info *ret);
+
+/* The index-th address of the interface, whatever its state. -ENOENT past the last. */
 int reeve_host_address(const struct reeve_host *host, unsigned iface, unsigned index,
 		       struct reeve_prefix *ret);
+/* Whether it is the host's and usable. */
 bool reeve_host_has_address(const struct reeve_host *host, const struct reeve_address *a);
 
 /* `gateway` NULL: on the link. -EEXIST, -EINVAL, -ENOSPC (over 256), -ENODEV. */
@@ -131,6 +169,10 @@ struct reeve_host_stats {
 	uint64_t ip_in, ip_out, ip_fragments_in, ip_fragments_out, ip_reassembled;
 	uint64_t ip_fragments_joined; /* those of datagrams that became whole */
 	uint64_t arp_in, arp_out;
+	uint64_t arp_conflicts;      /* in: of other stations that claim an address of ours */
+	uint64_t arp_defences;       /* out: addresses announced because of that */
+	uint64_t address_duplicates; /* that were another station's when asked for */
+	uint64_t address_losses;     /* that were given up */
 	uint64_t icmp_in, icmp_out;
 	uint64_t udp_in, udp_out;
 	uint64_t tcp_segments_in, tcp_segments_out;

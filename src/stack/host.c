@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/conflict.h"
 #include "stack/fragment.h"
 #include "stack/host_private.h"
 #include "stack/icmp.h"
@@ -264,6 +265,9 @@ static void timer_fired(struct reeve_host *host, struct timer *timer)
 		return;
 	case HOST_TIMER_FRAGMENT:
 		fragment_timer_fired(host, timer);
+		return;
+	case HOST_TIMER_CONFLICT:
+		conflict_timer_fired(host, timer);
 		return;
 	case HOST_TIMER_ICMP:
 	case HOST_TIMER_OWNER_MASK:

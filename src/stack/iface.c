@@ -13,18 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/conflict.h"
 #include "stack/ip.h"
-#include "stack/neighbour.h"
 #include "stack/route.h"
 #include "wire/ipv4.h"
 
 #define SLOTS     512 /* an address and its two broadcasts each: at most 192 are taken */
 #define SLOT_BITS 9
 
+#define ADDRESS_FLAGS (REEVE_ADDRESS_PROBE | REEVE_ADDRESS_YIELD | REEVE_ADDRESS_QUIET)
+
 struct iface {
 	struct reeve_iface_info info;
 	uint32_t queue_limit;
 	struct packet_queue queue;
+	struct iface_probing probing;
 };
 
 struct slot {
@@ -35,7 +38,8 @@ struct slot {
 
 struct iface_table {
 	unsigned count, address_count;
-	unsigned turn; /* whose frame goes next */
+	unsigned unusable; /* of the addresses */
+	unsigned turn;     /* whose frame goes next */
 	uint32_t queued;
 	struct iface ifaces[IFACE_MAX];
 	struct iface_address addresses[IFACE_ADDRESSES];
@@ -194,41 +198,138 @@ static void address_index(struct iface_table *t, const struct iface_address *a)
 	}
 }
 
-int reeve_host_add_address(struct reeve_host *host, unsigned iface,
-			   const struct reeve_prefix *address)
+static void index_rebuild(struct iface_table *t)
+{
+	memset(t->slots, 0, sizeof(t->slots));
+	for (unsigned i = 0; i < t->address_count; i++) {
+		const struct iface_address *const a = &t->addresses[i];
+
+		if (a->state == REEVE_ADDRESS_USABLE && reeve_address_is_ipv4(&a->prefix.address))
+			address_index(t, a);
+	}
+}
+
+void iface_address_become(struct reeve_host *host, struct iface_address *a,
+			  enum reeve_address_state state)
 {
 	struct iface_table *const t = host->ifaces;
+	const bool was_usable = a->state == REEVE_ADDRESS_USABLE;
+
+	a->state = (uint8_t)state;
+	if (was_usable && state != REEVE_ADDRESS_USABLE) {
+		t->unusable++;
+		index_rebuild(t);
+	} else if (!was_usable && state == REEVE_ADDRESS_USABLE) {
+		t->unusable--;
+		if (reeve_address_is_ipv4(&a->prefix.address))
+			address_index(t, a);
+	}
+}
+
+static bool has_failed(const struct iface_address *a)
+{
+	return a->state == REEVE_ADDRESS_DUPLICATE || a->state == REEVE_ADDRESS_LOST;
+}
+
+static struct iface_address *find(struct iface_table *t, const struct reeve_address *address)
+{
+	for (unsigned i = 0; i < t->address_count; i++) {
+		if (reeve_address_equal(&t->addresses[i].prefix.address, address))
+			return &t->addresses[i];
+	}
+	return NULL;
+}
+
+/* A record for the address: its own if it has failed, a new one, or that of any that has failed.
+ * The caller counts what it takes. */
+static int choose_record(struct iface_table *t, const struct reeve_address *address,
+			 struct iface_address **ret)
+{
+	struct iface_address *a = find(t, address);
+
+	if (a && !has_failed(a))
+		return -EEXIST;
+	if (!a && t->address_count < IFACE_ADDRESSES)
+		a = &t->addresses[t->address_count];
+	for (unsigned i = 0; !a && i < t->address_count; i++) {
+		if (has_failed(&t->addresses[i]))
+			a = &t->addresses[i];
+	}
+	if (!a)
+		return -ENOSPC;
+	*ret = a;
+	return 0;
+}
+
+int reeve_host_claim_address(struct reeve_host *host, unsigned iface,
+			     const struct reeve_prefix *address, unsigned flags)
+{
+	struct iface_table *const t = host->ifaces;
+	struct iface_address *a;
 
 	if (!iface_exists(host, iface))
 		return -ENODEV;
-	const int bad = address_check(iface, address);
+	if ((flags & ~(unsigned)(ADDRESS_FLAGS)) || (flags && iface == IFACE_LO))
+		return -EINVAL;
+	int error = address_check(iface, address);
 
-	if (bad)
-		return bad;
-	for (unsigned i = 0; i < t->address_count; i++) {
-		if (reeve_address_equal(&t->addresses[i].prefix.address, &address->address))
-			return -EEXIST;
-	}
-	if (t->address_count == IFACE_ADDRESSES)
-		return -ENOSPC;
+	if (!error)
+		error = choose_record(t, &address->address, &a);
+	if (error)
+		return error;
 	if (reeve_address_is_ipv4(&address->address)) {
 		/* Another address of the same network has already brought the route. */
-		const int error = reeve_host_add_route(host, address, NULL, iface);
-
+		error = reeve_host_add_route(host, address, NULL, iface);
 		if (error && error != -EEXIST)
 			return error;
 	}
-	struct iface_address *const a = &t->addresses[t->address_count++];
-
-	*a = (struct iface_address){ .prefix = *address, .iface = iface };
-	timer_init(&a->timer, NEIGHBOUR_TIMER_ANNOUNCE);
-	a->not_defended = (struct reeve_time){ INT64_MIN };
-	if (reeve_address_is_ipv4(&address->address)) {
-		address_index(t, a);
-		if (iface != IFACE_LO)
-			neighbour_announce(host, a);
+	/* One that had failed was counted as unusable, and a new one is now. */
+	if (a == &t->addresses[t->address_count]) {
+		t->address_count++;
+		t->unusable++;
 	}
+	*a = (struct iface_address){ .prefix = *address, .iface = iface };
+	if (iface == IFACE_LO)
+		iface_address_become(host, a, REEVE_ADDRESS_USABLE);
+	else
+		conflict_begin(host, a, flags);
 	return 0;
+}
+
+int reeve_host_add_address(struct reeve_host *host, unsigned iface,
+			   const struct reeve_prefix *address)
+{
+	return reeve_host_claim_address(host, iface, address, 0);
+}
+
+int reeve_host_address_info(const struct reeve_host *host, const struct reeve_address *address,
+			    struct reeve_address_info *ret)
+{
+	const struct iface_address *const a = find(host->ifaces, address);
+
+	if (!a)
+		return -ENOENT;
+	*ret = (struct reeve_address_info){
+		.state = (enum reeve_address_state)a->state,
+		.conflicts = a->conflicts,
+	};
+	memcpy(ret->conflict_mac, a->conflict_mac, sizeof(ret->conflict_mac));
+	return 0;
+}
+
+bool iface_is_unusable(const struct reeve_host *host, const struct reeve_address *address)
+{
+	if (host->ifaces->unusable == 0)
+		return false;
+	const struct iface_address *const a = find(host->ifaces, address);
+
+	return a && a->state != REEVE_ADDRESS_USABLE;
+}
+
+struct iface_probing *iface_probing(struct reeve_host *host, unsigned iface)
+{
+	check(iface < host->ifaces->count);
+	return &host->ifaces->ifaces[iface].probing;
 }
 
 int reeve_host_address(const struct reeve_host *host, unsigned iface, unsigned index,
@@ -264,7 +365,8 @@ bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_h
 	for (unsigned i = 0; i < t->address_count; i++) {
 		const struct iface_address *const a = &t->addresses[i];
 
-		if (a->iface != iface || !reeve_address_is_ipv4(&a->prefix.address))
+		if (a->iface != iface || a->state != REEVE_ADDRESS_USABLE ||
+		    !reeve_address_is_ipv4(&a->prefix.address))
 			continue;
 		const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
 
@@ -288,24 +390,26 @@ bool iface_on_link(const struct reeve_host *host, unsigned iface, uint32_t addre
 
 	for (unsigned i = 0; i < t->address_count; i++) {
 		if (t->addresses[i].iface == iface &&
+		    t->addresses[i].state == REEVE_ADDRESS_USABLE &&
 		    reeve_prefix_contains(&t->addresses[i].prefix, &a))
 			return true;
 	}
 	return false;
 }
 
-struct iface_address *iface_own(struct reeve_host *host, unsigned iface, uint32_t address)
+struct iface_address *iface_find(struct reeve_host *host, unsigned iface, uint32_t address)
 {
-	struct iface_table *const t = host->ifaces;
 	const struct reeve_address wanted = reeve_address_from_ipv4(address);
+	struct iface_address *const a = find(host->ifaces, &wanted);
 
-	for (unsigned i = 0; i < t->address_count; i++) {
-		struct iface_address *const a = &t->addresses[i];
+	return a && a->iface == iface ? a : NULL;
+}
 
-		if (a->iface == iface && reeve_address_equal(&a->prefix.address, &wanted))
-			return a;
-	}
-	return NULL;
+bool iface_owns(struct reeve_host *host, unsigned iface, uint32_t address)
+{
+	const struct iface_address *const a = iface_find(host, iface, address);
+
+	return a && a->state == REEVE_ADDRESS_USABLE;
 }
 
 bool iface_has_room(const struct reeve_host *host, unsigned iface)

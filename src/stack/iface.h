@@ -18,9 +18,20 @@
 struct iface_address {
 	struct reeve_prefix prefix;
 	unsigned iface;
-	uint8_t announcements;          /* still to be made (RFC 5227, 2.3) */
-	struct timer timer;             /* for the next of them */
+	/* The rest is conflict.c's (RFC 5227). */
+	uint8_t state;      /* enum reeve_address_state; iface_address_become() */
+	uint8_t left;       /* probes or, when usable, announcements still to be sent */
+	bool yields, quiet; /* REEVE_ADDRESS_YIELD, _QUIET */
+	uint8_t conflict_mac[ETHER_ADDRESS];
+	uint32_t conflicts;
+	struct timer timer;             /* for the next of those that are left */
 	struct reeve_time not_defended; /* until then: the last defence was just now (2.4) */
+};
+
+/* What limits the probing on an interface (RFC 5227, 2.1.1). */
+struct iface_probing {
+	uint32_t failures; /* addresses that another station had, or took */
+	struct reeve_time last;
 };
 
 /* What an IPv4 address is to the host. */
@@ -49,8 +60,19 @@ bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_h
 /* Whether `address` lies in one of the interface's networks. */
 bool iface_on_link(const struct reeve_host *host, unsigned iface, uint32_t address);
 
-/* The record of an address of the host's own on this interface, or NULL. */
-struct iface_address *iface_own(struct reeve_host *host, unsigned iface, uint32_t address);
+/* The record of an address on this interface, whatever its state, or NULL. */
+struct iface_address *iface_find(struct reeve_host *host, unsigned iface, uint32_t address);
+
+/* The same of a usable one. */
+bool iface_owns(struct reeve_host *host, unsigned iface, uint32_t address);
+
+void iface_address_become(struct reeve_host *host, struct iface_address *a,
+			  enum reeve_address_state state);
+
+/* Whether it is one of those that are tentative or have failed: nothing leaves from them. */
+bool iface_is_unusable(const struct reeve_host *host, const struct reeve_address *address);
+
+struct iface_probing *iface_probing(struct reeve_host *host, unsigned iface);
 
 /* Puts the Ethernet header in front and queues the frame. 0 or -ENOBUFS (dropped, counted). */
 int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,

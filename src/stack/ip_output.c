@@ -89,6 +89,9 @@ int ip_route(const struct reeve_host *host, const struct reeve_address *destinat
 
 	if (given && reeve_address_is_ipv4(source) != reeve_address_is_ipv4(destination))
 		return -ENETUNREACH;
+	/* Given up, or not ours yet (RFC 5227, 2.1 and 2.4). */
+	if (given && iface_is_unusable(host, source))
+		return -EADDRNOTAVAIL;
 	if (!reeve_address_is_ipv4(destination)) {
 		if (!reeve_address_equal(destination, &reeve_loopback_ipv6))
 			return -ENETUNREACH;

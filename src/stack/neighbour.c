@@ -17,17 +17,14 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "stack/conflict.h"
 #include "stack/icmp.h"
 #include "stack/ip.h"
-#include "wire/arp.h"
 
-#define BUCKETS              256
-#define TRIES                3
-#define RETRY_MS             1000
-#define REACHABLE_MS         60000
-#define ANNOUNCEMENTS        2     /* RFC 5227, 1.1: ANNOUNCE_NUM */
-#define ANNOUNCE_INTERVAL_MS 2000  /* ANNOUNCE_INTERVAL */
-#define DEFEND_INTERVAL_MS   10000 /* DEFEND_INTERVAL */
+#define BUCKETS      256
+#define TRIES        3
+#define RETRY_MS     1000
+#define REACHABLE_MS 60000
 
 enum state {
 	INCOMPLETE, /* asked for, nothing known; packets wait */
@@ -148,18 +145,20 @@ static struct neighbour *create(struct reeve_host *host, unsigned iface, uint32_
 	return n;
 }
 
-static void send_arp(struct reeve_host *host, unsigned iface, const struct arp_packet *a,
-		     const uint8_t destination[ETHER_ADDRESS])
+bool neighbour_send_arp(struct reeve_host *host, unsigned iface, const struct arp_packet *a,
+			const uint8_t destination[ETHER_ADDRESS])
 {
 	struct reeve_packet *const p = packet_new(host->pool);
 
 	if (!p) {
 		host_count_drop(host, REEVE_DROP_NO_MEMORY);
-		return;
+		return false;
 	}
 	arp_emit(a, packet_push(p, ARP_PACKET));
-	if (iface_send_take(host, iface, p, destination, ETHER_ARP) == 0)
-		host->stats.arp_out++;
+	if (iface_send_take(host, iface, p, destination, ETHER_ARP) < 0)
+		return false;
+	host->stats.arp_out++;
+	return true;
 }
 
 /* Broadcast, or to the station itself while it is thought to be there. */
@@ -174,7 +173,7 @@ static void ask(struct reeve_host *host, struct neighbour *n)
 		a.sender = source;
 	n->tries++;
 	timer_arm(&host->timers, &n->timer, reeve_time_add_ms(host->now, RETRY_MS));
-	send_arp(host, n->iface, &a, n->state == PROBING ? n->mac : ether_broadcast);
+	neighbour_send_arp(host, n->iface, &a, n->state == PROBING ? n->mac : ether_broadcast);
 }
 
 static void wait_for(struct reeve_host *host, struct neighbour *n, struct reeve_packet *p_take)
@@ -257,49 +256,9 @@ static void entry_fired(struct reeve_host *host, struct neighbour *n)
 	}
 }
 
-static void send_announcement(struct reeve_host *host, const struct iface_address *a)
-{
-	const uint32_t address = reeve_address_to_ipv4(&a->prefix.address);
-	struct arp_packet arp = {
-		.operation = ARP_REQUEST,
-		.sender = address,
-		.target = address,
-	};
-
-	memcpy(arp.sender_mac, iface_info(host, a->iface)->mac, ETHER_ADDRESS);
-	send_arp(host, a->iface, &arp, ether_broadcast);
-}
-
-static void announce_next(struct reeve_host *host, struct iface_address *a)
-{
-	send_announcement(host, a);
-	if (--a->announcements > 0)
-		timer_arm(&host->timers, &a->timer,
-			  reeve_time_add_ms(host->now, ANNOUNCE_INTERVAL_MS));
-}
-
-void neighbour_announce(struct reeve_host *host, struct iface_address *a)
-{
-	a->announcements = ANNOUNCEMENTS;
-	announce_next(host, a);
-}
-
 void neighbour_timer_fired(struct reeve_host *host, struct timer *timer)
 {
-	if (timer->kind == NEIGHBOUR_TIMER_ANNOUNCE)
-		announce_next(host, container_of(timer, struct iface_address, timer));
-	else
-		entry_fired(host, container_of(timer, struct neighbour, timer));
-}
-
-/* Somebody else uses our address. We keep it, and say so, but not so often that two hosts which
- * both keep it fill the link (RFC 5227, 2.4 (c)). */
-static void defend(struct reeve_host *host, struct iface_address *a)
-{
-	if (reeve_time_before(host->now, a->not_defended))
-		return;
-	a->not_defended = reeve_time_add_ms(host->now, DEFEND_INTERVAL_MS);
-	send_announcement(host, a);
+	entry_fired(host, container_of(timer, struct neighbour, timer));
 }
 
 /* A sender that no station on a link may be. 0.0.0.0 only asks (RFC 5227, 1.1). */
@@ -322,21 +281,18 @@ static void answer(struct reeve_host *host, unsigned iface, const struct arp_pac
 
 	memcpy(reply.sender_mac, iface_info(host, iface)->mac, ETHER_ADDRESS);
 	memcpy(reply.target_mac, request->sender_mac, ETHER_ADDRESS);
-	send_arp(host, iface, &reply, request->sender_mac);
+	neighbour_send_arp(host, iface, &reply, request->sender_mac);
 }
 
 /* RFC 826, "Packet Reception". False with the reason when the packet is of no use. */
 static bool receive(struct reeve_host *host, unsigned iface, const struct arp_packet *a,
 		    enum reeve_drop *ret_reason)
 {
-	struct iface_address *const claimed = a->sender ? iface_own(host, iface, a->sender) : NULL;
+	struct iface_address *const claimed = conflict_claimed(host, iface, a);
 
 	if (claimed) {
 		*ret_reason = REEVE_DROP_ARP_UNSOLICITED;
-		if (memcmp(a->sender_mac, iface_info(host, iface)->mac, ETHER_ADDRESS) == 0)
-			return false;
-		defend(host, claimed);
-		return true;
+		return conflict_heard(host, claimed, a);
 	}
 	struct neighbour *n = a->sender ? find(host, iface, a->sender) : NULL;
 
@@ -347,7 +303,7 @@ static bool receive(struct reeve_host *host, unsigned iface, const struct arp_pa
 		return n != NULL;
 	}
 	/* Others' questions reach every station, and are no packets lost. */
-	if (!iface_own(host, iface, a->target))
+	if (!iface_owns(host, iface, a->target))
 		return true;
 	if (!n && a->sender && host->neighbours->count < NEIGHBOUR_MAX &&
 	    iface_on_link(host, iface, a->sender)) {

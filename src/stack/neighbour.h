@@ -1,14 +1,13 @@
 /*
- * Neighbours: the stations on the links, found by ARP (RFC 826, RFC 1122, 2.3.2), and our own
- * addresses announced and defended there (RFC 5227).
+ * Neighbours: the stations on the links, found by ARP (RFC 826, RFC 1122, 2.3.2).
  */
 #pragma once
 
 #include "stack/host_private.h"
 #include "stack/iface.h"
+#include "wire/arp.h"
 
-#define NEIGHBOUR_TIMER_ENTRY    (HOST_TIMER_NEIGHBOUR + 0)
-#define NEIGHBOUR_TIMER_ANNOUNCE (HOST_TIMER_NEIGHBOUR + 1)
+#define NEIGHBOUR_TIMER_ENTRY HOST_TIMER_NEIGHBOUR
 
 #define NEIGHBOUR_MAX       1024 /* entries of a host */
 #define NEIGHBOUR_QUEUE_MAX 32   /* packets that wait for one of them */
@@ -24,8 +23,9 @@ int neighbour_send_take(struct reeve_host *host, unsigned iface, uint32_t next_h
 /* An ARP packet, its Ethernet header gone. */
 void neighbour_input_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take);
 
-/* Tells the link that the address is ours now. */
-void neighbour_announce(struct reeve_host *host, struct iface_address *a);
+/* False when it is not sent: no memory, or no room (counted). */
+bool neighbour_send_arp(struct reeve_host *host, unsigned iface, const struct arp_packet *a,
+			const uint8_t destination[ETHER_ADDRESS]);
 
 void neighbour_timer_fired(struct reeve_host *host, struct timer *timer);
 

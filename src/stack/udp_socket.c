@@ -321,7 +321,8 @@ struct reeve_address udp_source(const struct reeve_udp *udp,
 {
 	const struct reeve_address *const own = own_address(udp);
 
-	if (!reeve_host_has_address(udp->host, own) ||
+	/* One that the host has given up stays, so that sending from it fails. */
+	if ((!reeve_host_has_address(udp->host, own) && !iface_is_unusable(udp->host, own)) ||
 	    reeve_address_is_ipv4(own) != reeve_address_is_ipv4(destination))
 		return reeve_any_ipv6;
 	return *own;

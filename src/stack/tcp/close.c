@@ -42,6 +42,27 @@ void tcp_finish(struct reeve_tcp *tcp)
 		tcp_raise(tcp, REEVE_CLOSED);
 }
 
+static void reset_at(const struct list *connections, const struct reeve_address *address)
+{
+	list_for_each_safe(node, connections) {
+		struct reeve_tcp *const tcp = list_entry(node, struct reeve_tcp, node);
+
+		if (tcp->has_flow && reeve_address_equal(&tcp->flow.local_address, address))
+			tcp_reset(tcp, ECONNABORTED);
+	}
+}
+
+/* RFC 5227, 2.4. What is half open ends by itself, as nothing is sent from the address. */
+void tcp_address_lost(struct reeve_host *host, const struct reeve_address *address)
+{
+	struct tcp_host *const t = host->tcp;
+
+	reset_at(&t->sockets, address);
+	list_for_each(node, &t->listeners)
+		reset_at(&list_entry(node, struct tcp_listener, node)->accept, address);
+	tcp_reap(t);
+}
+
 /* The state changes with the call and not with the segment, as in Linux: the FIN may have to wait
  * behind data for long. */
 void tcp_start_fin(struct reeve_tcp *tcp)

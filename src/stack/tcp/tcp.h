@@ -16,6 +16,10 @@ void tcp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		    const struct ip_received *how);
 /* False when it is about nothing that is in flight. */
 bool tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e);
+
+/* The host is about to give the address up: its connections are reset. */
+void tcp_address_lost(struct reeve_host *host, const struct reeve_address *address);
+
 void tcp_timer_fired(struct reeve_host *host, struct timer *timer);
 
 /* Turns what the sockets have marked as work into segments (ip_send_take). Bounded work a call;
