@@ -11,6 +11,7 @@
 #include "link/impair.h"
 #include "network/dns.h"
 #include "network/gateway.h"
+#include "network/log.h"
 #include "network/recording.h"
 
 #define NAME_BUCKETS   65536
@@ -206,6 +207,25 @@ static bool is_forgotten(const struct network_host *host)
 	return !host->is_explicit && host->holders == 0 && reeve_host_lingering(host->stack) == 0;
 }
 
+/* Addresses are the network's to give, and a host keeps its own (RFC 5227, 2.4 (c)); but whoever
+ * has joined a link to the network should know. Said once a host: what comes by a link is not to
+ * fill the log. */
+static void tell_conflict(struct network_host *host)
+{
+	struct reeve_address_info info;
+	char address[REEVE_ADDRESS_TEXT];
+
+	if (host->has_conflict || reeve_host_address_info(host->stack, &host->address, &info) < 0 ||
+	    info.conflicts == 0)
+		return;
+	const uint8_t *const mac = info.conflict_mac;
+
+	host->has_conflict = true;
+	log_line("host '%s': station %02x:%02x:%02x:%02x:%02x:%02x has its address %s too",
+		 host->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+		 reeve_address_format(&host->address, address));
+}
+
 /* One round: what has come in, what its owners make of it, what goes out. What went round inside,
  * by the loopback interface, is told in the next. */
 static void host_work(struct station *station)
@@ -220,6 +240,8 @@ static void host_work(struct station *station)
 		reeve_host_input(host->stack, host->iface, p, now);
 		in++;
 	}
+	if (in > 0)
+		tell_conflict(host);
 	reeve_host_tick(host->stack, now);
 	told = tell_owners(host);
 	while (out < PACKETS_A_STEP && (p = reeve_host_output(host->stack, now, &iface))) {
@@ -233,20 +255,6 @@ static void host_work(struct station *station)
 		host_remove(host);
 	else
 		station_wait(station, reeve_host_deadline(host->stack));
-}
-
-/*
- * A host that is new says so to all others (RFC 5227, 2.3), in case they know its address as
- * somebody else's. Here an address always has the same MAC address, so there is nothing to say; and said to
- * each of n hosts, a network of n would take n^2 frames to come up.
- */
-static void drop_announcement(struct network_host *host, struct reeve_time now)
-{
-	struct reeve_packet *p;
-	unsigned iface;
-
-	while ((p = reeve_host_output(host->stack, now, &iface)))
-		reeve_packet_free(p);
 }
 
 static int make_stack(struct network_host *host, struct network *n)
@@ -277,12 +285,12 @@ static int make_stack(struct network_host *host, struct network *n)
 		return -ENOMEM;
 	memcpy(iface.mac, host->mac, sizeof(iface.mac));
 	r = reeve_host_add_iface(host->stack, &iface, &host->iface);
+	/* Nobody is told of a new host: an address here always has the same MAC address, and said to
+	 * each of n hosts, a network of n would take n^2 frames to come up. */
 	if (r == 0)
-		r = reeve_host_add_address(host->stack, host->iface, &own);
+		r = reeve_host_claim_address(host->stack, host->iface, &own, REEVE_ADDRESS_QUIET);
 	if (r == 0 && !config.any_address)
 		r = reeve_host_add_route(host->stack, &everywhere, &gateway, host->iface);
-	if (r == 0)
-		drop_announcement(host, network_now(n));
 	return r;
 }
 

@@ -39,6 +39,7 @@ struct network_host {
 	uint8_t mac[6];
 	enum port_well_known well_known;
 	bool is_explicit;
+	bool has_conflict; /* a station on a link has its address too, and the log says so */
 	uint32_t programs; /* supervisors attached */
 	uint32_t holders;  /* these, and others who need the host to stay */
 	struct reeve_host *stack;

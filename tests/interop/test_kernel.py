@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import KERNEL, PATIENCE
+from conftest import KERNEL, PATIENCE, shared
 
 both = pytest.mark.parametrize("kernel", [True, False], ids=["offload", "no-offload"],
                                indirect=True)
@@ -110,6 +110,33 @@ def make_files(tmp_path):
     directory.mkdir()
     (directory / "file").write_bytes(os.urandom(2_000_000))
     return directory
+
+
+def test_address_conflict(network, kernel):
+    """The kernel takes a host's address: the host says that it is taken, and keeps it; the log
+    names who it was."""
+    ip = ["ip", "-n", kernel.name]
+    subprocess.run([*ip, "addr", "add", f"{WEB}/16", "dev", kernel.device], check=True)
+    mac = json.loads(subprocess.run([*ip, "-json", "link", "show", kernel.device], check=True,
+                                    stdout=subprocess.PIPE).stdout)[0]["address"]
+    # What the host's own station says of the address: 198.18.0.2 by 198.18.0.2.
+    heard = kernel.start("tcpdump", "-l", "-n", "--immediate-mode", "-i", kernel.device,
+                         "ether src 02:52:c6:12:00:02 and ether broadcast and "
+                         "arp[14:4] = 0xc6120002 and arp[24:4] = 0xc6120002",
+                         until=b"listening on")
+    # A question that the kernel asks as the host.
+    subprocess.run(["ip", "netns", "exec", kernel.name, "ping", "-I", WEB, "-c", "1", "-W", "1",
+                    "198.18.99.99"], stdout=subprocess.DEVNULL, check=False)
+    said = b""
+    while b"ARP" not in said:
+        piece = shared.read_some(heard.stdout)
+        assert piece, said
+        said += piece
+    subprocess.run([*ip, "addr", "del", f"{WEB}/16", "dev", kernel.device], check=True)
+    network.run("ping", "--from", "web", "-c", "1", KERNEL)
+    kernel.run("ping", "-c", "1", WEB)
+    log, = network.runtime.glob("reeve/*/log")
+    assert f"host 'web': station {mac} has its address {WEB} too" in log.read_text()
 
 
 def test_link_goes(network, kernel):
