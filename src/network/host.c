@@ -186,19 +186,18 @@ static bool tell_owners(struct network_host *host)
  * written in this one has gone out. False if there were none. */
 static bool give_turns(struct network_host *host)
 {
-	const struct list *last = host->resume.prev;
 	unsigned turns = OWNERS_A_STEP;
-	struct list *node;
+	struct list end, *node;
 	bool given = false;
 
-	while (turns-- && (node = list_pop(&host->resume))) {
+	list_append(&host->resume, &end);
+	while (turns-- && (node = list_pop(&host->resume)) != &end) {
 		struct socket_owner *owner = list_entry(node, struct socket_owner, resume);
 
 		owner->ops->resume(owner);
 		given = true;
-		if (node == last)
-			break;
 	}
+	list_remove(&end);
 	return given;
 }
 
