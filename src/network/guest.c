@@ -270,6 +270,7 @@ static struct guest_session *session_new(struct guest_server *s, int fd_take)
 	loop_source_init(&session->source, session_ready);
 	loop_source_init(&session->death, supervisor_died);
 	list_init(&session->node);
+	list_init(&session->held);
 	if (loop_add(s->network->loop, &session->source, fd_take, EPOLLIN) < 0) {
 		close(fd_take);
 		free(session);

@@ -487,6 +487,8 @@ void guest_handle(struct guest_call *call)
 	if (call->message->pid)
 		tree_add(&session->members, (pid_t)call->message->pid);
 	dispatch(call);
+	if (call->message->type == GUEST_ATTACH || call->message->type == GUEST_ABORT)
+		guest_stream_answered(session, call->message->socket);
 	if (session->host)
 		host_activate(session->host);
 }

@@ -37,7 +37,9 @@ struct guest_session {
 	char command[256];
 	struct guest_socket **sockets; /* by number, chained */
 	uint32_t buckets, count;
-	uint64_t next_incoming;
+	uint64_t next_incoming;         /* connections that were announced to the supervisor */
+	uint64_t answered_incoming;     /* it has queued, or refused, those below */
+	struct list held;               /* streams that wait for an answer of these */
 	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */
 	size_t outgoing_bytes;
 };
@@ -52,6 +54,8 @@ struct guest_socket {
 	struct reeve_tcp *tcp; /* one of these two */
 	struct reeve_udp *udp;
 	struct loop_source source; /* the attached end */
+	struct list held;          /* in the session's */
+	uint64_t held_for;         /* until so many are answered; 0: not held */
 
 	uint32_t connect_request; /* to be answered when the handshake is done */
 	bool connecting;
@@ -115,6 +119,8 @@ void guest_handle(struct guest_call *call);
 void guest_stream_attach(struct guest_socket *s, int fd_take);
 void guest_stream_accepted(struct guest_socket *s);
 void guest_stream_accept(struct guest_socket *listener);
+/* The supervisor has done its part for the incoming connection of that number. */
+void guest_stream_answered(struct guest_session *session, uint64_t number);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);

@@ -80,6 +80,7 @@ struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t nu
 	s->session = session;
 	s->number = number;
 	list_init(&s->dead);
+	list_init(&s->held);
 	loop_source_init(&s->source, attached_ready);
 	b = bucket_of(number, session->buckets);
 	s->next = session->sockets[b];
@@ -188,6 +189,7 @@ void guest_socket_drop(struct guest_socket *s)
 		at = &(*at)->next;
 	*at = s->next;
 	session->count--;
+	list_remove(&s->held);
 	uncount(s);
 	if (s->owner.host)
 		socket_owner_deinit(&s->owner);

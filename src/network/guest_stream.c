@@ -229,9 +229,58 @@ static bool pass_out(struct guest_socket *s)
 	return false;
 }
 
-/* What has ended. The socket may be gone afterwards. */
-static void settle(struct guest_socket *s)
+/*
+ * What the peer sent after its connect() had returned must not be there before the listener is
+ * ready. The data go straight to the program, a connection by way of the supervisor: so they wait
+ * until the supervisor has answered for every connection that was announced before them.
+ */
+static bool is_held(struct guest_socket *s)
 {
+	struct guest_session *session = s->session;
+
+	if (s->hung_up || s->deaf)
+		return false;
+	if (s->held_for == 0) {
+		if (session->answered_incoming == session->next_incoming ||
+		    (reeve_tcp_readable(s->tcp) == 0 && !s->failed &&
+		     !reeve_tcp_peer_closed(s->tcp)))
+			return false;
+		s->held_for = session->next_incoming;
+	}
+	if (session->answered_incoming >= s->held_for) {
+		s->held_for = 0;
+		return false;
+	}
+	if (!list_is_linked(&s->held))
+		list_append(&session->held, &s->held);
+	return true;
+}
+
+void guest_stream_answered(struct guest_session *session, uint64_t number)
+{
+	const uint64_t count = (number & ~GUEST_INCOMING) + 1;
+	struct list *node;
+
+	/* Said in order, so whoever was announced before has been answered too. */
+	if (session->gone || !(number & GUEST_INCOMING) || count <= session->answered_incoming ||
+	    count > session->next_incoming)
+		return;
+	session->answered_incoming = count;
+	while ((node = list_first(&session->held))) {
+		struct guest_socket *s = list_entry(node, struct guest_socket, held);
+
+		if (s->held_for > count)
+			return; /* as are all behind it */
+		list_remove(node);
+		socket_owner_resume(&s->owner);
+	}
+}
+
+/* What has ended. The socket may be gone afterwards. */
+static void settle(struct guest_socket *s, bool is_held)
+{
+	if (s->failed && is_held)
+		return;
 	if (s->failed) {
 		if (s->deaf || s->hung_up || reeve_tcp_readable(s->tcp) == 0)
 			end_failed(s);
@@ -245,6 +294,9 @@ static void settle(struct guest_socket *s)
 			socket_owner_resume(&s->owner);
 			return;
 		}
+		/* An event has us look before the turn has come. */
+		if (s->reset_put_off && list_is_linked(&s->owner.resume))
+			return;
 		/* What we held of data that it has never read counts as unread too. */
 		if (s->thrown_away || (s->deaf && s->reset_on_close))
 			end_unread(s);
@@ -256,7 +308,8 @@ static void settle(struct guest_socket *s)
 		s->fin_sent = true;
 		reeve_tcp_shutdown(s->tcp);
 	}
-	if (!s->fin_passed && reeve_tcp_peer_closed(s->tcp) && reeve_tcp_readable(s->tcp) == 0) {
+	if (!s->fin_passed && !is_held && reeve_tcp_peer_closed(s->tcp) &&
+	    reeve_tcp_readable(s->tcp) == 0) {
 		s->fin_passed = true;
 		shutdown(s->source.fd, SHUT_WR);
 	}
@@ -268,7 +321,9 @@ static void pump(struct guest_socket *s)
 
 	if (s->source.fd < 0)
 		return;
-	more = pass_in(s);
+	const bool held = is_held(s);
+
+	more = !held && pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);
 	if (s->read_ended && s->hung_up && !s->all_heard) {
@@ -280,7 +335,7 @@ static void pump(struct guest_socket *s)
 	}
 	if (more)
 		socket_owner_resume(&s->owner);
-	settle(s);
+	settle(s, held && !s->hung_up);
 }
 
 /* The handshake is done, or has failed: the program's connect() returns. */

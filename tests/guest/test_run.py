@@ -283,3 +283,34 @@ def test_stopped_by_itself(terminal):
     terminal.expect("Stopped")
     terminal.write("fg\n")
     assert "awake" in terminal.expect("awake")
+
+
+def test_a_listener_is_ready_before_what_was_said_behind_it(reeve):
+    """The peer's connect() has returned before it writes to another connection (active FTP)."""
+    server = """
+import socket
+l = socket.create_server(("", 2121))
+print("ready", flush=True)
+c, peer = l.accept()
+for line in c.makefile():
+    d = socket.create_connection((peer[0], int(line)))
+    c.sendall(b"!")
+    d.close()
+"""
+    client = """
+import select, socket
+c = socket.create_connection(("server", 2121))
+late = 0
+for _ in range(300):
+    l = socket.create_server((c.getsockname()[0], 0), backlog=1)
+    c.sendall(b"%d\\n" % l.getsockname()[1])
+    c.recv(1)
+    late += not select.select([l], [], [], 0)[0]
+    l.accept()[0].close()
+    l.close()
+print(late, "late")
+"""
+    p = reeve.start_python(server, "--host", "server")
+    reeve.wait_for_text(p, "ready\n")
+    r = reeve.python(client, "--host", "client")
+    assert r.stdout == "0 late\n", r.stderr
