@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,10 @@
 #include "guest/supervisor.h"
 
 #define MESSAGE_MAX (sizeof(struct guest_message) + GUEST_DATA_MAX)
+
+/* For the network process to take what is left, at the end. */
+#define FINISH_TRIES   100
+#define FINISH_WAIT_MS 50
 
 struct waiting {
 	struct list node;
@@ -144,6 +149,16 @@ void channel_flush(struct supervisor *s)
 		waiting_free(w);
 	}
 	(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLIN);
+}
+
+void channel_finish(struct supervisor *s)
+{
+	struct pollfd p = { .fd = s->channel.fd, .events = POLLOUT };
+
+	for (int i = 0; i < FINISH_TRIES && !list_is_empty(&s->channel.queue); i++) {
+		(void)poll(&p, 1, FINISH_WAIT_MS);
+		channel_flush(s);
+	}
 }
 
 int channel_receive(struct channel *c, struct guest_message *ret, const uint8_t **ret_data)

@@ -53,6 +53,9 @@ struct request *channel_request(struct supervisor *s, struct guest_message *m, c
 /* The socket can be written again. */
 void channel_flush(struct supervisor *s);
 
+/* Waits, for some seconds at most, until all has gone out. */
+void channel_finish(struct supervisor *s);
+
 /* The next message, if there is one: 0, -EAGAIN, or another negative errno when the network
  * process is gone. *ret_data stays valid until the next call. */
 int channel_receive(struct channel *c, struct guest_message *ret, const uint8_t **ret_data);

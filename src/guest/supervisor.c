@@ -346,6 +346,15 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	return r < 0 ? r : watch_all(s);
 }
 
+/* No process is left: what they have written is to be delivered all the same. */
+static void say_done(struct supervisor *s)
+{
+	const struct guest_message m = { .type = GUEST_DONE };
+
+	channel_send(s, &m, NULL, -1);
+	channel_finish(s);
+}
+
 static void deinit(struct supervisor *s)
 {
 	while (!list_is_empty(&s->calls))
@@ -399,6 +408,7 @@ int supervisor_run(const struct supervisor_start *start)
 		supervisor_go(&s);
 	loop(&s);
 	supervisor_go(&s);
+	say_done(&s);
 	deinit(&s);
 	return 0;
 }

@@ -25,51 +25,70 @@ struct outgoing {
 
 static void session_ready(struct loop_source *source, uint32_t events);
 
-/* From here on nothing is heard of it and nothing told; freed when the turn is over. */
-void guest_session_end(struct guest_session *session, const char *why)
+static void hang_up(struct guest_session *session)
 {
-	unsigned killed;
+	struct loop *loop = session->network->loop;
+	const int fd = session->source.fd, pidfd = session->death.fd;
 
-	if (session->gone)
-		return;
-	session->gone = true;
+	loop_remove(loop, &session->source);
+	loop_remove(loop, &session->death);
+	close(fd);
+	if (pidfd >= 0)
+		close(pidfd);
+	session->server->session_count--;
+}
+
+void guest_session_over(struct guest_session *session)
+{
+	session->is_delivering = false;
 	list_remove(&session->node);
 	list_append(&session->server->gone, &session->node);
-	guest_socket_drop_all(session);
 	if (!session->host)
 		return;
-	/* An orderly supervisor goes when the tree has: then nobody is found. */
-	killed = tree_kill(&session->members);
-	if (killed > 0)
-		log_line("supervisor %d %s: ended %u processes of '%s' on host '%s'",
-			 (int)session->supervisor, why, killed, session->command,
-			 session->host->name);
 	session->host->programs--;
 	host_release(session->host);
 	session->host = NULL;
 }
 
+/* From here on nothing is heard of it and nothing told. It is freed when the turn is over, or when
+ * what its programs have written is delivered. */
+void guest_session_end(struct guest_session *session, const char *why)
+{
+	unsigned killed = 0;
+
+	if (session->gone)
+		return;
+	session->gone = true;
+	/* An orderly supervisor goes when the tree has: then nobody is found. Before it hears that
+	 * its connection has ended, so that no call of theirs is answered with that. */
+	if (session->host)
+		killed = tree_kill(&session->members);
+	hang_up(session);
+	if (killed > 0)
+		log_line("supervisor %d %s: ended %u processes of '%s' on host '%s'",
+			 (int)session->supervisor, why, killed, session->command,
+			 session->host->name);
+	guest_socket_drop_all(session, session->is_done && killed == 0);
+	if (session->count == 0) {
+		guest_session_over(session);
+		return;
+	}
+	session->is_delivering = true;
+	list_remove(&session->node);
+	list_append(&session->server->delivering, &session->node);
+}
+
 static void session_free(struct guest_session *session)
 {
-	struct guest_server *s = session->server;
-	const int fd = session->source.fd, pidfd = session->death.fd;
-
 	while (session->first) {
 		struct outgoing *o = session->first;
 
 		session->first = o->next;
 		free(o);
 	}
-	loop_remove(s->network->loop, &session->source);
-	close(fd);
-	if (pidfd >= 0) {
-		loop_remove(s->network->loop, &session->death);
-		close(pidfd);
-	}
 	list_remove(&session->node);
 	free(session->sockets);
 	free(session);
-	s->session_count--;
 }
 
 static bool put_off(struct guest_session *session, const struct iovec *iov)
@@ -252,8 +271,12 @@ static void session_ready(struct loop_source *source, uint32_t events)
 
 static void supervisor_died(struct loop_source *source, uint32_t events)
 {
+	struct guest_session *session = container_of(source, struct guest_session, death);
+
 	(void)events;
-	guest_session_end(container_of(source, struct guest_session, death), "has died");
+	/* What it has said before comes first: that it is done, for one. */
+	guest_session_hear(session);
+	guest_session_end(session, "has died");
 }
 
 static struct guest_session *session_new(struct guest_server *s, int fd_take)
@@ -344,6 +367,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	}
 	s->network = n;
 	list_init(&s->sessions);
+	list_init(&s->delivering);
 	list_init(&s->gone);
 	list_init(&s->dead);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0) {
@@ -383,9 +407,16 @@ struct guest_server *guest_server_free(struct guest_server *s)
 		return NULL;
 	listener_deinit(&s->listener);
 	guest_end_all(s);
+	guest_give_up(s);
 	guest_settle(s);
 	free(s);
 	return NULL;
+}
+
+void guest_give_up(struct guest_server *s)
+{
+	list_for_each_safe(node, &s->delivering)
+		guest_socket_drop_all(list_entry(node, struct guest_session, node), false);
 }
 
 uint32_t guest_session_count(const struct guest_server *s)

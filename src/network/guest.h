@@ -31,6 +31,9 @@ uint32_t guest_session_count(const struct guest_server *s);
 /* Ends all programs, and with them their sessions. */
 void guest_end_all(struct guest_server *s);
 
+/* Resets what programs that have ended had written and what is not delivered. */
+void guest_give_up(struct guest_server *s);
+
 /* After each turn: frees what has gone. */
 void guest_settle(struct guest_server *s);
 

@@ -455,6 +455,9 @@ static void dispatch(struct guest_call *call)
 		return do_close(call);
 	case GUEST_INTERFACES:
 		return interfaces(call);
+	case GUEST_DONE:
+		call->session->is_done = true;
+		return;
 	case GUEST_HELLO:
 	case GUEST_ANSWER:
 	case GUEST_WELCOME:

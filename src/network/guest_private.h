@@ -15,8 +15,10 @@
 struct guest_server {
 	struct network *network;
 	struct listener listener;
-	struct list sessions, gone; /* struct guest_session */
-	struct list dead;           /* struct guest_socket, freed at the end of the turn */
+	struct list sessions;   /* struct guest_session */
+	struct list delivering; /* those that have ended and whose sockets have not */
+	struct list gone;       /* freed at the end of the turn */
+	struct list dead;       /* struct guest_socket, freed at the end of the turn */
 	uint32_t session_count;
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX]; /* one message */
 };
@@ -30,6 +32,8 @@ struct guest_session {
 	struct list node;
 	const char *refusal; /* what HELLO is answered with */
 	bool gone;
+	bool is_done; /* the tree has ended in order */
+	bool is_delivering;
 	struct port_actor actor;
 	uint32_t uid;
 	pid_t supervisor;
@@ -97,6 +101,9 @@ void guest_answer(const struct guest_call *call, int error, const struct guest_m
 
 void guest_session_end(struct guest_session *session, const char *why);
 
+/* The last socket of one that has ended is gone. */
+void guest_session_over(struct guest_session *session);
+
 /* Takes all messages that are there now. Sockets of the session, and itself, may be gone then. Not
  * from within guest_handle(). */
 void guest_session_hear(struct guest_session *session);
@@ -108,8 +115,9 @@ struct guest_socket *guest_socket_get(const struct guest_call *call);
 struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t number);
 /* Forgets the socket and closes its attached end; the stack's socket has been closed before. */
 void guest_socket_drop(struct guest_socket *s);
-/* Resets all that is left in the session. */
-void guest_socket_drop_all(struct guest_session *session);
+/* Resets what is left in the session, but with `deliver` what a program has written into; that
+ * drops itself when it is delivered. */
+void guest_socket_drop_all(struct guest_session *session, bool deliver);
 void guest_socket_name(const struct guest_socket *s, struct guest_message *values);
 
 /* guest_call.c: what each message does. */

@@ -200,14 +200,19 @@ void guest_socket_drop(struct guest_socket *s)
 	s->tcp = NULL;
 	s->udp = NULL;
 	list_append(&session->server->dead, &s->dead);
+	if (session->is_delivering && session->count == 0)
+		guest_session_over(session);
 }
 
-void guest_socket_drop_all(struct guest_session *session)
+void guest_socket_drop_all(struct guest_session *session, bool deliver)
 {
 	for (uint32_t i = 0; i < session->buckets; i++) {
-		while (session->sockets[i]) {
-			struct guest_socket *s = session->sockets[i];
+		struct guest_socket *next;
 
+		for (struct guest_socket *s = session->sockets[i]; s; s = next) {
+			next = s->next;
+			if (deliver && s->source.fd >= 0)
+				continue;
 			reeve_tcp_abort(s->tcp);
 			reeve_udp_close(s->udp);
 			guest_socket_drop(s);

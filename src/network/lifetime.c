@@ -108,6 +108,7 @@ static void drain_over(struct loop_timer *timer)
 
 	l->keep_log = true;
 	log_line("gives up what %u hosts could not deliver in %d ms", host_count(n), DRAIN_MS);
+	guest_give_up(n->guests);
 	while (host_first(n))
 		host_remove(host_first(n));
 	if (n->ending)

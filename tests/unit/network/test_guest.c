@@ -431,6 +431,34 @@ static void test_supervisor_dies(void **state)
 	assert_int_equal(rig_call(&p->server, m).error, 0);
 }
 
+/* Unlike that, a tree that ends in order has had its say: all that its programs wrote arrives, and
+ * then the end; even if nothing of it had been read when the supervisor went. */
+static void test_tree_ends(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message done = message(GUEST_DONE, 0);
+	static char bytes[65536];
+	struct connection c;
+	size_t sent = 0, received = 0;
+	ssize_t n;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	while ((n = send(c.client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		sent += (size_t)n;
+	close(c.client);
+	rig_send(&p->client, &done, NULL, 0, -1);
+	close(p->client.fd);
+	while ((n = rig_read(p->rig, c.server, bytes, sizeof(bytes))) > 0)
+		received += (size_t)n;
+	assert_int_equal(n, 0);
+	assert_true(received > 0);
+	assert_int_equal(received, sent);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	rig_join(p->rig, &p->client, "client");
+}
+
 static int attach_datagram(struct rig_session *s, uint64_t socket)
 {
 	struct guest_message m = message(GUEST_ATTACH, socket);
@@ -584,6 +612,7 @@ int main(void)
 		CASE(test_bind_conflict),
 		CASE(test_backlog),
 		CASE(test_supervisor_dies),
+		CASE(test_tree_ends),
 		CASE(test_datagrams),
 		CASE(test_interfaces),
 		CASE(test_attach_without_end),
