@@ -219,7 +219,8 @@ int front_main(int fd, const char *program, const sigset_t *before)
 	if (!f.has_ended) {
 		if (f.pid)
 			(void)fprintf(stderr,
-				      "reeve: the supervisor of '%s' has ended; so has it\n",
+				      "reeve: the supervisor of '%s' has ended, and the program "
+				      "with it\n",
 				      program);
 		return RUN_FAILED;
 	}

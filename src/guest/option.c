@@ -22,7 +22,6 @@
 #define BOOL OPTION_BOOL
 #define BYTE OPTION_BYTE
 #define V6   OPTION_IPV6_ONLY
-#define GET  OPTION_READ_ONLY
 
 static const struct option_row rows[] = {
 	{ SOL_SOCKET, SO_REUSEPORT, REEVE_TCP_REUSE_PORT, REEVE_UDP_REUSE_PORT, 0, 1, 0,

@@ -24,9 +24,8 @@ enum {
 	OPTION_FOR_UDP = 1 << 1,
 	OPTION_BOOL = 1 << 2,      /* any number but 0 is 1 */
 	OPTION_BYTE = 1 << 3,      /* may also be a single byte */
-	OPTION_READ_ONLY = 1 << 4, /* ENOPROTOOPT to set */
-	OPTION_IPV6_ONLY = 1 << 5, /* ENOPROTOOPT on an AF_INET socket */
-	OPTION_FRESH = 1 << 6,     /* EINVAL once the socket is bound or connected */
+	OPTION_IPV6_ONLY = 1 << 4, /* ENOPROTOOPT on an AF_INET socket */
+	OPTION_FRESH = 1 << 5,     /* EINVAL once the socket is bound or connected */
 };
 
 struct socket_options {

@@ -57,7 +57,7 @@ static int set_row(struct supervisor *s, struct guest_socket *socket, int index,
 {
 	const struct option_row *row = option_at(index);
 
-	if (!row_fits(socket, row) || row->flags & OPTION_READ_ONLY)
+	if (!row_fits(socket, row))
 		return -ENOPROTOOPT;
 	if (row->flags & OPTION_BOOL)
 		value = value != 0;

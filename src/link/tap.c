@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/cleanup.h"
 #include "base/packet.h"
+#include "base/take.h"
 
 #define HEAD_START 8 /* room for headers to be written in front */
 #define SMALL      2048

@@ -8,10 +8,10 @@
  */
 #pragma once
 
-#include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/packet.h"
+#include "base/take.h"
 #include "base/timers.h"
 #include "port/demux.h"
 #include "port/space.h"

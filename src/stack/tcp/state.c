@@ -1,6 +1,8 @@
 /*
  * The states of RFC 9293, 3.3.2, and the one door between them.
  */
+#include <assert.h>
+
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/cleanup.h"
 #include "base/cursor.h"
 #include "base/list.h"
+#include "base/take.h"
 #include "reeve/drop.h"
 #include "reeve/time.h"
 
@@ -115,34 +115,15 @@ static void test_time(void **state)
 	assert_int_equal(reeve_time_since(t, (struct reeve_time){ 7 }), -2);
 }
 
-static int released;
-
-static void *release(char *pointer)
+static void test_take(void **state)
 {
-	released++;
-	free(pointer);
-	return NULL;
-}
+	char byte;
+	char *pointer = &byte;
 
-DEFINE_CLEANUP(release, char *);
-
-static char *give(bool away)
-{
-	cleanup(release) char *pointer = malloc(1);
-
-	return away ? take(pointer) : NULL;
-}
-
-static void test_cleanup(void **state)
-{
 	(void)state;
-	assert_null(give(false));
-	assert_int_equal(released, 1);
-	char *given = give(true);
-
-	assert_int_equal(released, 1);
-	assert_non_null(given);
-	free(given);
+	assert_ptr_equal(take(pointer), &byte);
+	assert_null(pointer);
+	assert_null(take(pointer));
 }
 
 /* Every reason has a text and a name of its own, for people and for programs. */
@@ -169,7 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),       cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_byte_order), cmocka_unit_test(test_time),
-		cmocka_unit_test(test_cleanup),    cmocka_unit_test(test_drop_names),
+		cmocka_unit_test(test_take),       cmocka_unit_test(test_drop_names),
 	};
 
 	return cmocka_run_group_tests_name("structures", tests, NULL, NULL);
