@@ -17,10 +17,11 @@ WAIT = 30  # seconds, for what must happen
 
 
 class Reeve:
-    def __init__(self, runtime):
-        self.runtime = runtime
+    def __init__(self):
+        # Short: sockets' names have 108 bytes.
+        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="reeve-test-", dir="/tmp"))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
-        self.env.update(XDG_RUNTIME_DIR=str(runtime), LC_ALL="C.UTF-8",
+        self.env.update(XDG_RUNTIME_DIR=str(self.runtime), LC_ALL="C.UTF-8",
                         PATH="/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
                         PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
         self.started = []
@@ -58,7 +59,14 @@ class Reeve:
             got += piece
         return got
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
     def end(self):
+        """Whether nothing is left behind."""
         for p in self.started:
             if p.poll() is None:
                 p.kill()
@@ -66,18 +74,16 @@ class Reeve:
             if p.stdout:
                 p.stdout.close()
         self.command("down")
+        clean = wait_until(lambda: not list(self.runtime.glob("reeve-run-*")))
+        shutil.rmtree(self.runtime, ignore_errors=True)
+        return clean
 
 
 @pytest.fixture
 def reeve():
-    # Short: sockets' names have 108 bytes.
-    runtime = pathlib.Path(tempfile.mkdtemp(prefix="reeve-test-", dir="/tmp"))
-    r = Reeve(runtime)
+    r = Reeve()
     yield r
-    r.end()
-    left = wait_until(lambda: not list(runtime.glob("reeve-run-*")))
-    shutil.rmtree(runtime, ignore_errors=True)
-    assert left, "a rendezvous directory was left behind"
+    assert r.end(), "a rendezvous directory was left behind"
 
 
 def wait_until(condition):

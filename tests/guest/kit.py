@@ -1,15 +1,65 @@
-"""What the scenarios are written with."""
+"""What the cases are written with.
+
+A case is a generator in cases/*.py. It does something with sockets and yields one row an
+observable: (what is looked at, what was seen). Rows hold what one kernel always says: results,
+names of errnos, poll bits, bytes; no port, no time, nothing that a race decides.
+
+    @case
+    def half_close(near, far):
+        a, b = pair(near, far)               # a lives at near, b at far: both are used alike
+        a.shutdown(socket.SHUT_WR)
+        yield "peer's poll", until(b, select.POLLRDHUP)
+        yield "peer's recv", said(b.recv, 9)
+
+    @case
+    def fresh(near):                         # one side: is not run between two hosts
+        yield "poll", bits(near(tcp))
+
+Each is run on the kernel's own loopback (near is 127.0.0.1, far 127.0.0.2), under `reeve run` on one
+host, and, if it has two sides, with each on a host of its own; always in processes of its own, of
+which WAIT * 4 seconds are the bound. The rows must be equal. A row that can't be is named with the
+line of docs/differences.md that says why, and must differ as long as that line is there:
+
+    @case(differs={"peer's poll": "name-of-the-line"})
+
+far(function, ...) calls a function of any module by its name; see far.py. A far call ends before
+the next begins: what blocks there goes into later(). A child that a case forks leaves far alone.
+tests/guest/run NAME shows the rows of one case at every place.
+"""
 
 import ctypes
 import errno
+import inspect
+import os
 import select
 import socket
 import struct
+import threading
 import time
 
+from far import Kept, Near, resident
+
 LIBC = ctypes.CDLL(None, use_errno=True)
-SCENARIOS = {}
 WAIT = 10  # seconds, for what must happen; what must not is not waited for
+CASES = {}
+SCENARIOS = {}
+
+
+class Case:
+    def __init__(self, function, name, differs):
+        self.function, self.name = function, name
+        self.differs = differs or {}
+        self.alone = len(inspect.signature(function).parameters) == 1
+
+
+def case(function=None, *, name=None, differs=None):
+    def register(function):
+        c = Case(function, name or function.__name__, differs)
+        assert c.name not in CASES, f"two cases are called {c.name}"
+        CASES[c.name] = c
+        return function
+
+    return register(function) if function else register
 
 
 def scenario(function):
@@ -17,26 +67,39 @@ def scenario(function):
     return function
 
 
+# --- what is seen ----------------------------------------------------------------------------
+
+
 def said(function, *arguments):
     """The value, or the errno's name."""
     try:
-        value = function(*arguments)
+        return function(*arguments)
     except OSError as e:
         return "timeout" if isinstance(e, TimeoutError) and e.errno is None \
             else errno.errorcode.get(e.errno, str(e))
-    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
+def raw(function, *arguments):
+    """The same of a function of libc."""
+    value = getattr(LIBC, function)(*arguments)
+    return value if value != -1 else errno.errorcode[ctypes.get_errno()]
+
+
+def flags(value, prefix="POLL"):
+    names = ("IN", "PRI", "OUT", "ERR", "HUP", "RDHUP")
+    return "|".join(n for n in names if value & getattr(select, prefix + n))
+
+
+@resident
 def bits(fd, want=select.POLLIN | select.POLLOUT | select.POLLRDHUP, wait=0):
     """What poll() says, as text."""
     p = select.poll()
     p.register(fd, want)
     got = p.poll(wait * 1000)
-    value = got[0][1] if got else 0
-    names = ("IN", "PRI", "OUT", "ERR", "HUP", "RDHUP")
-    return "|".join(n for n in names if value & getattr(select, "POLL" + n))
+    return flags(got[0][1] if got else 0)
 
 
+@resident
 def until(fd, event):
     """Waits for the event; everything that is said then."""
     p = select.poll()
@@ -54,11 +117,25 @@ def eventually(function, value):
     return got
 
 
+def error(s):
+    """SO_ERROR, as a name; reading it clears it."""
+    value = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return errno.errorcode[value] if value else 0
+
+
+NAMES = {}  # addresses of the sides
+
+
+def host(name):
+    """Whose address it is."""
+    return NAMES.get(name[0], name[0])
+
+
+# --- sockets ---------------------------------------------------------------------------------
+
+
 def tcp(family=socket.AF_INET):
-    s = socket.socket(family, socket.SOCK_STREAM)
-    s.settimeout(WAIT)
-    s.setblocking(True)
-    return s
+    return socket.socket(family, socket.SOCK_STREAM)
 
 
 def listener(family=socket.AF_INET, address=None, backlog=8):
@@ -68,33 +145,86 @@ def listener(family=socket.AF_INET, address=None, backlog=8):
     return s
 
 
-def pair():
-    with listener() as l:
-        a = tcp()
+def pair(near=Near("127.0.0.1"), far=Near("127.0.0.1")):
+    """A connection: near's end, which has connected, and far's."""
+    with far(listener, address=far.address) as l:
+        a = near(tcp)
         a.connect(l.getsockname())
         b, _ = l.accept()
     return a, b
 
 
-def closed_port():
+def closed_port(address="127.0.0.1"):
     with tcp() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((address, 0))
         return s.getsockname()
 
 
-def host(name):
-    return name[0]
-
-
-def udp(family=socket.AF_INET, bind=True):
+def udp(family=socket.AF_INET, bind=True, address=None):
     s = socket.socket(family, socket.SOCK_DGRAM)
     if bind:
-        s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+        s.bind((address or ("127.0.0.1" if family == socket.AF_INET else "::1"), 0))
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", WAIT, 0))
     return s
 
 
+@resident
+def linger(s, seconds):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+
+
+@resident
+def reset(s):
+    """Closes it so that the other end sees a reset."""
+    linger(s, 0)
+    s.close()
+
+
+# --- what goes on at the same time -------------------------------------------------------------
+
+
+class Later(Kept):
+    """A call in a thread of the side where it was begun."""
+
+    def __init__(self, function, *arguments):
+        self.value = None
+        self.thread = threading.Thread(target=self.run, args=(function, *arguments), daemon=True)
+        self.thread.start()
+
+    def run(self, function, *arguments):
+        self.value = said(function, *arguments)
+
+    def wait(self):
+        """What it says, at last."""
+        self.thread.join(WAIT)
+        return "never" if self.thread.is_alive() else self.value
+
+    def ended(self):
+        return not self.thread.is_alive()
+
+    def asleep(self):
+        """Waits until it sleeps in the kernel; the call, so that it can stand where it begins."""
+        while not waits(self.thread.native_id) and self.thread.is_alive():
+            time.sleep(0.001)
+        return self
+
+
+@resident
+def later(function, *arguments):
+    return Later(function, *arguments)
+
+
 def waits(tid):
-    """The thread sleeps in the kernel."""
-    with open(f"/proc/self/task/{tid}/stat") as f:
-        return f.read().rsplit(")", 1)[1].split()[0] == "S"
+    """The thread sleeps in a call of the kernel, and not for another thread of Python."""
+    task = f"/proc/self/task/{tid}/"
+    try:
+        with open(task + "stat") as f:
+            asleep = f.read().rsplit(")", 1)[1].split()[0] == "S"
+        with open(task + "syscall") as f:
+            call = f.read().split()[0]
+    except FileNotFoundError:
+        return False
+    return asleep and call not in ("running", str(FUTEX))
+
+
+FUTEX = {"x86_64": 202, "aarch64": 98}[os.uname().machine]

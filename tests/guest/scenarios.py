@@ -27,7 +27,7 @@ def run(name):
             value = SCENARIOS[name]()
         except BaseException as e:  # the record of a scenario that fails says so
             value = f"failed at line {e.__traceback__.tb_next.tb_lineno}: {type(e).__name__}: {e}"
-        os.write(write, json.dumps(value).encode())
+        os.write(write, json.dumps(value, default=lambda b: b.decode("latin-1")).encode())
         os._exit(0)
     os.close(write)
     with open(read, "rb") as f:

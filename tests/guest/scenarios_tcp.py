@@ -391,53 +391,6 @@ def own_names():
 
 
 @scenario
-def half_close():
-    a, b = pair()
-    a.send(b"question")
-    a.shutdown(socket.SHUT_WR)
-    read = b""
-    while d := b.recv(100):
-        read += d
-    state = [until(b, select.POLLRDHUP), bits(a), said(a.send, b"x")]
-    b.send(b"answer")
-    b.close()
-    out = b""
-    while d := a.recv(100):
-        out += d
-    return [read.decode(), state, out.decode(), until(a, select.POLLHUP)]
-
-
-@scenario
-def orderly_end():
-    a, b = pair()
-    b.send(b"bye")
-    b.close()
-    first = until(a, select.POLLRDHUP)
-    data = [said(a.recv, 10), said(a.recv, 10)]
-    return [first, data, said(a.send, b"x")]
-
-
-@scenario
-def reset_by_linger():
-    a, b = pair()
-    b.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    b.close()
-    state = until(a, select.POLLERR)
-    return [state, said(a.recv, 1), said(a.recv, 1), said(a.send, b"x"), said(a.getpeername)]
-
-
-@scenario
-def reset_by_unread_data():
-    a, b = pair()
-    a.send(b"never read")
-    until(b, select.POLLIN)
-    b.close()
-    state = until(a, select.POLLERR)
-    return [state, a.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
-            a.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), said(a.recv, 1)]
-
-
-@scenario
 def reset_by_late_data():
     a, b = pair()
     b.close()

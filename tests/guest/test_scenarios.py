@@ -15,18 +15,12 @@ def records(text):
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    import pathlib
-    import shutil
-    import tempfile
-
-    runtime = pathlib.Path(tempfile.mkdtemp(prefix="reeve-test-", dir="/tmp"))
-    r = Reeve(runtime)
+def both():
+    r = Reeve()
     native = subprocess.run([PYTHON, SCRIPT], env=r.env, capture_output=True, text=True,
                             timeout=150)
     ours = r.run("--", PYTHON, SCRIPT, timeout=150)
     r.end()
-    shutil.rmtree(runtime, ignore_errors=True)
     assert native.returncode == 0, native.stderr
     assert ours.returncode == 0, ours.stderr
     return records(native.stdout), records(ours.stdout)

@@ -1,0 +1,43 @@
+"""What programs see of their sockets is what the kernel's TCP and UDP would show them (kit.py)."""
+
+import concurrent.futures
+
+import places
+import pytest
+
+EVERYWHERE = {p.name: p for p in (places.KERNEL, *places.PLACES)}
+MEETINGS = [(name, p.name) for name, case in places.CASES.items() for p in places.PLACES if p.takes(case)]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = {name: pool.submit(p.run, places.CASES) for name, p in EVERYWHERE.items()}
+    return {name: r.result() for name, r in run.items()}
+
+
+@pytest.mark.parametrize("name,place", MEETINGS)
+def test_as_on_the_kernel(rows, name, place):
+    kernel = rows["kernel"][name]
+    assert kernel and "failed" not in dict(kernel), "the case itself fails"
+    assert len(dict(kernel)) == len(kernel), "two rows have one name"
+    known = places.CASES[name].differs
+    assert [d for d in places.differing(kernel, rows[place][name]) if d[0] not in known] == []
+
+
+@pytest.mark.parametrize("name", [n for n, c in places.CASES.items() if c.differs])
+def test_known_difference_is_there(rows, name):
+    """In the document and at some place: a line that is no longer true goes."""
+    case = places.CASES[name]
+    assert set(case.differs.values()) <= places.documented()
+    seen = {d[0] for p in places.PLACES if p.takes(case)
+            for d in places.differing(rows["kernel"][name], rows[p.name][name])}
+    assert set(case.differs) <= seen
+
+
+def test_a_difference_is_found():
+    kernel = [["poll", "OUT"], ["recv", "EAGAIN"]]
+    assert places.differing(kernel, kernel) == []
+    assert places.differing(kernel, [["poll", "OUT|HUP"], ["recv", "EAGAIN"]]) == [["poll", "OUT", "OUT|HUP"]]
+    assert places.differing(kernel, [["poll", "OUT"]]) == [["recv", "EAGAIN", "no such row"]]
+    assert places.differing(kernel, [*kernel, ["failed", "x"]]) == [["failed", "no such row", "x"]]
