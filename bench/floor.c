@@ -1,0 +1,271 @@
+/*
+ * The floor that the traps alone set: runs a program under Reeve's own filter and answers its
+ * trapped calls with the least that makes sockets which work, AF_UNIX ones joined directly: no
+ * names but the port, no identities, no options, no network process, no TCP. What Reeve does is
+ * measured against it, since no supervisor can be faster.
+ *
+ *	floor PROGRAM [ARGUMENT...]
+ *
+ * Programs that are started so find each other by port. Signals do not interrupt accept().
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "guest/descriptor.h"
+#include "guest/filter.h"
+#include "guest/memory.h"
+#include "guest/notify.h"
+#include "measure.h"
+
+#define MOST_CALLS 1024
+
+/* A blocking accept() that waits; `fd` is the listener's duplicate. */
+struct pended {
+	struct trapped call;
+	int fd;
+};
+
+struct floor {
+	struct notify notify;
+	struct descriptor_cache descriptors;
+	struct pended pended[MOST_CALLS];
+	int epoll_fd;
+};
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int int_argument(const struct trapped *t, int argument)
+{
+	return (int)(uint32_t)t->arguments[argument];
+}
+
+static void answer_fd(struct floor *f, const struct trapped *t, int fd, bool close_on_exec)
+{
+	(void)notify_answer(&f->notify, t, notify_add(&f->notify, t, fd, close_on_exec));
+	close(fd);
+}
+
+static void do_socket(struct floor *f, const struct trapped *t)
+{
+	const int type = int_argument(t, 1);
+	const int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const int family = int_argument(t, 0);
+
+	if ((family != AF_INET && family != AF_INET6) || (type & ~flags) != SOCK_STREAM)
+		(void)notify_continue(&f->notify, t);
+	else
+		answer_fd(f, t, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0),
+			  flags & SOCK_CLOEXEC);
+}
+
+/* An abstract name of the port; the length of the name, or 0. */
+static socklen_t read_name(const struct trapped *t, struct sockaddr_un *ret)
+{
+	struct sockaddr_in name;
+
+	if (t->arguments[2] < sizeof(name) ||
+	    memory_read(t->tid, t->arguments[1], &name, sizeof(name)) < 0 ||
+	    (name.sin_family != AF_INET && name.sin_family != AF_INET6))
+		return 0;
+	memset(ret, 0, sizeof(*ret));
+	ret->sun_family = AF_UNIX;
+	const int length = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "reeve-floor-%u",
+				    ntohs(name.sin_port));
+
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+}
+
+static void do_named(struct floor *f, const struct trapped *t, int fd)
+{
+	struct sockaddr_un name;
+	const socklen_t length = read_name(t, &name);
+
+	if (length == 0) {
+		(void)notify_continue(&f->notify, t);
+		return;
+	}
+	const int r = t->number == SYS_bind ? bind(fd, (const struct sockaddr *)&name, length)
+					    : connect(fd, (const struct sockaddr *)&name, length);
+
+	(void)notify_answer(&f->notify, t, r < 0 ? -errno : 0);
+}
+
+/* accept() with an address is given one of the family's shape. */
+static void write_name(const struct trapped *t)
+{
+	const struct sockaddr_in name = { .sin_family = AF_INET };
+	const uint32_t length = sizeof(name);
+
+	if (t->arguments[1] == 0)
+		return;
+	(void)memory_write(t->tid, t->arguments[1], &name, sizeof(name));
+	(void)memory_write(t->tid, t->arguments[2], &length, sizeof(length));
+}
+
+/* False when nobody waits in the queue. */
+static bool try_accept(struct floor *f, const struct trapped *t, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	const int flags = t->number == SYS_accept4 ? int_argument(t, 3) : 0;
+
+	if (poll(&p, 1, 0) <= 0)
+		return false;
+	const int end = accept4(fd, NULL, NULL, SOCK_CLOEXEC | flags);
+
+	if (end < 0) {
+		(void)notify_answer(&f->notify, t, -errno);
+		return true;
+	}
+	write_name(t);
+	answer_fd(f, t, end, flags & SOCK_CLOEXEC);
+	return true;
+}
+
+/* True when the descriptor is kept. */
+static bool do_accept(struct floor *f, const struct trapped *t, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (try_accept(f, t, fd))
+		return false;
+	if (descriptor_is_nonblocking(fd)) {
+		(void)notify_answer(&f->notify, t, -EAGAIN);
+		return false;
+	}
+	for (uint32_t i = 0; i < MOST_CALLS; i++) {
+		if (f->pended[i].fd >= 0)
+			continue;
+		f->pended[i] = (struct pended){ .call = *t, .fd = fd };
+		event.data.u32 = i;
+		if (epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+			fail("epoll_ctl");
+		return true;
+	}
+	(void)notify_answer(&f->notify, t, -ENOMEM);
+	return false;
+}
+
+static void handle(struct floor *f, const struct trapped *t)
+{
+	if (t->number == SYS_socket) {
+		do_socket(f, t);
+		return;
+	}
+	if (t->number == SYS_setsockopt) {
+		(void)notify_answer(&f->notify, t, 0);
+		return;
+	}
+	if (t->number != SYS_bind && t->number != SYS_connect && t->number != SYS_accept &&
+	    t->number != SYS_accept4) {
+		(void)notify_continue(&f->notify, t);
+		return;
+	}
+	const int fd = descriptor_get(&f->descriptors, t->tid, int_argument(t, 0));
+	bool is_kept = false;
+
+	if (fd < 0)
+		(void)notify_continue(&f->notify, t);
+	else if (t->number == SYS_bind || t->number == SYS_connect)
+		do_named(f, t, fd);
+	else
+		is_kept = do_accept(f, t, fd);
+	if (fd >= 0 && !is_kept)
+		close(fd);
+}
+
+static void retry(struct floor *f, struct pended *p)
+{
+	if (!try_accept(f, &p->call, p->fd))
+		return;
+	(void)epoll_ctl(f->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
+	close(p->fd);
+	p->fd = -1;
+}
+
+static void serve(struct floor *f)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = UINT32_MAX };
+
+	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (f->epoll_fd < 0 || epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, f->notify.fd, &event) < 0)
+		fail("epoll");
+	for (;;) {
+		struct trapped t;
+
+		if (epoll_wait(f->epoll_fd, &event, 1, -1) < 0)
+			continue;
+		if (event.data.u32 != UINT32_MAX)
+			retry(f, &f->pended[event.data.u32]);
+		else if (!(event.events & EPOLLIN))
+			return; /* the last program with the filter has ended */
+		else if (notify_receive(&f->notify, &t) == 0)
+			handle(f, &t);
+	}
+}
+
+/* The child: its listener's number goes through the pipe, as sending it is trapped. */
+static _Noreturn void run(const struct sock_fprog *filter, int report_fd, int go_fd, char **argv)
+{
+	bool is_killable;
+	const int listener = filter_install(filter, &is_killable);
+	char go;
+
+	if (write(report_fd, &listener, sizeof(listener)) != sizeof(listener) || listener < 0 ||
+	    read(go_fd, &go, 1) != 1)
+		_exit(1);
+	execvp(argv[0], argv);
+	fail(argv[0]);
+	_exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	static struct floor f;
+	const struct filter_options options = { .udp_lite = true, .hold_dumpable = true };
+	struct sock_fprog filter;
+	int report[2], go[2], listener = -1, status = 0;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: floor PROGRAM [ARGUMENT...]\n");
+		return 64;
+	}
+	if (filter_build(&options, &filter) < 0 || pipe2(report, O_CLOEXEC) < 0 ||
+	    pipe2(go, O_CLOEXEC) < 0)
+		fail("pipe");
+	const pid_t child = fork();
+
+	if (child == 0) {
+		/* A server goes with the measurement that stops its floor. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(&filter, report[1], go[0], argv + 1);
+	}
+	if (child < 0 || read(report[0], &listener, sizeof(listener)) != sizeof(listener))
+		fail("fork");
+	descriptor_cache_init(&f.descriptors);
+	listener = descriptor_get(&f.descriptors, child, listener);
+	if (listener < 0 || notify_init(&f.notify, listener) < 0 || write(go[1], "", 1) != 1)
+		fail("seccomp");
+	for (int i = 0; i < MOST_CALLS; i++)
+		f.pended[i].fd = -1;
+	serve(&f);
+	if (waitpid(child, &status, 0) < 0)
+		fail("waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
