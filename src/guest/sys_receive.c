@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -23,6 +24,23 @@
 /* A datagram whose addresses are on their way; the bytes come a moment earlier. */
 #define MOMENT_MS 2
 
+/* Datagrams without a byte are not seen in a count of bytes: the one at hand is looked at. */
+static int align_empty(struct socket_datagrams *d, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+	const ssize_t length = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	const int error = length < 0 ? errno : 0;
+
+	while (d->count && socket_datagram_first(d)->length == 0 && length != 0)
+		socket_datagram_pop(d);
+	if (error)
+		return -error;
+	if (d->count)
+		return 0;
+	return length == 0 && poll(&p, 1, 0) > 0 ? 0 : -EINPROGRESS;
+}
+
+/* 0: the first address is that of the first datagram. */
 static int align_datagrams(struct guest_socket *socket, int fd)
 {
 	struct socket_datagrams *d = &socket->datagrams;
@@ -34,6 +52,8 @@ static int align_datagrams(struct guest_socket *socket, int fd)
 		socket_datagram_pop(d);
 	if (d->bytes < (uint64_t)unread)
 		return -EINPROGRESS;
+	if (d->count == 0 || socket_datagram_first(d)->length == 0)
+		return align_empty(d, fd);
 	return 0;
 }
 

@@ -167,3 +167,19 @@ def udp_wakes_poll():
         result.append([v for _, v in e.poll(WAIT)])
         a.recv(9)
     return [quiet, result]
+
+
+@scenario
+def udp_empty_and_sources():
+    """An empty datagram that was read without asking for its source leaves the next one its own."""
+    a, b, c = udp(), udp(), udp()
+    b.sendto(b"", a.getsockname())
+    result = [until(a, select.POLLIN), said(a.recv, 9)]
+    c.sendto(b"x", a.getsockname())
+    data, name = a.recvfrom(9)
+    result += [data.decode(), name == c.getsockname()]
+    for _ in range(100):
+        b.sendto(b"", a.getsockname())
+        data, name = a.recvfrom(9)
+        result.append((data.decode(), name == b.getsockname()))
+    return result
