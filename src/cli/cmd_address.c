@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/quantity.h"
 #include "cli/block.h"
 #include "cli/command.h"
 #include "cli/number.h"
 #include "cli/output.h"
-#include "cli/quantity.h"
 #include "cli/say.h"
 
 struct address_options {

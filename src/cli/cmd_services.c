@@ -9,9 +9,9 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "base/quantity.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/quantity.h"
 #include "cli/say.h"
 #include "cli/sockets.h"
 #include "port/registry.h"

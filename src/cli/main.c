@@ -10,10 +10,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/quantity.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/quantity.h"
 #include "cli/say.h"
 #include "guest/run.h"
 #include "network/connect.h"

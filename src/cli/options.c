@@ -11,8 +11,8 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "base/quantity.h"
 #include "base/similar.h"
-#include "cli/quantity.h"
 #include "cli/say.h"
 
 #define OPTIONS_MOST 32

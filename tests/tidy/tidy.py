@@ -18,7 +18,8 @@ LAYERS = {
     "link": {"base", "wire", "port", "stack", "link"},
     "guest": {"base", "wire", "port", "stack", "guest"},
     "network": {"base", "wire", "port", "stack", "link", "guest", "network"},
-    "cli": {"base", "wire", "port", "cli"},
+    "service": {"base", "port", "service"},
+    "cli": {"base", "wire", "port", "service", "cli"},
 }
 
 # Public headers, by the lowest layer that may include them.

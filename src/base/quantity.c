@@ -1,11 +1,9 @@
 /* Quantities as people write them. Numbers are plain decimals: no signs, exponents or "inf". */
-#include "cli/quantity.h"
+#include "base/quantity.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/check.h"
 
@@ -36,27 +34,33 @@ int quantity_count(const char *text, int64_t least, int64_t most, int64_t *ret)
 	return 0;
 }
 
-/* "12" or "12.5": digits, and perhaps a point with digits behind it. *ret_end is what follows. */
+/* More digits than a double holds say nothing new. */
+#define NUMBER_LENGTH_MOST 63
+#define EXACT_MOST         (INT64_C(1) << 53)
+
+/* "12" or "12.5": digits, and perhaps a point with digits behind it. *ret_end is what follows. A
+ * whole number divided by a power of ten, both exact, so that the result is the nearest double. */
 static int plain_number(const char *text, double *ret, const char **ret_end)
 {
-	size_t length = strspn(text, "0123456789");
+	const size_t whole = strspn(text, "0123456789");
+	const size_t fraction = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+	double number = 0, scale = 1;
 
-	if (length == 0)
+	if (whole == 0 || (text[whole] == '.' && fraction == 0))
 		return -EINVAL;
-	if (text[length] == '.') {
-		const size_t fraction = strspn(text + length + 1, "0123456789");
+	const size_t length = whole + (fraction ? 1 + fraction : 0);
 
-		if (fraction == 0)
-			return -EINVAL;
-		length += 1 + fraction;
-	}
-	char number[64];
-
-	if (length >= sizeof(number))
+	if (length > NUMBER_LENGTH_MOST)
 		return -ERANGE;
-	memcpy(number, text, length);
-	number[length] = '\0';
-	*ret = strtod(number, NULL); /* in the C locale: main sets no other for numbers */
+	for (size_t i = 0; i < length; i++) {
+		if (i == whole)
+			continue;
+		if (i > whole && number >= (double)EXACT_MOST / 10)
+			break;
+		number = 10 * number + (text[i] - '0');
+		scale *= i > whole ? 10 : 1;
+	}
+	*ret = number / scale;
 	*ret_end = text + length;
 	return 0;
 }

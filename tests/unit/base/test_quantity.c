@@ -1,7 +1,7 @@
 /* Quantities as people write them. */
 #include <errno.h>
 
-#include "cli/quantity.h"
+#include "base/quantity.h"
 
 #include "cmocka_all.h"
 
