@@ -10,7 +10,7 @@
 #define NEIGHBOUR_TIMER_ENTRY HOST_TIMER_NEIGHBOUR
 
 #define NEIGHBOUR_MAX       1024 /* entries of a host */
-#define NEIGHBOUR_QUEUE_MAX 32   /* packets that wait for one of them */
+#define NEIGHBOUR_QUEUE_MAX 128  /* packets that wait for one: a datagram may be as many */
 
 struct neighbour_table *neighbour_table_new(struct reeve_host *host); /* NULL: no memory */
 struct neighbour_table *neighbour_table_free(struct reeve_host *host, struct neighbour_table *t);

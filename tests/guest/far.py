@@ -16,6 +16,8 @@ class Kept:
     """What stays where it was made."""
 
 
+# Flags that are combined have no name by which they could be found again.
+FLAGS = {socket.MsgFlag: lambda flags: (int, (int(flags),))}
 KEPT = (Kept, socket.socket, select.epoll, type(select.poll()))
 
 
@@ -60,6 +62,7 @@ class Far:
     def __call__(self, function, *arguments, **named):
         pickler = pickle.Pickler(self.file)
         pickler.persistent_id = self.known
+        pickler.dispatch_table = FLAGS
         pickler.dump((function, arguments, named))
         self.file.flush()
         unpickler = pickle.Unpickler(self.file)

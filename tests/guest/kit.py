@@ -37,12 +37,11 @@ import struct
 import threading
 import time
 
-from far import Kept, Near, resident
+from far import Kept, resident
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 WAIT = 10  # seconds, for what must happen; what must not is not waited for
 CASES = {}
-SCENARIOS = {}
 
 
 class Case:
@@ -60,11 +59,6 @@ def case(function=None, *, name=None, differs=None):
         return function
 
     return register(function) if function else register
-
-
-def scenario(function):
-    SCENARIOS[function.__name__] = function
-    return function
 
 
 # --- what is seen ----------------------------------------------------------------------------
@@ -145,7 +139,7 @@ def listener(family=socket.AF_INET, address=None, backlog=8):
     return s
 
 
-def pair(near=Near("127.0.0.1"), far=Near("127.0.0.1")):
+def pair(near, far):
     """A connection: near's end, which has connected, and far's."""
     with far(listener, address=far.address) as l:
         a = near(tcp)
@@ -178,6 +172,15 @@ def reset(s):
     """Closes it so that the other end sees a reset."""
     linger(s, 0)
     s.close()
+
+
+@resident
+def read_all(s):
+    """Everything up to the end."""
+    got = bytearray()
+    while d := s.recv(1 << 16):
+        got += d
+    return bytes(got)
 
 
 # --- what goes on at the same time -------------------------------------------------------------

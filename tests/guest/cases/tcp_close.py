@@ -1,9 +1,10 @@
 """How a connection ends: half, orderly, by a reset; and what is seen of it."""
 
+import os
 import select
 import socket
 
-from kit import bits, case, error, pair, reset, said, until
+from kit import bits, case, error, listener, pair, read_all, reset, said, tcp, until
 
 
 @case
@@ -59,3 +60,78 @@ def reset_by_unread_data(near, far):
     yield "SO_ERROR", error(a)
     yield "SO_ERROR again", error(a)
     yield "recv", said(a.recv, 1)
+
+
+@case
+def reset_by_late_data(near, far):
+    a, b = pair(near, far)
+    b.close()
+    until(a, select.POLLRDHUP)
+    yield "send", said(a.send, b"x")
+    yield "poll", until(a, select.POLLERR)
+    yield "send after the reset", said(a.send, b"y")
+    yield "send once more", said(a.send, b"z")
+
+
+@case
+def shut_both(near, far):
+    a, b = pair(near, far)
+    yield "shutdown", said(a.shutdown, socket.SHUT_RDWR)
+    yield "recv", said(a.recv, 1)
+    yield "send", said(a.send, b"x")
+    yield "peer's recv", said(b.recv, 1)
+    yield "peer's poll", until(b, select.POLLRDHUP)
+    yield "peer's shutdown", said(b.shutdown, socket.SHUT_RDWR)
+    yield "poll", until(a, select.POLLHUP)
+
+
+@case
+def sent_then_exited(near, far):
+    l = far(listener, address=far.address)
+    name = l.getsockname()
+    pid = os.fork()
+    if pid == 0:
+        s = tcp()
+        s.connect(name)
+        s.sendall(b"z" * 300000)
+        os._exit(0)
+    b, _ = l.accept()
+    os.waitpid(pid, 0)
+    yield "peer reads", len(read_all(b))
+
+
+@case
+def closed_with_linger_0_at_once(near, far):
+    """No time lies between the option and the close; the peer has nothing but a reset."""
+    l = far(listener, address=far.address)
+    name = l.getsockname()
+    seen = set()
+    for _ in range(100):
+        a = tcp()
+        a.connect(name)
+        b, _ = l.accept()
+        a.send(b"x")
+        b.recv(1)
+        reset(b)
+        seen.add(said(a.recv, 1))
+        a.close()
+    yield "recv", sorted(seen)
+
+
+@case
+def written_before_a_close_with_data_unread(near, far):
+    """What was written comes before the reset."""
+    l = far(listener, address=far.address)
+    name = l.getsockname()
+    seen = set()
+    for _ in range(100):
+        a = tcp()
+        a.connect(name)
+        a.send(b"unread")
+        b, _ = l.accept()
+        b.recv(1, socket.MSG_PEEK)
+        b.send(b"refused")
+        b.close()
+        seen.add((said(a.recv, 100), said(a.recv, 100)))
+        a.close()
+    yield "recv twice", sorted(seen)

@@ -1,0 +1,125 @@
+"""accept: flags, names, order, what has happened to a connection meanwhile."""
+
+import ctypes
+import fcntl
+import os
+import select
+import socket
+import struct
+
+from kit import LIBC, case, later, listener, raw, reset, said, tcp, until
+
+
+@case
+def accept_nothing(near):
+    l = listener()
+    l.setblocking(False)
+    yield "not blocking", said(l.accept)
+    l.setblocking(True)
+    l.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 20000))
+    yield "SO_RCVTIMEO", said(l._accept)
+
+
+@case
+def accept_flags(near):
+    l = listener()
+    for name, flags in ("none", 0), ("NONBLOCK", socket.SOCK_NONBLOCK), ("CLOEXEC", socket.SOCK_CLOEXEC):
+        c = tcp()
+        c.connect(l.getsockname())
+        fd = LIBC.accept4(l.fileno(), None, None, flags)
+        yield f"F_GETFL of {name}", fcntl.fcntl(fd, fcntl.F_GETFL)
+        yield f"F_GETFD of {name}", fcntl.fcntl(fd, fcntl.F_GETFD)
+    yield "nonsense", raw("accept4", l.fileno(), None, None, 0x1000000)
+
+
+@case
+def accept_short_name(near):
+    l = listener()
+    c = tcp()
+    c.connect(l.getsockname())
+    name, length = ctypes.create_string_buffer(b"zzzzzzzzzzzzzzzzzzzz"), ctypes.c_uint(4)
+    yield "accept", LIBC.accept(l.fileno(), name, ctypes.byref(length)) >= 0
+    yield "length", length.value
+    yield "what is written", name.raw[:2]
+    yield "what is not", name.raw[4:8]
+
+
+@case
+def accept_order(near, far):
+    l = far(listener, address=far.address, backlog=16)
+    clients = []
+    for _ in range(10):
+        c = tcp()
+        c.connect(l.getsockname())
+        clients.append(c)
+    for i, c in enumerate(clients):
+        yield f"number {i}", l.accept()[1] == c.getsockname()
+
+
+@case
+def accept_reset_one(near, far):
+    l = far(listener, address=far.address)
+    c = tcp()
+    c.connect(l.getsockname())
+    until(l, select.POLLIN)
+    c.send(b"last words")
+    reset(c)
+    s, name = l.accept()
+    yield "accept's address", name[0] == near.address
+    yield "poll", until(s, select.POLLERR)
+    yield "getpeername", said(s.getpeername)
+    yield "recv", said(s.recv, 100)
+    yield "recv again", said(s.recv, 100)
+
+
+@case
+def accept_in_threads(near, far):
+    l = far(listener, address=far.address)
+    waiting = [later(l.accept).asleep() for _ in range(4)]
+    clients = [tcp() for _ in waiting]
+    for c in clients:
+        c.connect(l.getsockname())
+    for i, w in enumerate(waiting):
+        yield f"thread {i}", isinstance(w.wait(), list | tuple)
+
+
+@case
+def accept_in_children(near):
+    l = listener()
+    children = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            s, _ = l.accept()
+            s.send(b"child")
+            os._exit(0)
+        children.append(pid)
+    for i, pid in enumerate(children):
+        c = tcp()
+        c.connect(l.getsockname())
+        yield f"client {i}", said(c.recv, 100)
+    for i, pid in enumerate(children):
+        yield f"child {i}", os.waitpid(pid, 0)[1]
+
+
+@case(differs={"connect": "closed-listener"})
+def close_listener_with_queue(near, far):
+    l = far(listener, address=far.address)
+    c = tcp()
+    c.connect(l.getsockname())
+    until(l, select.POLLIN)
+    name = l.getsockname()
+    l.close()
+    yield "recv", said(c.recv, 1)
+    yield "connect", said(tcp().connect, name)
+
+
+@case
+def accept_after_a_close_of_a_copy(near):
+    """The call keeps the file: a close elsewhere does not wake it."""
+    l = listener()
+    waiting = later(raw, "accept", l.fileno(), None, None).asleep()
+    os.close(os.dup(l.fileno()))
+    c = tcp()
+    c.connect(l.getsockname())
+    yield "accept", isinstance(waiting.wait(), int)
