@@ -62,11 +62,11 @@ static int connect_to(const char *path, int type, int *ret_fd)
 	return 0;
 }
 
-bool network_is_listening(const char *path)
+bool network_takes_programs(const char *guest_path)
 {
 	int fd;
 
-	if (connect_to(path, SOCK_STREAM, &fd) < 0)
+	if (connect_to(guest_path, SOCK_SEQPACKET, &fd) < 0)
 		return false;
 	close(fd);
 	return true;

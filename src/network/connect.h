@@ -40,8 +40,8 @@ enum network_socket {
 int network_connect(const char *network, enum network_socket which, bool start, int *ret_fd,
 		    char error[NETWORK_ERROR_TEXT]);
 
-/* Does a process listen at this SOCK_STREAM socket? */
-bool network_is_listening(const char *path);
+/* Does a process listen at this socket for programs, and so mean to stay? */
+bool network_takes_programs(const char *guest_path);
 
 enum { NETWORK_LOCK_LIFE = 0, NETWORK_LOCK_CONNECT = 1 };
 

@@ -248,6 +248,8 @@ static void call_method(struct control_client *client, json_t *message)
 		control_refuse(client, "the message has no \"method\"");
 	else if (!method)
 		unknown_method(client, name);
+	else if (client->network->ending && !method->is_last_call)
+		control_refuse(client, "the network is going down");
 	else
 		method->function(&call);
 	json_decref(none);

@@ -218,7 +218,7 @@ static void impair(struct control_call *call)
 }
 
 const struct control_method control_host_methods[] = {
-	{ "io.reeve.Network.ListHosts", list_hosts },
+	{ "io.reeve.Network.ListHosts", list_hosts, true },
 	{ "io.reeve.Network.AddHost", add_host },
 	{ "io.reeve.Network.RemoveHost", remove_host },
 	{ "io.reeve.Network.Impair", impair },

@@ -67,7 +67,7 @@ static void remove_link(struct control_call *call)
 
 const struct control_method control_link_methods[] = {
 	{ "io.reeve.Network.AddTap", add_tap },
-	{ "io.reeve.Network.ListLinks", list_links },
+	{ "io.reeve.Network.ListLinks", list_links, true },
 	{ "io.reeve.Network.RemoveLink", remove_link },
 	{ NULL, NULL },
 };

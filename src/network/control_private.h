@@ -47,6 +47,7 @@ typedef void control_method_function(struct control_call *call);
 struct control_method {
 	const char *name;
 	control_method_function *function;
+	bool is_last_call; /* works in a network that is going down, too */
 };
 
 /* Ends with a NULL name. */

@@ -34,8 +34,8 @@ static void get_interface_description(struct control_call *call)
 }
 
 const struct control_method control_service_methods[] = {
-	{ "org.varlink.service.GetInfo", get_info },
-	{ "org.varlink.service.GetInterfaceDescription", get_interface_description },
+	{ "org.varlink.service.GetInfo", get_info, true },
+	{ "org.varlink.service.GetInterfaceDescription", get_interface_description, true },
 	{ NULL, NULL },
 };
 
@@ -65,17 +65,20 @@ static void set_keep(struct control_call *call)
 
 static void down(struct control_call *call)
 {
-	const uint32_t programs = guest_session_count(call->network->guests);
+	int64_t grace_ms = LIFETIME_GRACE_MS;
 
-	/* Whoever asked gets the answer before the process ends: it waits for that. */
+	if (json_object_get(call->parameters, "grace_ms") &&
+	    !control_integer(call, "grace_ms", 0, LIFETIME_GRACE_MOST_MS, &grace_ms))
+		return;
 	if (call->network->lifetime)
-		lifetime_down(call->network->lifetime);
-	control_reply(call->client, json_pack("{s:I}", "programs", (json_int_t)programs), false);
+		lifetime_down_for(call->network->lifetime, grace_ms, call->client);
+	else
+		control_reply(call->client, json_pack("{s:i}", "programs", 0), false);
 }
 
 const struct control_method control_network_methods[] = {
-	{ "io.reeve.Network.GetNetwork", get_network },
+	{ "io.reeve.Network.GetNetwork", get_network, true },
 	{ "io.reeve.Network.SetKeep", set_keep },
-	{ "io.reeve.Network.Down", down },
+	{ "io.reeve.Network.Down", down, true },
 	{ NULL, NULL },
 };

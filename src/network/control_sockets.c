@@ -131,7 +131,7 @@ static void list_programs(struct control_call *call)
 }
 
 const struct control_method control_socket_methods[] = {
-	{ "io.reeve.Network.ListSockets", list_sockets },
-	{ "io.reeve.Network.ListPrograms", list_programs },
+	{ "io.reeve.Network.ListSockets", list_sockets, true },
+	{ "io.reeve.Network.ListPrograms", list_programs, true },
 	{ NULL, NULL },
 };

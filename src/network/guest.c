@@ -387,16 +387,32 @@ void guest_close_listener(struct guest_server *s)
 	listener_deinit(&s->listener);
 }
 
+/* Processes that never made a socket are its descendants, too. Itself it ends when they have, and
+ * can still tell how; without it their calls would fail oddly before they end. */
+static void mean_whole_tree(struct guest_session *session)
+{
+	tree_add(&session->members, session->supervisor);
+	session->members.spared = session->supervisor;
+}
+
+void guest_terminate_all(struct guest_server *s)
+{
+	list_for_each(node, &s->sessions) {
+		struct guest_session *session = list_entry(node, struct guest_session, node);
+
+		if (!session->host)
+			continue;
+		mean_whole_tree(session);
+		tree_terminate(&session->members);
+	}
+}
+
 void guest_end_all(struct guest_server *s)
 {
 	list_for_each_safe(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
-		/* Processes that never made a socket are its descendants, too. Itself it ends when
-		 * they have, and can still tell how; without it their calls would fail oddly before
-		 * they end. */
-		tree_add(&session->members, session->supervisor);
-		session->members.spared = session->supervisor;
+		mean_whole_tree(session);
 		guest_session_end(session, "is told to end");
 	}
 }

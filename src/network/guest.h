@@ -28,6 +28,9 @@ bool guest_is_inside(const struct guest_server *s, pid_t pid);
 
 uint32_t guest_session_count(const struct guest_server *s);
 
+/* Asks all programs to end; their sessions end when they have. */
+void guest_terminate_all(struct guest_server *s);
+
 /* Ends all programs, and with them their sessions. */
 void guest_end_all(struct guest_server *s);
 

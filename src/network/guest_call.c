@@ -145,6 +145,10 @@ static void hello(struct guest_call *call)
 		refuse(call, EPROTO, text);
 		return;
 	}
+	if (session->network->ending) {
+		refuse(call, ESHUTDOWN, "the network is going down");
+		return;
+	}
 	session->host = find_host(call, &h);
 	if (!session->host)
 		return;

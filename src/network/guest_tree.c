@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KILL_ROUNDS 16 /* for trees that fork while they are ended */
+#define ROUNDS 16 /* for trees that fork while they are ended */
 
 struct process {
 	pid_t pid, parent;
@@ -166,18 +166,18 @@ static void doom_descendants(struct process_list *list)
 }
 
 /* By a pidfd, and a look that it is still the one that was meant. */
-static bool kill_one(const struct process *p)
+static bool signal_one(const struct process *p, int number)
 {
 	const int fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	struct process now;
-	bool killed = false;
+	bool sent = false;
 
 	if (fd < 0)
 		return false;
 	if (read_process(p->pid, &now) == 0 && now.began == p->began)
-		killed = syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+		sent = syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) == 0;
 	close(fd);
-	return killed;
+	return sent;
 }
 
 static bool is_anyone_alive(const struct tree_members *m)
@@ -190,9 +190,9 @@ static bool is_anyone_alive(const struct tree_members *m)
 	return false;
 }
 
-/* One generation of the list. Those that were killed become members, so that what they have forked
+/* One generation of the list. Those that were told become members, so that what they have forked
  * meanwhile is found the next time. */
-static unsigned kill_round(const struct tree_members *m, struct tree_members *killed)
+static unsigned signal_round(const struct tree_members *m, struct tree_members *told, int number)
 {
 	struct process_list list = { 0 };
 	unsigned count = 0;
@@ -200,32 +200,47 @@ static unsigned kill_round(const struct tree_members *m, struct tree_members *ki
 	read_all(&list);
 	for (size_t i = 0; i < list.count; i++)
 		list.processes[i].doomed =
-			is_member(m, &list.processes[i]) || is_member(killed, &list.processes[i]);
+			is_member(m, &list.processes[i]) || is_member(told, &list.processes[i]);
 	doom_descendants(&list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct process *p = &list.processes[i];
 
-		if (!p->doomed || p->pid == m->spared || is_member(killed, p) || !kill_one(p))
+		if (!p->doomed || p->pid == m->spared || is_member(told, p) ||
+		    !signal_one(p, number))
 			continue;
-		remember(killed, p);
+		/* One that is stopped hears of it when it goes on. */
+		if (number != SIGKILL)
+			signal_one(p, SIGCONT);
+		remember(told, p);
 		count++;
 	}
 	free(list.processes);
 	return count;
 }
 
-unsigned tree_kill(const struct tree_members *m)
+/* Until a round finds nobody new. */
+static unsigned signal_all(const struct tree_members *m, int number)
 {
-	struct tree_members *killed;
+	struct tree_members *told;
 	unsigned total = 0, count = 1;
 
 	if (!is_anyone_alive(m))
 		return 0;
-	killed = calloc(1, sizeof(*killed));
-	for (unsigned i = 0; killed && count > 0 && i < KILL_ROUNDS; i++) {
-		count = kill_round(m, killed);
+	told = calloc(1, sizeof(*told));
+	for (unsigned i = 0; told && count > 0 && i < ROUNDS; i++) {
+		count = signal_round(m, told, number);
 		total += count;
 	}
-	free(killed);
+	free(told);
 	return total;
+}
+
+void tree_terminate(const struct tree_members *m)
+{
+	signal_all(m, SIGTERM);
+}
+
+unsigned tree_kill(const struct tree_members *m)
+{
+	return signal_all(m, SIGKILL);
 }

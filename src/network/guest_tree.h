@@ -25,5 +25,8 @@ int tree_parent(pid_t pid, pid_t *ret_parent);
 
 void tree_add(struct tree_members *m, pid_t pid);
 
+/* Asks every member and all that descend from one to end: SIGTERM. */
+void tree_terminate(const struct tree_members *m);
+
 /* Ends every member that still runs, and all processes that descend from one. Returns how many. */
 unsigned tree_kill(const struct tree_members *m);

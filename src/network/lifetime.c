@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -14,7 +15,7 @@
 
 #include "base/check.h"
 #include "network/connect.h"
-#include "network/control.h"
+#include "network/control_private.h"
 #include "network/guest.h"
 #include "network/host.h"
 #include "network/log.h"
@@ -80,7 +81,7 @@ static void signal_ready(struct loop_source *source, uint32_t events)
 	while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		l->keep_log = true;
 		log_line("ends by signal %u from process %u", info.ssi_signo, info.ssi_pid);
-		lifetime_down(l);
+		lifetime_down(l, l->network->ending ? 0 : LIFETIME_GRACE_MS);
 	}
 }
 
@@ -99,6 +100,16 @@ static int catch_signals(struct lifetime *l, char error[PATH_ERROR_TEXT])
 	if (r < 0)
 		snprintf(error, PATH_ERROR_TEXT, "cannot wait for signals: %s", strerror(-r));
 	return r;
+}
+
+static void grace_over(struct loop_timer *timer)
+{
+	struct lifetime *l = container_of(timer, struct lifetime, grace);
+
+	if (guest_session_count(l->network->guests) > 0)
+		log_line("ends %u programs that have not ended when they were told to",
+			 guest_session_count(l->network->guests));
+	guest_end_all(l->network->guests);
 }
 
 static void drain_over(struct loop_timer *timer)
@@ -122,16 +133,16 @@ static void look_again(struct loop_timer *timer)
 	lifetime_settle(container_of(timer, struct lifetime, retry));
 }
 
-/* One that is about to end, and listens no more, holds the lock while it delivers: for DRAIN_MS at
- * most. One that listens will stay. */
+/* One that is about to end, and takes in no more programs, holds the lock while those that it has
+ * end and while it delivers. One that takes in will stay. */
 static int become_the_one(const struct lifetime *l)
 {
 	const struct timespec pause = { .tv_nsec = WAIT_MS * REEVE_NS_PER_MS };
 	int r = 0;
 
-	for (int waited = 0; waited < 2 * DRAIN_MS; waited += WAIT_MS) {
+	for (int waited = 0; waited < LIFETIME_GRACE_MOST_MS + 2 * DRAIN_MS; waited += WAIT_MS) {
 		r = network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, false);
-		if (r != -EAGAIN || network_is_listening(l->paths.control))
+		if (r != -EAGAIN || network_takes_programs(l->paths.guest))
 			return r;
 		nanosleep(&pause, NULL);
 	}
@@ -168,6 +179,8 @@ int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_
 
 	*l = (struct lifetime){ .network = n, .lock_fd = -1 };
 	loop_source_init(&l->signals, signal_ready);
+	loop_timer_init(&l->grace, grace_over);
+	list_init(&l->callers);
 	loop_timer_init(&l->drained, drain_over);
 	loop_timer_init(&l->retry, look_again);
 	for (int i = 0; r == -ESTALE && i < MOST_TRIES; i++)
@@ -178,15 +191,22 @@ int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_
 	return r < 0 ? r : listen_both(l, error);
 }
 
-/* Clients find no socket from here on. Only ever under byte 0 of the lock. */
+/* From here on programs find no socket, and wait for the next network. Only ever under byte 0 of the
+ * lock. */
+static void take_in_no_programs(struct lifetime *l)
+{
+	if (network_lock_is_current(l->lock_fd, l->paths.lock))
+		unlink(l->paths.guest);
+	guest_close_listener(l->network->guests);
+}
+
+/* Nor do other clients. */
 static void unlisten(struct lifetime *l)
 {
-	if (network_lock_is_current(l->lock_fd, l->paths.lock)) {
+	take_in_no_programs(l);
+	if (network_lock_is_current(l->lock_fd, l->paths.lock))
 		unlink(l->paths.control);
-		unlink(l->paths.guest);
-	}
 	control_close_listener(l->network->control);
-	guest_close_listener(l->network->guests);
 }
 
 /* Nothing is left of a network that ended well. If a client is about to connect, it needs the
@@ -209,6 +229,7 @@ void lifetime_end(struct lifetime *l)
 		unlisten(l);
 	n->guests = guest_server_free(n->guests);
 	n->control = control_server_free(n->control);
+	loop_timer_disarm(n->loop, &l->grace);
 	loop_timer_disarm(n->loop, &l->drained);
 	loop_timer_disarm(n->loop, &l->retry);
 	if (l->signals.fd >= 0) {
@@ -224,22 +245,89 @@ void lifetime_end(struct lifetime *l)
 	l->lock_fd = -1;
 }
 
-void lifetime_down(struct lifetime *l)
+void lifetime_down(struct lifetime *l, int64_t grace_ms)
+{
+	struct network *n = l->network;
+	const struct reeve_time until = reeve_time_add_ms(network_now(n), grace_ms);
+
+	if (n->ending && (l->is_delivering || reeve_time_since(until, l->grace_until) >= 0))
+		return;
+	if (!n->ending) {
+		n->ending = true;
+		n->keep = false;
+		n->configured = false;
+		l->programs = guest_session_count(n->guests);
+		take_in_no_programs(l);
+		if (grace_ms > 0)
+			guest_terminate_all(n->guests);
+	}
+	l->grace_until = until;
+	loop_timer_arm(n->loop, &l->grace, until);
+}
+
+/* One who waits for the programs' end. */
+struct down_call {
+	struct control_session session;
+	struct control_client *client;
+	struct list node;
+};
+
+static void caller_gone(struct control_session *session)
+{
+	struct down_call *d = container_of(session, struct down_call, session);
+
+	list_remove(&d->node);
+	free(d);
+}
+
+void lifetime_down_for(struct lifetime *l, int64_t grace_ms, struct control_client *client)
+{
+	struct down_call *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		control_no_memory(client, "Down");
+		return;
+	}
+	d->session.end = caller_gone;
+	d->client = client;
+	client->session = &d->session;
+	list_append(&l->callers, &d->node);
+	lifetime_down(l, grace_ms);
+}
+
+/* The programs have ended: what they have written last is still delivered. */
+static void deliver(struct lifetime *l)
 {
 	struct network *n = l->network;
 
-	if (n->ending)
-		return;
-	n->ending = true;
-	n->keep = false;
-	n->configured = false;
+	l->is_delivering = true;
+	loop_timer_disarm(n->loop, &l->grace);
 	unlisten(l);
-	guest_end_all(n->guests);
 	for (struct network_host *host = host_first(n); host; host = host_next(host)) {
 		host->is_explicit = false;
 		host_activate(host);
 	}
 	loop_timer_arm(n->loop, &l->drained, reeve_time_add_ms(network_now(n), DRAIN_MS));
+	list_for_each_safe(node, &l->callers) {
+		struct down_call *d = list_entry(node, struct down_call, node);
+		struct control_client *client = d->client;
+
+		client->session = NULL;
+		caller_gone(&d->session);
+		control_reply(client, json_pack("{s:I}", "programs", (json_int_t)l->programs),
+			      false);
+		control_end(client);
+	}
+}
+
+static void settle_end(struct lifetime *l)
+{
+	struct network *n = l->network;
+
+	if (!l->is_delivering && guest_session_count(n->guests) == 0)
+		deliver(l);
+	if (l->is_delivering && host_count(n) == 0 && control_is_flushed(n->control))
+		loop_stop(n->loop);
 }
 
 static bool is_needed(const struct network *n)
@@ -272,8 +360,7 @@ void lifetime_settle(struct lifetime *l)
 	struct network *n = l->network;
 
 	if (n->ending) {
-		if (host_count(n) == 0 && control_is_flushed(n->control))
-			loop_stop(n->loop);
+		settle_end(l);
 		return;
 	}
 	if (is_needed(n)) {

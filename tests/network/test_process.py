@@ -87,6 +87,84 @@ def test_sigterm_ends_in_order(network):
     assert "ends by signal 15" in (paths(network) / "log").read_text()
 
 
+PATIENT = """
+trap "echo told; sleep 0.1; echo done; exit 3" TERM
+sleep 1000 & echo up; wait
+"""
+STUBBORN = 'trap "" TERM; echo up; while :; do sleep 1000; done'
+
+
+def start_saying(network, script, says):
+    program = network.start("run", "--host", "a", "sh", "-c", script, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL)
+    assert read_some(program.stdout) == says
+    return program
+
+
+def test_down_lets_programs_end(network):
+    """They are told, and have their network until they have ended as they wish."""
+    program = start_saying(network, PATIENT, b"up\n")
+    assert network.json("down") == {"programs": 1}
+    assert program.stdout.read() == b"told\ndone\n"
+    assert program.wait(PATIENCE) == 3
+    assert not (paths(network) / "control").exists()
+
+
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def test_down_tells_all_of_a_tree(network):
+    """Also one that is stopped, and one that has left its parents."""
+    program = network.start("run", "sh", "-c", """
+setsid sh -c 'trap "echo orphan; exit" TERM; echo $$; sleep 1000 & wait' &
+sh -c 'echo $$; kill -STOP $$; echo never' &
+wait
+""", stdout=subprocess.PIPE)
+    said = b""
+    while said.count(b"\n") < 2:
+        said += read_some(program.stdout)
+    pids = [int(pid) for pid in said.split()]
+    assert wait_until(lambda: any(is_stopped(pid) for pid in pids))
+    network.run("down", "--grace", "60s")
+    assert program.stdout.read() == b"orphan\n"
+    assert program.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_down_ends_who_does_not(network):
+    program = start_saying(network, STUBBORN, b"up\n")
+    assert network.json("down", "--grace", "10ms") == {"programs": 1}
+    assert program.wait(PATIENCE) == -signal.SIGKILL
+
+
+def test_down_again_shortens_the_grace(network):
+    """While it goes down a network can be looked at, and not be changed; who comes to run a
+    program finds the next one."""
+    program = start_saying(network, STUBBORN, b"up\n")
+    pid = pid_of(network)
+    slow = network.start("down", "--grace", "60s", stdout=subprocess.PIPE)
+    assert wait_until(lambda: not (paths(network) / "guest").exists())
+    assert pid_of(network) == pid
+    refused = network.run("hosts", "add", "b", check=False)
+    assert refused.stderr == b"reeve hosts: refused: the network is going down\n"
+    after = network.start("run", "--host", "b", "echo", "next", stdout=subprocess.PIPE)
+    network.run("down", "--grace", "0")
+    assert program.wait(PATIENCE) == -signal.SIGKILL
+    assert slow.communicate(timeout=PATIENCE)[0] == b"network 'default' is down, 1 program ended\n"
+    assert after.communicate(timeout=PATIENCE)[0] == b"next\n"
+
+
+def test_second_sigterm_ends_at_once(network):
+    program = start_saying(network, STUBBORN, b"up\n")
+    pid = pid_of(network)
+    os.kill(pid, signal.SIGTERM)
+    assert wait_until(lambda: not (paths(network) / "guest").exists())
+    os.kill(pid, signal.SIGTERM)
+    assert wait_for_end(pid)
+    assert program.wait(PATIENCE) == -signal.SIGKILL
+
+
 def test_started_once_by_many(network):
     """Twenty at once, with no network there: each is served, and there was one process."""
     calls = [network.start("hosts", "add", f"h{i}", stdout=subprocess.DEVNULL,
