@@ -34,6 +34,7 @@
 	X(ICMP_TYPE, "icmp_type", "ICMP of a type we do not handle")                             \
 	X(ICMP_UNMATCHED, "icmp_unmatched", "ICMP about nothing of ours")                        \
 	X(ICMP_LIMIT, "icmp_limit", "ICMP answer over the rate limit")                           \
+	X(IGMP_BAD, "igmp_bad", "malformed IGMP")                                                \
 	X(UDP_SHORT, "udp_short", "UDP shorter than its header says")                            \
 	X(UDP_CHECKSUM, "udp_checksum", "wrong UDP checksum")                                    \
 	X(UDP_NO_PORT, "udp_no_port", "no socket at this UDP port")                              \

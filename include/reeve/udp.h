@@ -1,6 +1,7 @@
 /*
  * UDP sockets (RFC 768, RFC 1122, 4.1) and echo sockets (RFC 792). As with TCP, calls never block
- * and errors are Linux's.
+ * and errors are Linux's. Where an interface is named it is counted from 1, as Linux's programs do:
+ * reeve_host_output()'s index and one; 0 is none.
  */
 #pragma once
 
@@ -13,6 +14,14 @@
 struct reeve_udp;
 
 struct reeve_udp *reeve_udp_new(struct reeve_host *host, enum reeve_family family, void *user);
+
+/*
+ * An echo socket that is used as Linux's programs use theirs, by the calls of a UDP socket: its port
+ * is the identifier, a datagram to send is an ICMP echo request with its header (whose identifier
+ * and checksum are filled in), one that is received an echo reply to the identifier. IPv4.
+ */
+struct reeve_udp *reeve_udp_new_echo(struct reeve_host *host, void *user);
+
 void reeve_udp_close(struct reeve_udp *udp); /* takes NULL */
 
 enum reeve_udp_option {
@@ -25,6 +34,14 @@ enum reeve_udp_option {
 	REEVE_UDP_TTL,
 	REEVE_UDP_TOS,
 	REEVE_UDP_DONT_FRAGMENT, /* 0 or 1: -EMSGSIZE over the MTU */
+	REEVE_UDP_DEVICE,        /* sends and receives by that interface alone; 0: by any */
+	REEVE_UDP_DONT_ROUTE,    /* 0 or 1: to neighbours alone */
+	REEVE_UDP_PROBLEMS,      /* 0 or 1: keeps what ICMP says (reeve_udp_problem()) */
+	REEVE_UDP_CORK, /* 0 or 1: what is sent becomes one datagram, sent when it is 0 again */
+	REEVE_UDP_MULTICAST_DEVICE, /* sends multicast by that interface; 0: as the routes say */
+	REEVE_UDP_MULTICAST_TTL,    /* 0: within the host */
+	REEVE_UDP_MULTICAST_LOOP,   /* 0 or 1: members on this host get it too */
+	REEVE_UDP_MULTICAST_ALL,    /* 0 or 1: receives for groups that it has not joined itself */
 	REEVE_UDP_OPTION_COUNT,
 };
 
@@ -50,10 +67,44 @@ int reeve_udp_remote(const struct reeve_udp *udp, struct reeve_sockaddr *ret); /
 int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 		   const struct reeve_sockaddr *from, const struct iovec *iov, size_t count);
 
+/* The same with all that may be said of one datagram. */
+struct reeve_udp_message {
+	const struct reeve_sockaddr *to, *from; /* as above */
+	unsigned out;                           /* the interface to send it by; 0: the socket's */
+	int16_t ttl;                            /* -1: the socket's */
+	int16_t tos;                            /* -1: the socket's */
+	bool dont_route;                        /* to a neighbour alone */
+	bool more; /* more of the same datagram is to come: kept until a call without it */
+};
+
+int reeve_udp_send_message(struct reeve_udp *udp, const struct reeve_udp_message *message,
+			   const struct iovec *iov, size_t count);
+
+/* Multicast (RFC 1112; RFC 3376). */
+enum reeve_udp_membership {
+	REEVE_UDP_JOIN,
+	REEVE_UDP_LEAVE,
+	REEVE_UDP_JOIN_SOURCE, /* joins for this source; again, for one more */
+	REEVE_UDP_LEAVE_SOURCE,
+	REEVE_UDP_BLOCK_SOURCE, /* of a group that is joined for all sources */
+	REEVE_UDP_UNBLOCK_SOURCE,
+};
+
+/*
+ * Changes what the socket receives. `source` is for the last four. `iface` 0: where a datagram to
+ * the group would go; when leaving, any. -EINVAL (no group, not joined, joined the other way),
+ * -ENODEV, -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), -ENOBUFS (over 20 groups or
+ * 10 sources a socket, or the host's limit).
+ */
+int reeve_udp_member(struct reeve_udp *udp, enum reeve_udp_membership what,
+		     const struct reeve_address *group, const struct reeve_address *source,
+		     unsigned iface);
+
 struct reeve_datagram {
 	struct reeve_sockaddr remote; /* who sent it */
 	struct reeve_sockaddr local;  /* to which address and port */
-	unsigned iface;
+	unsigned iface;               /* index: not counted from 1 */
+	struct reeve_time arrived;
 	uint8_t ttl, tos;
 	size_t length;
 	struct iovec iov[REEVE_PACKET_IOV]; /* its bytes; valid until consumed */
@@ -64,8 +115,37 @@ struct reeve_datagram {
 bool reeve_udp_peek(const struct reeve_udp *udp, struct reeve_datagram *ret);
 void reeve_udp_consume(struct reeve_udp *udp);
 
+/* Datagrams that were lost because the socket was full. */
+uint32_t reeve_udp_lost(const struct reeve_udp *udp);
+
+/* Closes the socket, whose owner will not receive any more, as if it had been done before what
+ * waits in it came: that goes to whoever else would have it, or is refused. */
+void reeve_udp_forsake(struct reeve_udp *udp);
+
 /* The pending error (an ICMP's errno for a connected socket), and clears it. */
 int reeve_udp_error(struct reeve_udp *udp);
+
+/* What has gone wrong with a datagram of the socket's: with REEVE_UDP_PROBLEMS. */
+struct reeve_udp_problem {
+	int error;                     /* positive */
+	bool is_local;                 /* found here, when it was sent: the rest is 0 but the MTU */
+	uint8_t type, code;            /* ICMP's */
+	uint32_t info;                 /* the MTU, with EMSGSIZE */
+	struct reeve_address offender; /* who said so */
+	struct reeve_sockaddr remote;  /* to whom the datagram was */
+	struct reeve_address local;    /* to whom the ICMP error was */
+	unsigned iface;                /* index, it came in by */
+	uint8_t ttl, tos;              /* the ICMP error's own */
+	struct reeve_time arrived;
+	size_t length; /* what is quoted of the datagram: UDP's payload, or the ICMP header on */
+	struct iovec iov[REEVE_PACKET_IOV]; /* valid until consumed */
+	size_t iov_count;
+};
+
+/* The oldest of them, left in the queue; false when there is none. The queue is short: an owner that
+ * does not look loses the newest. */
+bool reeve_udp_problem(const struct reeve_udp *udp, struct reeve_udp_problem *ret);
+void reeve_udp_consume_problem(struct reeve_udp *udp);
 
 /* Receives the datagrams that no other socket takes, as reeve_tcp_intercept() does connections. */
 int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, uint16_t port,

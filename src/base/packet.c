@@ -169,6 +169,7 @@ struct reeve_packet *packet_new(struct reeve_pool *pool)
 	p->first_slice = 0;
 	p->slice_end = 0;
 	p->offload = (struct reeve_offload){ 0 };
+	p->iface = 0;
 	return p;
 }
 

@@ -39,6 +39,7 @@ struct reeve_packet {
 	uint16_t head_start, head_end;   /* the head's bytes within `head` */
 	uint16_t first_slice, slice_end; /* slices[first_slice..slice_end-1] are in use */
 	struct reeve_offload offload;    /* offsets count from the packet's first byte now */
+	uint8_t iface;                   /* goes round inside its host: the one it comes in by */
 	struct slice slices[PACKET_SLICES];
 	uint8_t head[PACKET_HEAD];
 };

@@ -9,6 +9,7 @@
 
 #include "stack/conflict.h"
 #include "stack/fragment.h"
+#include "stack/group.h"
 #include "stack/host_private.h"
 #include "stack/icmp.h"
 #include "stack/iface.h"
@@ -41,10 +42,11 @@ static bool make_modules(struct reeve_host *host)
 	host->neighbours = neighbour_table_new(host);
 	host->fragments = fragment_table_new(host);
 	host->icmp = icmp_host_new(host);
-	host->udp = udp_host_new(host);
+	host->groups = group_table_new(host);
+	host->udp = udp_host_new(host, false);
 	host->tcp = tcp_host_new(host);
 	return host->ifaces && host->routes && host->neighbours && host->fragments && host->icmp &&
-	       host->udp && host->tcp;
+	       host->groups && host->udp && host->tcp;
 }
 
 struct reeve_host *reeve_host_new(const struct reeve_host_config *config, struct reeve_time now)
@@ -87,6 +89,8 @@ struct reeve_host *reeve_host_free(struct reeve_host *host)
 		return NULL;
 	tcp_host_free(host->tcp);
 	udp_host_free(host->udp);
+	udp_host_free(host->echo);
+	group_table_free(host, host->groups);
 	icmp_host_free(host->icmp);
 	fragment_table_free(host, host->fragments);
 	neighbour_table_free(host, host->neighbours);
@@ -222,17 +226,24 @@ void reeve_host_input(struct reeve_host *host, unsigned iface, struct reeve_pack
 	if (h.type == ETHER_ARP)
 		neighbour_input_take(host, iface, packet_take);
 	else
-		ip_input_take(host, iface, packet_take, ether_is_group(h.destination));
+		ip_input_take(host,
+			      &(struct ip_arrival){ .iface = iface,
+						    .group = ether_is_group(h.destination) },
+			      packet_take);
 }
 
 static void bring_in_again(struct reeve_host *host)
 {
 	struct reeve_packet *const p = packet_queue_pop(&host->loopback);
-	struct reeve_iface_info *const lo = iface_info(host, IFACE_LO);
+	const struct ip_arrival arrival = { .iface = p->iface, .own = true };
 
-	lo->rx_packets++;
-	lo->rx_bytes += p->length;
-	ip_input_take(host, IFACE_LO, p, false);
+	if (arrival.iface == IFACE_LO) {
+		struct reeve_iface_info *const lo = iface_info(host, IFACE_LO);
+
+		lo->rx_packets++;
+		lo->rx_bytes += p->length;
+	}
+	ip_input_take(host, &arrival, p);
 }
 
 struct reeve_packet *reeve_host_output(struct reeve_host *host, struct reeve_time now,
@@ -268,6 +279,9 @@ static void timer_fired(struct reeve_host *host, struct timer *timer)
 		return;
 	case HOST_TIMER_CONFLICT:
 		conflict_timer_fired(host, timer);
+		return;
+	case HOST_TIMER_GROUP:
+		group_timer_fired(host, timer);
 		return;
 	case HOST_TIMER_ICMP:
 	case HOST_TIMER_OWNER_MASK:

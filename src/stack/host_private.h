@@ -14,6 +14,7 @@ struct iface_table;
 struct route_table;
 struct neighbour_table;
 struct fragment_table;
+struct group_table;
 struct icmp_host;
 struct udp_host;
 struct tcp_host;
@@ -30,6 +31,7 @@ enum host_timer {
 	HOST_TIMER_FRAGMENT = 0x20,
 	HOST_TIMER_ICMP = 0x30,
 	HOST_TIMER_CONFLICT = 0x40,
+	HOST_TIMER_GROUP = 0x50,
 	HOST_TIMER_OWNER_MASK = 0xf0,
 };
 
@@ -55,7 +57,9 @@ struct reeve_host {
 	struct neighbour_table *neighbours;
 	struct fragment_table *fragments;
 	struct icmp_host *icmp; /* echo sockets and the rate limit */
+	struct group_table *groups;
 	struct udp_host *udp;
+	struct udp_host *echo; /* the same of programs' echo sockets; NULL before the first */
 	struct tcp_host *tcp;
 
 	struct hash_key ip_key;            /* of the identification counters (RFC 7739) */

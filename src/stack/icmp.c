@@ -140,8 +140,11 @@ static bool tell(struct reeve_host *host, const struct icmp_error *e, uint32_t r
 		return tcp_icmp_error(host, e);
 	case IP_UDP:
 		return udp_icmp_error(host, e);
-	case IP_ICMP:
-		return ping_error(host, e, rest);
+	case IP_ICMP: {
+		const bool is_ping = ping_error(host, e, rest);
+
+		return udp_echo_error(host, e, (uint16_t)(rest >> 16)) || is_ping;
+	}
 	default:
 		return false;
 	}
@@ -156,6 +159,7 @@ static bool parse_quote(const struct reeve_host *host, struct cursor *c, struct 
 
 	if (ipv4_parse(c, &h) != IPV4_OK || h.fragment_offset > 0)
 		return false;
+	e->offset += h.header_length;
 	const uint32_t first = cursor_be32(c);
 	const uint32_t second = cursor_be32(c);
 
@@ -179,12 +183,13 @@ static bool parse_quote(const struct reeve_host *host, struct cursor *c, struct 
 
 /* False with the reason when it is of no use. */
 static bool receive_error(struct reeve_host *host, const struct reeve_packet *p,
-			  const struct icmp_header *h, enum reeve_drop *ret_reason)
+			  const struct ip_received *how, const struct icmp_header *h,
+			  enum reeve_drop *ret_reason)
 {
 	uint8_t quote[IPV4_HEADER_MAX + QUOTED_TRANSPORT];
 	const size_t left = p->length - ICMP_HEADER;
 	const size_t length = left < sizeof(quote) ? left : sizeof(quote);
-	struct icmp_error e = { 0 };
+	struct icmp_error e = { .how = how, .packet = p, .offset = ICMP_HEADER };
 	uint32_t rest;
 
 	*ret_reason = REEVE_DROP_ICMP_TYPE;
@@ -323,9 +328,12 @@ void icmp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 	case MEANING_REPLY:
 		reason = REEVE_DROP_ICMP_UNMATCHED;
 		taken = ping_input(host, p_take, how, h.rest);
+		if (how->protocol == IP_ICMP &&
+		    udp_echo_input(host, p_take, how, (uint16_t)(h.rest >> 16)))
+			taken = true;
 		break;
 	case MEANING_ERROR:
-		taken = receive_error(host, p_take, &h, &reason);
+		taken = receive_error(host, p_take, how, &h, &reason);
 		break;
 	}
 	if (!taken) {
@@ -406,10 +414,13 @@ static void tell_ipv6(struct reeve_host *host, const struct reeve_packet *p,
 		.local = { .address = how->source },
 		.remote = { .address = how->destination },
 		.protocol = how->protocol,
+		.packet = p,
 	};
 
 	if (p->length < sizeof(bytes) || !convert(h, &e))
 		return;
+	e.type = ICMPV6_UNREACHABLE;
+	e.code = ICMPV6_PORT;
 	packet_copy(p, 0, sizeof(bytes), bytes);
 	e.local.port = load_be16(bytes);
 	e.remote.port = load_be16(bytes + 2);
@@ -438,7 +449,7 @@ void icmp_unreachable_take(struct reeve_host *host, struct reeve_packet *p_take)
 {
 	static const struct icmp_header h = { .type = ICMPV4_UNREACHABLE, .code = ICMPV4_HOST };
 	uint8_t quote[IPV4_HEADER + QUOTED_TRANSPORT];
-	struct icmp_error e = { 0 };
+	struct icmp_error e = { .packet = p_take };
 	uint32_t rest;
 
 	if (p_take->length >= sizeof(quote) && convert(&h, &e)) {

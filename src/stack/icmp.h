@@ -17,6 +17,12 @@ struct icmp_error {
 	bool hard;    /* RFC 1122, 4.2.3.9: ends a connection attempt */
 	uint32_t mtu; /* of the next hop with EMSGSIZE (RFC 1191), 0 if not said */
 	uint32_t sequence; /* TCP: the sequence number of the segment that it is about */
+
+	/* Who said so, and how it came; the packet with what is quoted, the transport header of which
+	 * begins at `offset`. NULL when the host itself has found out. */
+	const struct ip_received *how;
+	const struct reeve_packet *packet;
+	size_t offset;
 };
 
 void icmp_input_take(struct reeve_host *host, struct reeve_packet *p_take,

@@ -13,6 +13,7 @@
 
 enum ip_protocol {
 	IP_ICMP = 1,
+	IP_IGMP = 2,
 	IP_TCP = 6,
 	IP_UDP = 17,
 	IP_ICMPV6 = 58,
@@ -28,18 +29,35 @@ struct ip_route {
 	uint32_t offloads; /* REEVE_OFFLOAD_* of the interface */
 	bool local;        /* the destination is the host itself */
 	bool broadcast;    /* of the interface's network, or 255.255.255.255 */
+	bool multicast;
 };
 
 /* 0, -ENETUNREACH (also from one family to the other), or -EINVAL (from a loopback address to
  * elsewhere). `source` NULL or unspecified: the interface's own choice (RFC 1122, 3.3.4.3); given,
- * it is put in as it is, and chooses the interface only of a broadcast to 255.255.255.255. */
+ * it is put in as it is, and chooses the interface only of a broadcast to 255.255.255.255 and of
+ * multicast. */
 int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
 	     const struct reeve_address *source, struct ip_route *ret);
+
+/* What a socket wants of the way beyond that; all 0: nothing. */
+struct ip_way {
+	uint8_t out;      /* by this interface, counted from 1; 0: by the routes' */
+	bool on_link;     /* without a gateway: SO_DONTROUTE */
+	bool no_loopback; /* multicast: the host's own members do not get it */
+};
+
+/* ip_route() with a way. An interface that was asked for and has no route there is taken for one
+ * that has the destination on its link, as in Linux. */
+int ip_route_by(const struct reeve_host *host, const struct reeve_address *destination,
+		const struct reeve_address *source, struct ip_way way, struct ip_route *ret);
 
 struct ip_send {
 	struct reeve_address source, destination;
 	uint8_t protocol, ttl, tos;
 	bool dont_fragment;
+	bool host_only;    /* a ttl of 0, which else means the default: multicast within the host */
+	bool router_alert; /* with the option of RFC 2113 */
+	struct ip_way way;
 };
 
 /*
@@ -63,10 +81,16 @@ struct ip_received {
 	bool broadcast; /* or multicast: at the link or by its destination */
 };
 
-/* A packet that has come in by the interface, its link header gone. `group`: the frame was for more
- * than this station. */
-void ip_input_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
-		   bool group);
+/* How a packet has come in. */
+struct ip_arrival {
+	unsigned iface;
+	bool group; /* the frame was for more than this station */
+	bool own;   /* the host has sent it itself: it has gone round inside */
+};
+
+/* A packet that has come in, its link header gone. */
+void ip_input_take(struct reeve_host *host, const struct ip_arrival *arrival,
+		   struct reeve_packet *p_take);
 
 /* Counts and frees. The one end of every packet that is not delivered. */
 void host_drop_take(struct reeve_host *host, struct reeve_packet *p_take, enum reeve_drop reason);

@@ -3,6 +3,7 @@
  * RFC 1812, 5.2.2, for the order). A host does not forward: what is not for it is dropped.
  */
 #include "stack/fragment.h"
+#include "stack/group.h"
 #include "stack/icmp.h"
 #include "stack/iface.h"
 #include "stack/ip.h"
@@ -48,6 +49,11 @@ static void deliver_take(struct reeve_host *host, struct reeve_packet *p_take,
 			break;
 		icmp_input_take(host, p_take, how);
 		return;
+	case IP_IGMP:
+		if (!reeve_address_is_ipv4(&how->source))
+			break;
+		group_input_take(host, p_take, how);
+		return;
 	case IP_TCP:
 		tcp_input_take(host, p_take, how);
 		return;
@@ -62,11 +68,12 @@ static void deliver_take(struct reeve_host *host, struct reeve_packet *p_take,
 }
 
 /* RFC 1122, 3.2.1.3; RFC 1812, 5.3.7. What we send ourselves comes over lo. */
-static bool source_is_bad(const struct reeve_host *host, unsigned iface, uint32_t source)
+static bool source_is_bad(const struct reeve_host *host, const struct ip_arrival *arrival,
+			  uint32_t source)
 {
 	unsigned of;
 
-	if (iface == IFACE_LO)
+	if (arrival->own)
 		return false;
 	if (source >> 24 == 0 || source >> 24 == 127 || source >> 28 >= 0xe)
 		return true;
@@ -85,6 +92,10 @@ static bool is_ours(const struct reeve_host *host, unsigned iface, uint32_t dest
 		*ret_broadcast = true;
 		return true;
 	}
+	if (destination >> 28 == 0xe) {
+		*ret_broadcast = true;
+		return group_has(host, iface, destination);
+	}
 	switch (iface_relation_of(host, destination, &of)) {
 	case IFACE_OWN:
 		return true;
@@ -94,11 +105,11 @@ static bool is_ours(const struct reeve_host *host, unsigned iface, uint32_t dest
 	case IFACE_FOREIGN:
 		break;
 	}
-	return host->config.any_address && destination >> 28 < 0xe && destination >> 24 != 0;
+	return host->config.any_address && destination >> 28 != 0xf && destination >> 24 != 0;
 }
 
 /* The header's bytes are judged; REEVE_DROP_COUNT when they are right. */
-static enum reeve_drop judge_ipv4(const struct reeve_host *host, unsigned iface,
+static enum reeve_drop judge_ipv4(const struct reeve_host *host, const struct ip_arrival *arrival,
 				  struct reeve_packet *p, struct ipv4_header *h)
 {
 	if (!packet_pull(p, IPV4_HEADER))
@@ -121,25 +132,25 @@ static enum reeve_drop judge_ipv4(const struct reeve_host *host, unsigned iface,
 	}
 	if (h->total_length > p->length)
 		return REEVE_DROP_IP_SHORT;
-	if (iface != IFACE_LO && !ipv4_checksum_ok(packet_data(p), h->header_length))
+	if (!arrival->own && !ipv4_checksum_ok(packet_data(p), h->header_length))
 		return REEVE_DROP_IP_CHECKSUM;
 	if (!ipv4_options_ok(h->options, (size_t)(h->header_length - IPV4_HEADER)))
 		return REEVE_DROP_IP_OPTIONS;
-	return source_is_bad(host, iface, h->source) ? REEVE_DROP_IP_SOURCE : REEVE_DROP_COUNT;
+	return source_is_bad(host, arrival, h->source) ? REEVE_DROP_IP_SOURCE : REEVE_DROP_COUNT;
 }
 
-static void input_ipv4_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
-			    bool group)
+static void input_ipv4_take(struct reeve_host *host, const struct ip_arrival *arrival,
+			    struct reeve_packet *p_take)
 {
 	struct ipv4_header h;
-	bool broadcast = group;
-	const enum reeve_drop reason = judge_ipv4(host, iface, p_take, &h);
+	bool broadcast = arrival->group;
+	const enum reeve_drop reason = judge_ipv4(host, arrival, p_take, &h);
 
 	if (reason != REEVE_DROP_COUNT) {
 		host_drop_take(host, p_take, reason);
 		return;
 	}
-	if (!is_ours(host, iface, h.destination, &broadcast)) {
+	if (!is_ours(host, arrival->iface, h.destination, &broadcast)) {
 		host_drop_take(host, p_take, REEVE_DROP_IP_NOT_OURS);
 		return;
 	}
@@ -147,7 +158,7 @@ static void input_ipv4_take(struct reeve_host *host, unsigned iface, struct reev
 	struct ip_received how = {
 		.source = reeve_address_from_ipv4(h.source),
 		.destination = reeve_address_from_ipv4(h.destination),
-		.iface = iface,
+		.iface = arrival->iface,
 		.header_length = h.header_length,
 		.protocol = h.protocol,
 		.ttl = h.ttl,
@@ -203,12 +214,14 @@ static void input_ipv6_take(struct reeve_host *host, struct reeve_packet *p_take
 	deliver_take(host, p_take, &how);
 }
 
-void ip_input_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take, bool group)
+void ip_input_take(struct reeve_host *host, const struct ip_arrival *arrival,
+		   struct reeve_packet *p_take)
 {
 	host->stats.ip_in++;
 	/* IPv6 beyond the host itself is none of ours. */
-	if (iface == IFACE_LO && packet_pull(p_take, 1) && packet_data(p_take)[0] >> 4 == 6)
+	if (arrival->iface == IFACE_LO && packet_pull(p_take, 1) &&
+	    packet_data(p_take)[0] >> 4 == 6)
 		input_ipv6_take(host, p_take);
 	else
-		input_ipv4_take(host, iface, p_take, group);
+		input_ipv4_take(host, arrival, p_take);
 }

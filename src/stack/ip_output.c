@@ -3,7 +3,9 @@
  * 3.3).
  */
 #include <errno.h>
+#include <string.h>
 
+#include "stack/group.h"
 #include "stack/iface.h"
 #include "stack/ip.h"
 #include "stack/neighbour.h"
@@ -29,59 +31,102 @@ static void route_local(const struct reeve_host *host, const struct reeve_addres
 		ret->source = reeve_loopback_ipv4;
 }
 
-/* 255.255.255.255 names no network: the interface that the source belongs to, else the first. */
-static int limited_iface(const struct reeve_host *host, const struct reeve_address *source,
-			 unsigned *ret_iface)
+/* 255.255.255.255 and groups are everywhere: the interface that the source belongs to. */
+static bool iface_of_source(const struct reeve_host *host, const struct reeve_address *source,
+			    unsigned *ret_iface)
 {
-	unsigned iface;
+	if (!source || !reeve_address_is_ipv4(source) || reeve_address_is_unspecified(source))
+		return false;
+	return iface_relation_of(host, reeve_address_to_ipv4(source), ret_iface) == IFACE_OWN;
+}
+
+/* The first that has an address. */
+static int first_iface(const struct reeve_host *host, unsigned *ret_iface)
+{
 	uint32_t address;
 
-	if (source && reeve_address_is_ipv4(source) && !reeve_address_is_unspecified(source) &&
-	    iface_relation_of(host, reeve_address_to_ipv4(source), &iface) == IFACE_OWN &&
-	    iface != IFACE_LO) {
-		*ret_iface = iface;
-		return 0;
-	}
-	for (iface = IFACE_LO + 1; iface < iface_count(host); iface++) {
-		if (iface_source(host, iface, LIMITED, &address)) {
-			*ret_iface = iface;
+	for (unsigned i = IFACE_LO + 1; i < iface_count(host); i++) {
+		if (iface_source(host, i, LIMITED, &address)) {
+			*ret_iface = i;
 			return 0;
 		}
 	}
 	return -ENETUNREACH;
 }
 
-/* The interface and next hop for a destination elsewhere. */
-static int route_out(const struct reeve_host *host, const struct reeve_address *destination,
-		     const struct reeve_address *source, struct ip_route *r)
+/* By the routes. One that leads elsewhere than by the interface that was asked for is none. */
+static int route_by_table(const struct reeve_host *host, uint32_t address, struct ip_way way,
+			  struct ip_route *r)
 {
-	const uint32_t address = reeve_address_to_ipv4(destination);
-	const bool multicast = reeve_address_is_multicast(destination);
-
-	r->next_hop = *destination;
-	if (address == LIMITED) {
-		r->broadcast = true;
-		return limited_iface(host, source, &r->iface);
-	}
-	if (iface_relation_of(host, address, &r->iface) == IFACE_BROADCAST) {
-		r->broadcast = true;
-		return 0;
-	}
-	/* 0/8 is this network without a name, 240/4 nobody's (RFC 1122, 3.2.1.3; RFC 1112, 4). */
-	if (address >> 24 == 0 || (address >> 28 == 0xf && !multicast))
-		return -ENETUNREACH;
 	const struct route *const route = route_find(host, address);
+	const bool wrong_way = route && way.out && route->iface != r->iface;
 
+	if (way.out && (!route || wrong_way))
+		return 0;
 	if (!route || route->iface == IFACE_LO)
 		return -ENETUNREACH;
 	r->iface = route->iface;
-	if (route->has_gateway && !multicast)
-		r->next_hop = reeve_address_from_ipv4(route->gateway);
+	if (!route->has_gateway || r->multicast)
+		return 0;
+	if (way.on_link)
+		return -ENETUNREACH;
+	r->next_hop = reeve_address_from_ipv4(route->gateway);
 	return 0;
 }
 
-int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
-	     const struct reeve_address *source, struct ip_route *ret)
+/* The interface and next hop for a destination elsewhere. */
+static int route_out(const struct reeve_host *host, const struct reeve_address *destination,
+		     const struct reeve_address *source, struct ip_way way, struct ip_route *r)
+{
+	const uint32_t address = reeve_address_to_ipv4(destination);
+	unsigned iface = 0;
+
+	r->next_hop = *destination;
+	r->multicast = reeve_address_is_multicast(destination);
+	r->broadcast =
+		address == LIMITED || iface_relation_of(host, address, &iface) == IFACE_BROADCAST;
+	if (way.out) {
+		if (!iface_exists(host, way.out - 1U))
+			return -ENODEV;
+		r->iface = way.out - 1U;
+	} else if (r->broadcast && address != LIMITED) {
+		r->iface = iface;
+	} else if ((r->broadcast || r->multicast) && iface_of_source(host, source, &r->iface)) {
+		way.out = (uint8_t)(r->iface + 1);
+	} else if (r->broadcast) {
+		return first_iface(host, &r->iface);
+	}
+	if (r->broadcast)
+		return 0;
+	/* 0/8 is this network without a name, 240/4 nobody's (RFC 1122, 3.2.1.3; RFC 1112, 4). */
+	if (address >> 24 == 0 || address >> 28 == 0xf)
+		return -ENETUNREACH;
+	return r->multicast && way.out ? 0 : route_by_table(host, address, way, r);
+}
+
+static int route_away(const struct reeve_host *host, const struct reeve_address *destination,
+		      const struct reeve_address *source, struct ip_way way, struct ip_route *r)
+{
+	const bool given = source && !reeve_address_is_unspecified(source);
+	const int error = route_out(host, destination, source, way, r);
+	uint32_t address = 0;
+
+	if (error)
+		return error;
+	r->local = r->iface == IFACE_LO;
+	/* What says it comes from here must not leave (RFC 1122, 3.2.1.3 (g)). */
+	if (given && reeve_address_is_loopback(source) && !r->local)
+		return -EINVAL;
+	r->mtu = r->local ? IPV4_PACKET_MAX : iface_info(host, r->iface)->mtu;
+	r->offloads = iface_info(host, r->iface)->offloads;
+	if (!given && !iface_source(host, r->iface, reeve_address_to_ipv4(&r->next_hop), &address))
+		return -ENETUNREACH;
+	r->source = reeve_address_from_ipv4(address);
+	return 0;
+}
+
+int ip_route_by(const struct reeve_host *host, const struct reeve_address *destination,
+		const struct reeve_address *source, struct ip_way way, struct ip_route *ret)
 {
 	const bool given = source && !reeve_address_is_unspecified(source);
 	struct ip_route r = { 0 };
@@ -101,25 +146,21 @@ int ip_route(const struct reeve_host *host, const struct reeve_address *destinat
 			   IFACE_OWN) {
 		route_local(host, destination, IPV4_PACKET_MAX, &r);
 	} else {
-		/* What says it comes from here must not leave (RFC 1122, 3.2.1.3 (g)). */
-		if (given && reeve_address_is_loopback(source))
-			return -EINVAL;
-		const int error = route_out(host, destination, source, &r);
-		uint32_t address = 0;
+		const int error = route_away(host, destination, source, way, &r);
 
 		if (error)
 			return error;
-		r.mtu = iface_info(host, r.iface)->mtu;
-		r.offloads = iface_info(host, r.iface)->offloads;
-		if (!given &&
-		    !iface_source(host, r.iface, reeve_address_to_ipv4(&r.next_hop), &address))
-			return -ENETUNREACH;
-		r.source = reeve_address_from_ipv4(address);
 	}
 	if (given)
 		r.source = *source;
 	*ret = r;
 	return 0;
+}
+
+int ip_route(const struct reeve_host *host, const struct reeve_address *destination,
+	     const struct reeve_address *source, struct ip_route *ret)
+{
+	return ip_route_by(host, destination, source, (struct ip_way){ 0 }, ret);
 }
 
 int reeve_host_source(const struct reeve_host *host, const struct reeve_address *to,
@@ -159,7 +200,8 @@ static uint16_t next_id(struct reeve_host *host, const struct ip_send *how)
 	return (uint16_t)((hash >> 32) + (*counter)++);
 }
 
-static int bring_back_take(struct reeve_host *host, struct reeve_packet *p_take)
+/* It will come in by that interface, as if from its link. */
+static int bring_back_take(struct reeve_host *host, struct reeve_packet *p_take, unsigned iface)
 {
 	struct reeve_iface_info *const lo = iface_info(host, IFACE_LO);
 
@@ -167,31 +209,47 @@ static int bring_back_take(struct reeve_host *host, struct reeve_packet *p_take)
 		host_drop_take(host, p_take, REEVE_DROP_LINK_QUEUE);
 		return -ENOBUFS;
 	}
-	lo->tx_packets++;
-	lo->tx_bytes += p_take->length;
+	if (iface == IFACE_LO) {
+		lo->tx_packets++;
+		lo->tx_bytes += p_take->length;
+	}
+	p_take->iface = (uint8_t)iface;
 	packet_queue_push(&host->loopback, p_take);
 	return 0;
 }
 
+/* Our own listeners are on that network too. */
+static void bring_back_copy(struct reeve_host *host, const struct reeve_packet *p, unsigned iface)
+{
+	struct reeve_packet *const copy = packet_clone(p);
+
+	if (copy)
+		bring_back_take(host, copy, iface);
+	else
+		host_count_drop(host, REEVE_DROP_NO_MEMORY);
+}
+
 /* To the link, IP header in front. */
 static int transmit_take(struct reeve_host *host, struct reeve_packet *p_take,
-			 const struct ip_route *r)
+			 const struct ip_route *r, const struct ip_send *how)
 {
 	const uint32_t next_hop = reeve_address_to_ipv4(&r->next_hop);
 
+	if (r->local)
+		return bring_back_take(host, p_take, IFACE_LO);
 	if (r->broadcast) {
-		/* Our own listeners are on that network too. */
-		struct reeve_packet *const copy = packet_clone(p_take);
-
-		if (copy)
-			bring_back_take(host, copy);
-		else
-			host_count_drop(host, REEVE_DROP_NO_MEMORY);
+		bring_back_copy(host, p_take, r->iface);
 		return iface_send_take(host, r->iface, p_take, ether_broadcast, ETHER_IPV4);
 	}
-	if (reeve_address_is_multicast(&r->next_hop)) {
+	if (r->multicast) {
 		uint8_t mac[ETHER_ADDRESS];
 
+		if (!how->way.no_loopback && group_has(host, r->iface, next_hop))
+			bring_back_copy(host, p_take, r->iface);
+		if (how->host_only) {
+			reeve_packet_free(p_take);
+			return 0;
+		}
 		ether_from_multicast(next_hop, mac);
 		return iface_send_take(host, r->iface, p_take, mac, ETHER_IPV4);
 	}
@@ -200,20 +258,27 @@ static int transmit_take(struct reeve_host *host, struct reeve_packet *p_take,
 
 static struct ipv4_header header_for(const struct ip_send *how)
 {
-	return (struct ipv4_header){
+	static const uint8_t router_alert[] = { 0x94, 4, 0, 0 };
+	struct ipv4_header h = {
 		.header_length = IPV4_HEADER,
 		.tos = how->tos,
-		.ttl = how->ttl ? how->ttl : IP_DEFAULT_TTL,
+		.ttl = how->ttl || how->host_only ? how->ttl : IP_DEFAULT_TTL,
 		.protocol = how->protocol,
 		.dont_fragment = how->dont_fragment,
 		.source = reeve_address_to_ipv4(&how->source),
 		.destination = reeve_address_to_ipv4(&how->destination),
 	};
+
+	if (how->router_alert) {
+		memcpy(h.options, router_alert, sizeof(router_alert));
+		h.header_length += sizeof(router_alert);
+	}
+	return h;
 }
 
 /* RFC 791, 2.3: pieces of whole 8 bytes, the payload's buffers shared. */
 static int fragment_take(struct reeve_host *host, struct reeve_packet *p_take,
-			 const struct ip_route *r, struct ipv4_header *h)
+			 const struct ip_send *how, const struct ip_route *r, struct ipv4_header *h)
 {
 	const uint32_t most = (r->mtu - IPV4_HEADER) & ~UINT32_C(7);
 	const uint32_t length = p_take->length;
@@ -237,7 +302,7 @@ static int fragment_take(struct reeve_host *host, struct reeve_packet *p_take,
 		h->total_length = (uint16_t)(IPV4_HEADER + part);
 		ipv4_emit(h, packet_push(piece, IPV4_HEADER));
 		host->stats.ip_fragments_out++;
-		error = transmit_take(host, piece, r);
+		error = transmit_take(host, piece, r, how);
 	}
 	reeve_packet_free(p_take);
 	return error;
@@ -260,15 +325,15 @@ static int send_ipv6_take(struct reeve_host *host, struct reeve_packet *p_take,
 	};
 
 	ipv6_emit(&h, packet_push(p_take, IPV6_HEADER));
-	return bring_back_take(host, p_take);
+	return bring_back_take(host, p_take, IFACE_LO);
 }
 
 static int send_ipv4_take(struct reeve_host *host, struct reeve_packet *p_take,
 			  const struct ip_send *how, const struct ip_route *r)
 {
-	const uint32_t total = p_take->length + IPV4_HEADER;
-	const bool fits = total <= r->mtu || (p_take->offload.segmentation && !r->local);
 	struct ipv4_header h = header_for(how);
+	const uint32_t total = p_take->length + h.header_length;
+	const bool fits = total <= r->mtu || (p_take->offload.segmentation && !r->local);
 
 	if (total > IPV4_PACKET_MAX || (!fits && how->dont_fragment)) {
 		host_drop_take(host, p_take, REEVE_DROP_IP_TOO_BIG);
@@ -278,19 +343,19 @@ static int send_ipv4_take(struct reeve_host *host, struct reeve_packet *p_take,
 	if (!how->dont_fragment && !r->local)
 		h.id = next_id(host, how);
 	if (!fits)
-		return fragment_take(host, p_take, r, &h);
+		return fragment_take(host, p_take, how, r, &h);
 	if (p_take->offload.checksum == REEVE_CHECKSUM_PARTIAL &&
 	    !(r->offloads & REEVE_OFFLOAD_CHECKSUM))
 		ip_complete_checksum(p_take);
-	ipv4_emit(&h, packet_push(p_take, IPV4_HEADER));
-	return r->local ? bring_back_take(host, p_take) : transmit_take(host, p_take, r);
+	ipv4_emit(&h, packet_push(p_take, h.header_length));
+	return transmit_take(host, p_take, r, how);
 }
 
 int ip_send_take(struct reeve_host *host, struct reeve_packet *p_take, const struct ip_send *how)
 {
 	struct ip_send send = *how;
 	struct ip_route r;
-	const int error = ip_route(host, &how->destination, &how->source, &r);
+	const int error = ip_route_by(host, &how->destination, &how->source, how->way, &r);
 
 	if (error) {
 		host_drop_take(host, p_take, REEVE_DROP_IP_NO_ROUTE);

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 
 #include "base/checksum.h"
+#include "stack/iface.h"
 #include "stack/udp_private.h"
 #include "wire/icmp.h"
 #include "wire/pseudo.h"
 #include "wire/udp.h"
 
-struct udp_host *udp_host_new(struct reeve_host *host)
+struct udp_host *udp_host_new(struct reeve_host *host, bool is_echo)
 {
 	struct udp_host *const u = calloc(1, sizeof(*u));
 	struct port_space_config space = {
@@ -32,6 +33,7 @@ struct udp_host *udp_host_new(struct reeve_host *host)
 		return NULL;
 	host_derive(host, space.seed, sizeof(space.seed));
 	host_derive(host, &demux.key, sizeof(demux.key));
+	u->is_echo = is_echo;
 	u->space = port_space_new(&space);
 	u->demux = port_demux_new(&demux);
 	return u->space && u->demux ? u : udp_host_free(u);
@@ -84,18 +86,49 @@ static struct reeve_udp *find_intercept(const struct udp_host *u,
 	return best;
 }
 
-static struct reeve_udp *find(const struct udp_host *u, const struct reeve_sockaddr *local,
-			      const struct reeve_sockaddr *remote)
+/* Whether the socket is of that interface's, or of no interface in particular. */
+static bool hears(const struct reeve_udp *udp, unsigned iface)
+{
+	return udp->device == 0 || udp->device - 1U == iface;
+}
+
+/* Among the listeners that hear the interface: an address that is given counts as much as a device
+ * that is, as in Linux's compute_score(). */
+static struct reeve_udp *find_listener(const struct udp_host *u, const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote, unsigned iface)
+{
+	struct port_listener *l = port_demux_find_listener(u->demux, local, remote);
+	struct reeve_udp *best = l ? container_of(l, struct reeve_udp, listener) : NULL;
+	unsigned most = 0;
+
+	if (!best || u->devices == 0)
+		return best;
+	if (!hears(best, iface))
+		best = NULL;
+	for (l = port_demux_next_match(u->demux, local, NULL); l;
+	     l = port_demux_next_match(u->demux, local, l)) {
+		struct reeve_udp *const udp = container_of(l, struct reeve_udp, listener);
+		const unsigned score =
+			(udp->device != 0) + !reeve_address_is_unspecified(&udp->listener.address);
+
+		if (hears(udp, iface) && (!best || (udp->device && score > most))) {
+			best = udp;
+			most = score;
+		}
+	}
+	return best;
+}
+
+struct reeve_udp *udp_find(const struct udp_host *u, const struct reeve_sockaddr *local,
+			   const struct reeve_sockaddr *remote, unsigned iface)
 {
 	struct port_flow *const flow = port_demux_find_flow(u->demux, local, remote);
+	struct reeve_udp *udp = flow ? container_of(flow, struct reeve_udp, flow) : NULL;
 
-	if (flow)
-		return container_of(flow, struct reeve_udp, flow);
-	struct port_listener *const listener = port_demux_find_listener(u->demux, local, remote);
-
-	if (listener)
-		return container_of(listener, struct reeve_udp, listener);
-	return find_intercept(u, local);
+	if (udp && hears(udp, iface))
+		return udp;
+	udp = find_listener(u, local, remote, iface);
+	return udp ? udp : find_intercept(u, local);
 }
 
 /* REEVE_DROP_COUNT when the socket has taken the packet; else why not. */
@@ -109,8 +142,7 @@ static enum reeve_drop give(struct reeve_udp *udp, const struct udp_waiting *w)
 	return REEVE_DROP_COUNT;
 }
 
-/* To one socket. */
-static void give_take(struct reeve_host *host, struct reeve_udp *udp, const struct udp_waiting *w)
+void udp_give_take(struct reeve_host *host, struct reeve_udp *udp, const struct udp_waiting *w)
 {
 	const enum reeve_drop reason = give(udp, w);
 
@@ -126,13 +158,15 @@ static void give_all_take(struct reeve_host *host, struct udp_waiting *w)
 {
 	struct port_demux *const demux = host->udp->demux;
 	struct reeve_packet *const original = w->packet;
-	struct port_listener *l = port_demux_next_match(demux, &w->local, NULL);
 	enum reeve_drop reason = REEVE_DROP_UDP_NO_PORT;
 	bool given = false;
 
-	while (l) {
+	for (struct port_listener *l = port_demux_next_match(demux, &w->local, NULL); l;
+	     l = port_demux_next_match(demux, &w->local, l)) {
 		struct reeve_udp *const udp = container_of(l, struct reeve_udp, listener);
 
+		if (!hears(udp, w->iface) || !udp_membership_allows(udp, w))
+			continue;
 		w->packet = packet_clone(original);
 		const enum reeve_drop refused = w->packet ? give(udp, w) : REEVE_DROP_NO_MEMORY;
 
@@ -142,7 +176,6 @@ static void give_all_take(struct reeve_host *host, struct udp_waiting *w)
 			reason = refused;
 			reeve_packet_free(w->packet);
 		}
-		l = port_demux_next_match(demux, &w->local, l);
 	}
 	if (!given) {
 		host_drop_take(host, original, reason);
@@ -194,6 +227,8 @@ void udp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		.remote = { .address = how->source, .port = h.source },
 		.local = { .address = how->destination, .port = h.destination },
 		.iface = how->iface,
+		.arrived = host->now,
+		.header_length = how->header_length,
 		.ttl = how->ttl,
 		.tos = how->tos,
 	};
@@ -203,7 +238,7 @@ void udp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		give_all_take(host, &w);
 		return;
 	}
-	struct reeve_udp *const udp = find(host->udp, &w.local, &w.remote);
+	struct reeve_udp *const udp = udp_find(host->udp, &w.local, &w.remote, how->iface);
 
 	if (!udp) {
 		icmp_refuse_take(host, p_take, how, ICMPV4_UNREACHABLE, ICMPV4_PORT,
@@ -211,27 +246,118 @@ void udp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 		return;
 	}
 	packet_strip(p_take, UDP_HEADER);
-	give_take(host, udp, &w);
+	udp_give_take(host, udp, &w);
+}
+
+/* What is quoted of the datagram, by ICMP or from itself. */
+static struct reeve_packet *quote(const struct icmp_error *e)
+{
+	const size_t header = e->protocol == IP_UDP ? UDP_HEADER : 0;
+
+	if (!e->packet || e->packet->length < e->offset + header)
+		return NULL;
+	struct reeve_packet *const p = packet_clone(e->packet);
+
+	if (p)
+		packet_strip(p, e->offset + header);
+	return p;
+}
+
+static void keep_problem(struct reeve_host *host, struct reeve_udp *udp, const struct icmp_error *e)
+{
+	struct reeve_packet *const p = quote(e);
+	struct reeve_udp_problem facts = {
+		.error = e->error,
+		.type = e->type,
+		.code = e->code,
+		.info = e->mtu,
+		.offender = e->how ? e->how->source : e->local.address,
+		.remote = e->remote,
+		.local = e->local.address,
+		.iface = e->how ? e->how->iface : IFACE_LO,
+		.ttl = e->how ? e->how->ttl : IP_DEFAULT_TTL,
+		.tos = e->how ? e->how->tos : 0,
+		.arrived = host->now,
+		.length = p ? p->length : 0,
+	};
+
+	udp_problems_push_take(&udp->problems, &facts, p);
 }
 
 /*
  * RFC 1122, 4.1.3.3, as Linux does it: a connected socket hears of errors that are final, and of
- * datagrams too big if it asked not to have them cut. For others there is nobody to tell, because
- * the owner could not know which of its datagrams is meant.
+ * datagrams too big if it asked not to have them cut. Others hear nothing, because their owner
+ * could not know which of its datagrams is meant, unless it asked to be told that, too.
  */
-bool udp_icmp_error(struct reeve_host *host, const struct icmp_error *e)
+bool udp_tell(struct reeve_host *host, struct udp_host *u, const struct icmp_error *e)
 {
-	struct reeve_udp *const udp = find(host->udp, &e->local, &e->remote);
+	struct reeve_udp *const udp =
+		udp_find(u, &e->local, &e->remote, e->how ? e->how->iface : IFACE_LO);
 
 	if (!udp)
 		return false;
 	const bool too_big = e->error == EMSGSIZE && udp->dont_fragment;
 
-	if (udp->connected && (e->hard || too_big)) {
+	if (udp->keeps_problems)
+		keep_problem(host, udp, e);
+	if (udp->keeps_problems || (udp->connected && (e->hard || too_big))) {
 		udp->error = e->error;
 		host_raise(host, &udp->events, REEVE_FAILED);
 	}
 	return true;
+}
+
+bool udp_icmp_error(struct reeve_host *host, const struct icmp_error *e)
+{
+	return udp_tell(host, host->udp, e);
+}
+
+/* As it came in: the headers still lie in front of the payload. */
+static void judge_again_take(struct reeve_host *host, const struct udp_waiting *w)
+{
+	const struct ip_received how = {
+		.source = w->remote.address,
+		.destination = w->local.address,
+		.iface = w->iface,
+		.header_length = w->header_length,
+		.protocol = IP_UDP,
+		.ttl = w->ttl,
+		.tos = w->tos,
+	};
+	struct reeve_udp *const udp = udp_find(host->udp, &w->local, &w->remote, w->iface);
+
+	if (udp) {
+		udp_give_take(host, udp, w);
+		return;
+	}
+	/* One that went to many has been heard by others. */
+	if (w->packet->head_start < UDP_HEADER + w->header_length ||
+	    !reeve_host_has_address(host, &w->local.address)) {
+		host_drop_take(host, w->packet, REEVE_DROP_UDP_NO_PORT);
+		return;
+	}
+	packet_push(w->packet, UDP_HEADER);
+	icmp_refuse_take(host, w->packet, &how, ICMPV4_UNREACHABLE, ICMPV4_PORT,
+			 REEVE_DROP_UDP_NO_PORT);
+}
+
+void reeve_udp_forsake(struct reeve_udp *udp)
+{
+	struct reeve_host *const host = udp->host;
+	const bool is_echo = udp->table->is_echo;
+	struct udp_queue left = udp->queue;
+
+	udp_queue_init(&udp->queue, 0);
+	reeve_udp_close(udp);
+	while (left.count > 0) {
+		const struct udp_waiting w = udp_queue_take(&left);
+
+		if (is_echo)
+			host_drop_take(host, w.packet, REEVE_DROP_ICMP_UNMATCHED);
+		else
+			judge_again_take(host, &w);
+	}
+	udp_queue_deinit(&left);
 }
 
 static void describe(const struct reeve_udp *udp, struct reeve_socket_info *ret)

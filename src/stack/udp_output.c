@@ -3,6 +3,7 @@
  * until the link.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checksum.h"
@@ -114,52 +115,210 @@ static int transmit(struct reeve_udp *udp, struct reeve_packet *p, const struct 
 	return error;
 }
 
-int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,
-		   const struct reeve_sockaddr *from, const struct iovec *iov, size_t count)
+/* All that is known of a datagram before its bytes are. */
+struct plan {
+	struct ip_send how;
+	uint16_t from, to; /* ports */
+	uint32_t mtu;
+};
+
+/* Several sends that become one datagram: the first one's plan holds for all (udp(7), UDP_CORK). */
+struct udp_cork {
+	struct plan plan;
+	size_t length;
+	uint8_t bytes[MAX_IPV6];
+};
+
+static uint8_t choose_ttl(const struct reeve_udp *udp, const struct reeve_udp_message *m,
+			  const struct ip_route *route)
 {
-	struct reeve_sockaddr remote = { 0 };
+	if (m->ttl >= 0)
+		return (uint8_t)m->ttl;
+	return route->multicast ? udp->multicast_ttl : udp->ttl;
+}
+
+static int plan(struct reeve_udp *udp, const struct reeve_udp_message *m,
+		const struct reeve_sockaddr *remote, struct plan *ret)
+{
+	struct ip_way way = udp_way(udp, &remote->address);
 	struct reeve_sockaddr local;
 	struct ip_route route;
+	int error = choose_source(udp, m->from, &remote->address, &local);
+
+	if (m->out)
+		way.out = (uint8_t)m->out;
+	way.on_link |= m->dont_route;
+	if (!error)
+		error = udp_route(udp, &remote->address, &local.address, way, &route);
+	if (error)
+		return error;
+	const uint8_t ttl = choose_ttl(udp, m, &route);
+
+	*ret = (struct plan){
+		.how = {
+			.source = route.source,
+			.destination = remote->address,
+			.protocol = udp->table->is_echo ? IP_ICMP : IP_UDP,
+			.ttl = ttl,
+			.tos = m->tos >= 0 ? (uint8_t)m->tos : udp->tos,
+			.dont_fragment = udp->dont_fragment,
+			.host_only = ttl == 0,
+			.way = way,
+		},
+		.from = local.port,
+		.to = remote->port,
+		.mtu = route.mtu,
+	};
+	return 0;
+}
+
+/* The owner has asked not to have it cut, and to be told. */
+static void keep_too_big(struct reeve_udp *udp, const struct plan *plan)
+{
+	const struct reeve_udp_problem facts = {
+		.error = EMSGSIZE,
+		.is_local = true,
+		.info = plan->mtu,
+		.remote = { .address = plan->how.destination, .port = plan->to },
+		.arrived = udp->host->now,
+	};
+
+	if (!udp->keeps_problems)
+		return;
+	udp_problems_push_take(&udp->problems, &facts, NULL);
+	host_raise(udp->host, &udp->events, REEVE_FAILED);
+}
+
+static int send_planned(struct reeve_udp *udp, const struct plan *plan, const struct iovec *iov,
+			size_t count, size_t length)
+{
+	struct reeve_packet *const p = payload(udp->host->pool, iov, count, length);
+	int error;
+
+	if (!p)
+		return -ENOBUFS;
+	if (udp->table->is_echo) {
+		udp_echo_finish(p, plan->from);
+		error = ip_send_take(udp->host, p, &plan->how);
+		udp->host->stats.icmp_out += error == 0;
+	} else {
+		error = transmit(udp, p, &plan->how, plan->from, plan->to);
+	}
+	if (error == -EMSGSIZE)
+		keep_too_big(udp, plan);
+	return error;
+}
+
+void udp_cork_free(struct reeve_udp *udp)
+{
+	free(udp->cork);
+	udp->cork = NULL;
+}
+
+int udp_cork_flush(struct reeve_udp *udp)
+{
+	struct udp_cork *const c = udp->cork;
+
+	if (!c)
+		return 0;
+	const struct iovec iov = { c->bytes, c->length };
+	const int error = send_planned(udp, &c->plan, &iov, 1, c->length);
+
+	udp_cork_free(udp);
+	return error;
+}
+
+static size_t most_of(const struct reeve_udp *udp, const struct reeve_address *destination)
+{
+	if (udp->table->is_echo)
+		return MAX_IPV4 + UDP_HEADER;
+	return reeve_address_is_ipv4(destination) ? MAX_IPV4 : MAX_IPV6;
+}
+
+/* What is too long for one datagram is lost with all that was before it. */
+static int hold_back(struct reeve_udp *udp, const struct plan *plan, const struct iovec *iov,
+		     size_t count)
+{
+	size_t length;
+
+	if (!udp->cork) {
+		udp->cork = malloc(sizeof(*udp->cork));
+		if (!udp->cork)
+			return -ENOBUFS;
+		udp->cork->plan = *plan;
+		udp->cork->length = 0;
+	}
+	struct udp_cork *const c = udp->cork;
+	const int error = gather_length(
+		iov, count, most_of(udp, &c->plan.how.destination) - c->length, &length);
+
+	if (error) {
+		udp_cork_free(udp);
+		return error;
+	}
+	gather(c->bytes + c->length, iov, count);
+	c->length += length;
+	return 0;
+}
+
+/* To whom; the checks in Linux's order. */
+static int choose_remote(const struct reeve_udp *udp, const struct reeve_sockaddr *to,
+			 struct reeve_sockaddr *ret)
+{
+	if (to) {
+		const int error = udp_destination(udp, to, ret);
+
+		if (error)
+			return error;
+	} else if (udp->connected) {
+		*ret = (struct reeve_sockaddr){ .address = udp->flow.remote_address,
+						.port = udp->flow.remote_port };
+	}
+	if (!to && (!udp->connected || (ret->port == 0 && !udp->table->is_echo)))
+		return -EDESTADDRREQ;
+	return ret->port == 0 && !udp->table->is_echo ? -EINVAL : 0;
+}
+
+int reeve_udp_send_message(struct reeve_udp *udp, const struct reeve_udp_message *message,
+			   const struct iovec *iov, size_t count)
+{
+	struct reeve_sockaddr remote = { 0 };
+	struct plan made;
 	size_t length;
 	/* Linux chooses the port before it looks at anything else. */
 	int error = udp->intercept ? 0 : udp_autobind(udp);
 
 	if (error)
 		return error;
-	if (to) {
-		error = udp_destination(udp, to, &remote);
+	if (!udp->cork) {
+		error = choose_remote(udp, message->to, &remote);
 		if (error)
 			return error;
-	} else if (reeve_udp_remote(udp, &remote) != 0) {
-		return -EDESTADDRREQ;
 	}
-	if (remote.port == 0)
-		return -EINVAL;
 	if (udp->error)
 		return -reeve_udp_error(udp);
-	const size_t most = reeve_address_is_ipv4(&remote.address) ? MAX_IPV4 : MAX_IPV6;
-	error = gather_length(iov, count, most, &length);
+	if (udp->table->is_echo && !udp->cork) {
+		error = udp_echo_check(iov, count);
+		if (error)
+			return error;
+	}
+	if (!udp->cork) {
+		error = gather_length(iov, count, most_of(udp, &remote.address), &length);
+		if (!error)
+			error = plan(udp, message, &remote, &made);
+		if (error)
+			return error;
+	}
+	if (!udp->cork && !udp->corked && !message->more)
+		return send_planned(udp, &made, iov, count, length);
+	error = hold_back(udp, &made, iov, count);
+	return error || udp->corked || message->more ? error : udp_cork_flush(udp);
+}
 
-	if (error)
-		return error;
-	error = choose_source(udp, from, &remote.address, &local);
-	if (error)
-		return error;
-	error = udp_route(udp, &remote.address, &local.address, &route);
-	if (error)
-		return error;
-	struct reeve_packet *const p = payload(udp->host->pool, iov, count, length);
+int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,
+		   const struct reeve_sockaddr *from, const struct iovec *iov, size_t count)
+{
+	const struct reeve_udp_message message = { .to = to, .from = from, .ttl = -1, .tos = -1 };
 
-	if (!p)
-		return -ENOBUFS;
-	const struct ip_send how = {
-		.source = route.source,
-		.destination = remote.address,
-		.protocol = IP_UDP,
-		.ttl = udp->ttl,
-		.tos = udp->tos,
-		.dont_fragment = udp->dont_fragment,
-	};
-
-	return transmit(udp, p, &how, local.port, remote.port);
+	return reeve_udp_send_message(udp, &message, iov, count);
 }

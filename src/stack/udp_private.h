@@ -15,16 +15,22 @@
 #include "port/space.h"
 #include "reeve/udp.h"
 #include "stack/host_private.h"
+#include "stack/icmp.h"
 #include "stack/ip.h"
 #include "stack/udp.h"
+#include "stack/udp_problem.h"
 #include "stack/udp_queue.h"
 
 #define UDP_INTERCEPTS 64
 
 struct reeve_udp {
 	struct reeve_host *host;
+	struct udp_host *table; /* the host's of UDP, or of echoes */
 	struct socket_events events;
 	struct udp_queue queue;
+	struct udp_problems problems;
+	struct udp_memberships *memberships; /* NULL: none */
+	struct udp_cork *cork;               /* NULL: nothing is held back */
 	struct port_reservation reservation;
 	struct port_listener listener;
 	struct port_flow flow;
@@ -32,7 +38,11 @@ struct reeve_udp {
 	int error;      /* pending, positive */
 	uint8_t family; /* enum reeve_family */
 	uint8_t ttl, tos;
-	bool dont_fragment, may_broadcast;
+	uint8_t multicast_ttl;
+	uint8_t device, multicast_device; /* interfaces, counted from 1 */
+	bool dont_fragment, may_broadcast, dont_route;
+	bool keeps_problems, corked;
+	bool multicast_loop, multicast_all;
 	bool listening, connected, intercept;
 	bool named; /* the port was named by bind; one that was chosen is lost by disconnect */
 	struct reeve_address bound; /* the address that bind gave it, or the family's wildcard */
@@ -41,6 +51,8 @@ struct reeve_udp {
 };
 
 struct udp_host {
+	bool is_echo;
+	uint32_t devices; /* sockets that are bound to one */
 	struct port_space *space;
 	struct port_demux *demux;
 	struct reeve_udp **sockets; /* in no order; a hole is filled by the last */
@@ -50,7 +62,8 @@ struct udp_host {
 };
 
 /* udp_socket.c: a socket in the host's array, or NULL. */
-struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, void *user);
+struct reeve_udp *udp_new(struct reeve_host *host, struct udp_host *table, enum reeve_family family,
+			  void *user);
 
 /* Chooses a port for a socket that has none. -EAGAIN when none is left, as Linux's send and connect
  * say for UDP. */
@@ -66,6 +79,30 @@ int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *gi
 struct reeve_address udp_source(const struct reeve_udp *udp,
 				const struct reeve_address *destination);
 
-/* ip_route() with what UDP adds: -EACCES for a broadcast without the option. */
+/* ip_route_by() with what UDP adds: -EACCES for a broadcast without the option. */
 int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
-	      const struct reeve_address *source, struct ip_route *ret);
+	      const struct reeve_address *source, struct ip_way way, struct ip_route *ret);
+
+/* The way that the socket's options ask for. */
+struct ip_way udp_way(const struct reeve_udp *udp, const struct reeve_address *destination);
+
+/* udp_membership.c: whether the socket's memberships let it have a datagram of the group. */
+bool udp_membership_allows(const struct reeve_udp *udp, const struct udp_waiting *w);
+void udp_membership_leave_all(struct reeve_udp *udp);
+
+/* udp_output.c: what was held back is forgotten. */
+void udp_cork_free(struct reeve_udp *udp);
+int udp_cork_flush(struct reeve_udp *udp);
+
+/* udp_echo.c: the first bytes of what an echo socket sends. -EINVAL. */
+int udp_echo_check(const struct iovec *iov, size_t count);
+
+/* Fills in the identifier and the checksum. */
+void udp_echo_finish(struct reeve_packet *p, uint16_t identifier);
+
+/* udp.c */
+struct reeve_udp *udp_find(const struct udp_host *u, const struct reeve_sockaddr *local,
+			   const struct reeve_sockaddr *remote, unsigned iface);
+/* To one socket. */
+void udp_give_take(struct reeve_host *host, struct reeve_udp *udp, const struct udp_waiting *w);
+bool udp_tell(struct reeve_host *host, struct udp_host *u, const struct icmp_error *e);

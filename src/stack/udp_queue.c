@@ -40,8 +40,10 @@ static int grow(struct udp_queue *q)
 
 int udp_queue_push(struct udp_queue *q, const struct udp_waiting *w)
 {
-	if (q->charged > q->limit)
+	if (q->charged > q->limit) {
+		q->lost++;
 		return -ENOBUFS;
+	}
 	if (q->count == q->size) {
 		const int error = grow(q);
 
@@ -62,15 +64,20 @@ const struct udp_waiting *udp_queue_first(const struct udp_queue *q)
 	return q->count > 0 ? &q->ring[q->first] : NULL;
 }
 
-void udp_queue_pop(struct udp_queue *q)
+struct udp_waiting udp_queue_take(struct udp_queue *q)
 {
 	check(q->count > 0);
-	const struct udp_waiting *const oldest = &q->ring[q->first];
+	const struct udp_waiting oldest = q->ring[q->first];
 
-	q->charged -= oldest->charge;
-	reeve_packet_free(oldest->packet);
+	q->charged -= oldest.charge;
 	q->first = (q->first + 1) % q->size;
 	q->count--;
+	return oldest;
+}
+
+void udp_queue_pop(struct udp_queue *q)
+{
+	reeve_packet_free(udp_queue_take(q).packet);
 }
 
 uint64_t udp_queue_bytes(const struct udp_queue *q)

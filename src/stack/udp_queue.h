@@ -15,7 +15,10 @@ struct udp_waiting {
 	struct reeve_packet *packet; /* the payload */
 	struct reeve_sockaddr remote, local;
 	unsigned iface;
+	struct reeve_time arrived;
 	uint32_t charge; /* the queue's */
+	uint16_t
+		header_length; /* of the IP header, in front of UDP's, which lies before the payload */
 	uint8_t ttl, tos;
 };
 
@@ -24,6 +27,7 @@ struct udp_queue {
 	struct udp_waiting *ring;
 	uint32_t first, count, size;
 	uint32_t charged, limit; /* bytes */
+	uint32_t lost;           /* datagrams that did not fit */
 };
 
 void udp_queue_init(struct udp_queue *q, uint32_t limit);
@@ -36,6 +40,9 @@ int udp_queue_push(struct udp_queue *q, const struct udp_waiting *w);
 /* The oldest, or NULL. */
 const struct udp_waiting *udp_queue_first(const struct udp_queue *q);
 void udp_queue_pop(struct udp_queue *q);
+
+/* The oldest, out of the queue; its packet is the caller's. There must be one. */
+struct udp_waiting udp_queue_take(struct udp_queue *q);
 
 /* Payload bytes in all. */
 uint64_t udp_queue_bytes(const struct udp_queue *q);

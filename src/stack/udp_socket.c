@@ -1,5 +1,6 @@
 /*
- * What the owner of a UDP socket does with it, but for sending (udp_output.c).
+ * What the owner of a UDP socket does with it, but for sending (udp_output.c), options
+ * (udp_option.c) and groups (udp_membership.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,8 +9,6 @@
 #include "stack/udp_private.h"
 
 #define RECEIVE_BUFFER_DEFAULT 212992 /* Linux's net.core.rmem_default */
-#define RECEIVE_BUFFER_MIN     2048
-#define RECEIVE_BUFFER_MAX     (INT64_C(1) << 28)
 #define FIRST_CAPACITY         16
 
 /* Room in the array for one more, up to the host's limit. */
@@ -30,9 +29,10 @@ static bool make_room(struct udp_host *u, uint32_t limit)
 	return true;
 }
 
-struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, void *user)
+struct reeve_udp *udp_new(struct reeve_host *host, struct udp_host *table, enum reeve_family family,
+			  void *user)
 {
-	struct udp_host *const u = host->udp;
+	struct udp_host *const u = table;
 
 	if (!make_room(u, host->config.max_sockets))
 		return NULL;
@@ -41,8 +41,12 @@ struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, voi
 	if (!udp)
 		return NULL;
 	udp->host = host;
+	udp->table = table;
 	udp->family = (uint8_t)family;
 	udp->ttl = IP_DEFAULT_TTL;
+	udp->multicast_ttl = 1;
+	udp->multicast_loop = true;
+	udp->multicast_all = true;
 	socket_events_init(&udp->events, REEVE_UDP, udp, user);
 	udp_queue_init(&udp->queue, RECEIVE_BUFFER_DEFAULT);
 	port_reservation_init(&udp->reservation, family == REEVE_IPV6);
@@ -57,13 +61,13 @@ struct reeve_udp *udp_new(struct reeve_host *host, enum reeve_family family, voi
 
 struct reeve_udp *reeve_udp_new(struct reeve_host *host, enum reeve_family family, void *user)
 {
-	return udp_new(host, family, user);
+	return udp_new(host, host->udp, family, user);
 }
 
 static void stop_listening(struct reeve_udp *udp)
 {
 	if (udp->listening)
-		port_demux_remove_listener(udp->host->udp->demux, &udp->listener);
+		port_demux_remove_listener(udp->table->demux, &udp->listener);
 	udp->listening = false;
 }
 
@@ -78,7 +82,7 @@ static int start_listening(struct reeve_udp *udp)
 	udp->listener.ipv6 = udp->family == REEVE_IPV6;
 	udp->listener.ipv6_only = r->ipv6_only;
 	udp->listener.reuse_port = r->reuse_port;
-	const int error = port_demux_add_listener(udp->host->udp->demux, &udp->listener);
+	const int error = port_demux_add_listener(udp->table->demux, &udp->listener);
 
 	udp->listening = error == 0;
 	return error;
@@ -94,15 +98,27 @@ static void leave_intercepts(struct udp_host *u, const struct reeve_udp *udp)
 	}
 }
 
+/* Not connected any more: back to where bind had left it. */
+static void leave_flow(struct reeve_udp *udp)
+{
+	if (!udp->table->is_echo)
+		port_demux_remove_flow(udp->table->demux, &udp->flow);
+	udp->connected = false;
+}
+
 void reeve_udp_close(struct reeve_udp *udp)
 {
 	if (!udp)
 		return;
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 
 	host_silence(&udp->events);
+	udp_membership_leave_all(udp);
+	udp_cork_free(udp);
+	udp_problems_deinit(&udp->problems);
+	u->devices -= udp->device != 0;
 	if (udp->connected)
-		port_demux_remove_flow(u->demux, &udp->flow);
+		leave_flow(udp);
 	stop_listening(udp);
 	if (udp->intercept)
 		leave_intercepts(u, udp);
@@ -112,104 +128,6 @@ void reeve_udp_close(struct reeve_udp *udp)
 	u->sockets[udp->index]->index = udp->index;
 	udp->host->stats.udp_sockets--;
 	free(udp);
-}
-
-static int set_reuse(struct reeve_udp *udp, bool address, bool port)
-{
-	port_space_set_reuse(udp->host->udp->space, &udp->reservation, address, port);
-	return 0;
-}
-
-static int set_ipv6_only(struct reeve_udp *udp, bool only)
-{
-	if (udp->family != REEVE_IPV6)
-		return -ENOPROTOOPT;
-	if (udp->reservation.state != PORT_NONE)
-		return -EINVAL;
-	udp->reservation.ipv6_only = only;
-	return 0;
-}
-
-/* The least and most that an option may be set to. */
-static const struct {
-	int64_t least, most;
-} ranges[REEVE_UDP_OPTION_COUNT] = {
-	[REEVE_UDP_REUSE_ADDRESS] = { 0, 1 },
-	[REEVE_UDP_REUSE_PORT] = { 0, 1 },
-	[REEVE_UDP_IPV6_ONLY] = { 0, 1 },
-	[REEVE_UDP_OWNER] = { 0, UINT32_MAX },
-	[REEVE_UDP_BROADCAST] = { 0, 1 },
-	[REEVE_UDP_RECEIVE_BUFFER] = { RECEIVE_BUFFER_MIN, RECEIVE_BUFFER_MAX },
-	[REEVE_UDP_TTL] = { 1, 255 },
-	[REEVE_UDP_TOS] = { 0, 255 },
-	[REEVE_UDP_DONT_FRAGMENT] = { 0, 1 },
-};
-
-int reeve_udp_set(struct reeve_udp *udp, enum reeve_udp_option option, int64_t value)
-{
-	struct port_reservation *const r = &udp->reservation;
-
-	if (option >= REEVE_UDP_OPTION_COUNT || value < ranges[option].least ||
-	    value > ranges[option].most)
-		return -EINVAL;
-	switch (option) {
-	case REEVE_UDP_REUSE_ADDRESS:
-		return set_reuse(udp, value, r->reuse_port);
-	case REEVE_UDP_REUSE_PORT:
-		return set_reuse(udp, r->reuse_address, value);
-	case REEVE_UDP_IPV6_ONLY:
-		return set_ipv6_only(udp, value);
-	case REEVE_UDP_OWNER:
-		if (r->state != PORT_NONE)
-			return -EINVAL;
-		r->owner = (uint32_t)value;
-		return 0;
-	case REEVE_UDP_BROADCAST:
-		udp->may_broadcast = value;
-		return 0;
-	case REEVE_UDP_RECEIVE_BUFFER:
-		udp->queue.limit = (uint32_t)value;
-		return 0;
-	case REEVE_UDP_TTL:
-		udp->ttl = (uint8_t)value;
-		return 0;
-	case REEVE_UDP_TOS:
-		udp->tos = (uint8_t)value;
-		return 0;
-	case REEVE_UDP_DONT_FRAGMENT:
-		udp->dont_fragment = value;
-		return 0;
-	case REEVE_UDP_OPTION_COUNT:
-		break;
-	}
-	return -EINVAL;
-}
-
-int64_t reeve_udp_get(const struct reeve_udp *udp, enum reeve_udp_option option)
-{
-	switch (option) {
-	case REEVE_UDP_REUSE_ADDRESS:
-		return udp->reservation.reuse_address;
-	case REEVE_UDP_REUSE_PORT:
-		return udp->reservation.reuse_port;
-	case REEVE_UDP_IPV6_ONLY:
-		return udp->reservation.ipv6_only;
-	case REEVE_UDP_OWNER:
-		return udp->reservation.owner;
-	case REEVE_UDP_BROADCAST:
-		return udp->may_broadcast;
-	case REEVE_UDP_RECEIVE_BUFFER:
-		return udp->queue.limit;
-	case REEVE_UDP_TTL:
-		return udp->ttl;
-	case REEVE_UDP_TOS:
-		return udp->tos;
-	case REEVE_UDP_DONT_FRAGMENT:
-		return udp->dont_fragment;
-	case REEVE_UDP_OPTION_COUNT:
-		break;
-	}
-	return -EINVAL;
 }
 
 /* Whether the address is of a kind that the socket can use at all. */
@@ -232,7 +150,7 @@ static bool may_bind_to(const struct reeve_host *host, const struct reeve_addres
 
 int reeve_udp_bind(struct reeve_udp *udp, const struct reeve_sockaddr *local)
 {
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 	const int unfit = family_check(udp, &local->address);
 
 	if (unfit)
@@ -262,7 +180,7 @@ int reeve_udp_bind(struct reeve_udp *udp, const struct reeve_sockaddr *local)
 /* A deferred port is chosen now. */
 static int settle(struct reeve_udp *udp)
 {
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 
 	if (udp->connected || udp->listening || udp->reservation.state == PORT_NONE)
 		return 0;
@@ -273,7 +191,7 @@ static int settle(struct reeve_udp *udp)
 
 int udp_autobind(struct reeve_udp *udp)
 {
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 
 	if (udp->reservation.state == PORT_NONE && !udp->connected) {
 		const int error = port_space_bind(u->space, &udp->reservation, &udp->bound, 0);
@@ -286,21 +204,15 @@ int udp_autobind(struct reeve_udp *udp)
 	return error == -EADDRINUSE ? -EAGAIN : error;
 }
 
-/* Not connected any more: back to where bind had left it. */
-static void leave_flow(struct reeve_udp *udp)
-{
-	port_demux_remove_flow(udp->host->udp->demux, &udp->flow);
-	udp->connected = false;
-}
-
 /* As in Linux: the address that bind gave stays, the port only if it was named. */
 static int disconnect(struct reeve_udp *udp)
 {
-	struct port_space *const space = udp->host->udp->space;
+	struct port_space *const space = udp->table->space;
 
 	if (udp->connected) {
 		leave_flow(udp);
-		port_space_disconnect(space, &udp->reservation);
+		if (!udp->table->is_echo)
+			port_space_disconnect(space, &udp->reservation);
 	}
 	if (!udp->named) {
 		stop_listening(udp);
@@ -350,14 +262,26 @@ int udp_destination(const struct reeve_udp *udp, const struct reeve_sockaddr *gi
 	return 0;
 }
 
+struct ip_way udp_way(const struct reeve_udp *udp, const struct reeve_address *destination)
+{
+	struct ip_way way = { .out = udp->device, .on_link = udp->dont_route };
+
+	if (reeve_address_is_ipv4(destination) && reeve_address_is_multicast(destination)) {
+		way.no_loopback = !udp->multicast_loop;
+		if (!way.out)
+			way.out = udp->multicast_device;
+	}
+	return way;
+}
+
 int udp_route(const struct reeve_udp *udp, const struct reeve_address *destination,
-	      const struct reeve_address *source, struct ip_route *ret)
+	      const struct reeve_address *source, struct ip_way way, struct ip_route *ret)
 {
 	/* Bound to an IPv4 address, the wildcard too, an IPv6 socket is none any more. */
 	if (reeve_address_is_ipv4(own_address(udp)) && !reeve_address_is_ipv4(destination))
 		return -EAFNOSUPPORT;
 	struct ip_route r;
-	const int error = ip_route(udp->host, destination, source, &r);
+	const int error = ip_route_by(udp->host, destination, source, way, &r);
 
 	if (error)
 		return error;
@@ -371,7 +295,7 @@ int udp_route(const struct reeve_udp *udp, const struct reeve_address *destinati
 static void restore(struct reeve_udp *udp, const struct port_flow *before, bool was_connected,
 		    bool was_listening)
 {
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 
 	udp->flow = *before;
 	if (was_connected) {
@@ -386,7 +310,7 @@ static void restore(struct reeve_udp *udp, const struct port_flow *before, bool 
 static int join_flow(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 		     const struct reeve_address *source)
 {
-	struct udp_host *const u = udp->host->udp;
+	struct udp_host *const u = udp->table;
 	const struct port_flow before = udp->flow;
 	const bool was_connected = udp->connected;
 	const bool was_listening = udp->listening;
@@ -409,6 +333,22 @@ static int join_flow(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 	return error == -EADDRNOTAVAIL ? -EAGAIN : error;
 }
 
+/* As in Linux an echo socket still receives from everybody. */
+static int remember_peer(struct reeve_udp *udp, const struct reeve_sockaddr *to,
+			 const struct reeve_address *source)
+{
+	const int error = udp_autobind(udp);
+
+	if (error)
+		return error;
+	udp->flow.local_address = *source;
+	udp->flow.remote_address = to->address;
+	udp->flow.local_port = udp->reservation.port;
+	udp->flow.remote_port = to->port;
+	udp->connected = true;
+	return 0;
+}
+
 static int connect_to(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
 {
 	struct reeve_sockaddr to;
@@ -419,8 +359,11 @@ static int connect_to(struct reeve_udp *udp, const struct reeve_sockaddr *remote
 		return error;
 	const struct reeve_address source = udp_source(udp, &to.address);
 
-	error = udp_route(udp, &to.address, &source, &route);
-	return error ? error : join_flow(udp, &to, &route.source);
+	error = udp_route(udp, &to.address, &source, udp_way(udp, &to.address), &route);
+	if (error)
+		return error;
+	return udp->table->is_echo ? remember_peer(udp, &to, &route.source)
+				   : join_flow(udp, &to, &route.source);
 }
 
 int reeve_udp_connect(struct reeve_udp *udp, const struct reeve_sockaddr *remote)
@@ -476,6 +419,7 @@ bool reeve_udp_peek(const struct reeve_udp *udp, struct reeve_datagram *ret)
 	ret->remote = w->remote;
 	ret->local = w->local;
 	ret->iface = w->iface;
+	ret->arrived = w->arrived;
 	ret->ttl = w->ttl;
 	ret->tos = w->tos;
 	ret->length = w->packet->length;
@@ -487,6 +431,11 @@ void reeve_udp_consume(struct reeve_udp *udp)
 {
 	if (udp_queue_first(&udp->queue))
 		udp_queue_pop(&udp->queue);
+}
+
+uint32_t reeve_udp_lost(const struct reeve_udp *udp)
+{
+	return udp->queue.lost;
 }
 
 int reeve_udp_error(struct reeve_udp *udp)
@@ -515,7 +464,8 @@ int reeve_udp_intercept(struct reeve_host *host, const struct reeve_prefix *to, 
 	}
 	if (u->intercept_count == UDP_INTERCEPTS)
 		return -ENOBUFS;
-	struct reeve_udp *const udp = udp_new(host, reeve_address_family(&prefix->address), user);
+	struct reeve_udp *const udp =
+		udp_new(host, u, reeve_address_family(&prefix->address), user);
 
 	if (!udp)
 		return -ENOBUFS;

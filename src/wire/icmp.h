@@ -38,8 +38,14 @@ enum icmpv4_exceeded {
 };
 
 enum icmpv6_type {
+	ICMPV6_UNREACHABLE = 1,
 	ICMPV6_ECHO_REQUEST = 128,
 	ICMPV6_ECHO_REPLY = 129,
+};
+
+/* A code of ICMPV6_UNREACHABLE (RFC 4443, 3.1). */
+enum icmpv6_unreachable {
+	ICMPV6_PORT = 4,
 };
 
 struct icmp_header {

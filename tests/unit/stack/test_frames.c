@@ -183,7 +183,7 @@ static void test_addresses(void **state)
 		"240.0.0.1", "255.255.255.255", "192.0.2.255", "192.0.2.0", "192.0.2.1",
 	};
 	static const char *const foreign[] = {
-		"192.0.2.2", "198.51.100.1", "127.0.0.1", "224.0.0.1", "0.0.0.0", "240.0.0.1",
+		"192.0.2.2", "198.51.100.1", "127.0.0.1", "224.0.0.2", "0.0.0.0", "240.0.0.1",
 	};
 	struct bench *const b = *state;
 	struct ipv4_header h = frame_header(IP_UDP);
@@ -210,7 +210,8 @@ static void test_protocols(void **state)
 	for (unsigned protocol = 0; protocol < 256; protocol++) {
 		const struct ipv4_header h = frame_header((uint8_t)protocol);
 
-		if (protocol == IP_ICMP || protocol == IP_TCP || protocol == IP_UDP)
+		if (protocol == IP_ICMP || protocol == IP_IGMP || protocol == IP_TCP ||
+		    protocol == IP_UDP)
 			continue;
 		if (protocol == IP_ICMPV6)
 			continue;
