@@ -135,6 +135,7 @@ struct reeve_tcp_info {
 	uint32_t bytes_in_flight;
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
+	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */
 	const char *congestion_control;
 };
 

@@ -113,6 +113,17 @@ pid_t descriptor_process(struct descriptor_cache *c, pid_t tid)
 	return look_up(c, tid, &p) < 0 ? 0 : p->tgid;
 }
 
+bool descriptor_is_capable(pid_t tid, int capability)
+{
+	char path[32], text[2048];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	read_text(path, text, sizeof(text));
+	const char *line = strstr(text, "\nCapEff:");
+
+	return line && strtoull(line + 8, NULL, 16) >> capability & 1;
+}
+
 int descriptor_cookie(int fd, uint64_t *ret)
 {
 	socklen_t length = sizeof(*ret);

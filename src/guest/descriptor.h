@@ -30,6 +30,9 @@ int descriptor_get(struct descriptor_cache *c, pid_t tid, int fd);
 /* The process that a thread belongs to; 0 when it is gone. */
 pid_t descriptor_process(struct descriptor_cache *c, pid_t tid);
 
+/* Whether the thread may do what CAP_* of that number allows. */
+bool descriptor_is_capable(pid_t tid, int capability);
+
 /* 0 and the cookie; -ENOTSOCK. */
 int descriptor_cookie(int fd, uint64_t *ret);
 

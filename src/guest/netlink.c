@@ -452,6 +452,15 @@ void netlink_getpeername(struct supervisor *s, struct call *c)
 					   &kernel, sizeof(kernel)));
 }
 
+void netlink_setsockopt(struct supervisor *s, struct call *c)
+{
+	/* SO_* as the kernel has them; of SOL_NETLINK none changes what we answer. */
+	if (call_int(c, 1) == SOL_SOCKET)
+		call_continue(s, c);
+	else
+		(void)call_answer(s, c, 0);
+}
+
 void netlink_getsockopt(struct supervisor *s, struct call *c)
 {
 	int32_t value = 0;

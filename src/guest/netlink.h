@@ -15,6 +15,7 @@ struct supervisor;
 void netlink_bind(struct supervisor *s, struct call *c);
 void netlink_getsockname(struct supervisor *s, struct call *c);
 void netlink_getpeername(struct supervisor *s, struct call *c);
+void netlink_setsockopt(struct supervisor *s, struct call *c);
 void netlink_getsockopt(struct supervisor *s, struct call *c);
 
 /* The program has sent these bytes. */

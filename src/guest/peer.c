@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -50,6 +51,11 @@ void peer_tell(struct supervisor *s, const struct guest_socket *socket,
 
 static int64_t told_value(const struct option_row *row, int32_t value)
 {
+	/* Sizes are kept as the kernel tells them: twice what was asked for. */
+	if (row->level == SOL_SOCKET && (row->name == SO_SNDBUF || row->name == SO_RCVBUF))
+		return value / 2;
+	if (row->level == IPPROTO_TCP && row->name == TCP_LINGER2 && value < 0)
+		return 0;
 	if (row->udp == REEVE_UDP_DONT_FRAGMENT && row->name != SO_BROADCAST &&
 	    (row->level == IPPROTO_IP || row->level == IPPROTO_IPV6))
 		return value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
@@ -58,11 +64,12 @@ static int64_t told_value(const struct option_row *row, int32_t value)
 
 void peer_tell_options(struct supervisor *s, struct guest_socket *socket)
 {
-	for (int i = 0; socket->options.changed && i < option_count(); i++) {
+	for (int i = socket_options_next_change(&socket->options); i >= 0;
+	     i = socket_options_next_change(&socket->options)) {
 		const struct option_row *row = option_at(i);
 		const int setting = socket->kind == SOCKET_UDP ? row->udp : row->tcp;
 
-		if (!(socket->options.changed & UINT64_C(1) << i) || setting < 0)
+		if (setting < 0)
 			continue;
 		struct guest_message m = peer_message(socket, GUEST_SET, -1);
 
@@ -70,8 +77,48 @@ void peer_tell_options(struct supervisor *s, struct guest_socket *socket)
 		m.value2 = told_value(row, socket->options.values[i]);
 		channel_send(s, &m, NULL, -1);
 	}
-	socket->options.changed = 0;
 	socket->is_known = true;
+}
+
+/* What Linux starts with (net.ipv4.tcp_wmem and tcp_rmem), and what it finds that ten segments of a
+ * path need. */
+enum { SEND_FRESH = 16384, SEND_LOOPBACK = 2626560, SEND_LINK = 87040, RECEIVE_FRESH = 131072 };
+
+int peer_send_size(const struct supervisor *s, const struct guest_socket *socket)
+{
+	const int size = socket_option(&socket->options, SOL_SOCKET, SO_SNDBUF);
+
+	if (size > 0)
+		return size;
+	if (socket->state != SOCKET_CONNECTED)
+		return SEND_FRESH;
+	return reeve_address_is_loopback(&socket->remote.address) ||
+			       reeve_address_equal(&socket->remote.address, &s->welcome.address)
+		       ? SEND_LOOPBACK
+		       : SEND_LINK;
+}
+
+int peer_receive_size(const struct guest_socket *socket)
+{
+	const int size = socket_option(&socket->options, SOL_SOCKET, SO_RCVBUF);
+
+	return size > 0 ? size : RECEIVE_FRESH;
+}
+
+static void set_half(int fd, int size)
+{
+	const int half = size / 2; /* the kernel doubles what it is given */
+
+	if (fd >= 0 && size > 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+}
+
+void peer_set_buffers(const struct guest_socket *socket, int fd)
+{
+	if (socket->kind != SOCKET_TCP)
+		return;
+	set_half(socket->end, socket_option(&socket->options, SOL_SOCKET, SO_RCVBUF));
+	set_half(fd, socket_option(&socket->options, SOL_SOCKET, SO_SNDBUF));
 }
 
 void peer_attach(struct supervisor *s, struct guest_socket *socket)
@@ -80,6 +127,7 @@ void peer_attach(struct supervisor *s, struct guest_socket *socket)
 		return;
 	const struct guest_message m = peer_message(socket, GUEST_ATTACH, -1);
 
+	peer_set_buffers(socket, -1);
 	watch_stop(s->epoll_fd, &socket->watch);
 	channel_send(s, &m, NULL, socket->end);
 	socket->is_attached = true;
@@ -246,7 +294,7 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 	socket->local = m->local;
 	socket->remote = m->remote;
 	socket->options = listener->options;
-	socket->options.changed = 0;
+	memset(socket->options.changed, 0, sizeof(socket->options.changed));
 	socket->state = SOCKET_CONNECTED;
 	socket->is_bound = socket->is_known = socket->is_confirmed = true;
 	socket->listener = listener;

@@ -27,6 +27,14 @@ struct guest_message peer_message(const struct guest_socket *socket, enum guest_
 /* What has changed of the options goes out; the network process learns of the socket. */
 void peer_tell_options(struct supervisor *s, struct guest_socket *socket);
 
+/* What SO_SNDBUF and SO_RCVBUF of a TCP socket say, set or not. */
+int peer_send_size(const struct supervisor *s, const struct guest_socket *socket);
+int peer_receive_size(const struct guest_socket *socket);
+
+/* Where they were set they bound what lies between the program and the network process: what the
+ * program has written is in its own end's buffer (`fd`, or -1), what it has not read in the other's. */
+void peer_set_buffers(const struct guest_socket *socket, int fd);
+
 /* Behind the first request about a UDP socket: its end goes to the network process. */
 void peer_attach(struct supervisor *s, struct guest_socket *socket);
 

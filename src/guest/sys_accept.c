@@ -48,6 +48,7 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 	/* As on a kernel's TCP socket it comes from the listener. */
 	if (socket_option(&socket->options, SOL_SOCKET, SO_KEEPALIVE))
 		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	peer_set_buffers(socket, fd);
 	socket->hint_pid = descriptor_process(&s->descriptors, c->trapped.tid);
 	socket_set_cookie(&s->sockets, socket, cookie);
 	if (socket->has_reset) {

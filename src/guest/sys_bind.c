@@ -42,6 +42,16 @@ static int read_local(const struct call *c, const struct guest_socket *socket, s
 
 static void ask_bind(struct supervisor *s, struct call *c, const struct name *name);
 
+/* inet6_bind(): one that has an address of IPv6 is for IPv6 only, and says so. */
+static void note_family(struct guest_socket *socket)
+{
+	const struct reeve_address *a = &socket->local.address;
+
+	if (socket->family == AF_INET6 && !reeve_address_is_ipv4(a) &&
+	    !reeve_address_is_unspecified(a))
+		socket_option_set(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+}
+
 static void bound(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		  const uint8_t *data)
 {
@@ -52,6 +62,7 @@ static void bound(struct supervisor *s, struct request *r, const struct guest_me
 	if (socket && answer->error == 0) {
 		socket->local = answer->local;
 		socket->is_bound = true;
+		note_family(socket);
 	}
 	if (!c)
 		return;

@@ -1,429 +1,312 @@
-/*
- * setsockopt(2) and getsockopt(2), where the kernel's own answer about the AF_UNIX socket would be
- * wrong: option.h has the plain ones, here are those that need more.
- */
-#include "guest/sys.h"
+/* setsockopt(2) and getsockopt(2): finds out which option it is, and handles the plain ones. */
+#include "guest/sys_options.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/tcp.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/check.h"
+#include "guest/kernel.h"
 #include "guest/memory.h"
 #include "guest/netlink.h"
 #include "guest/peer.h"
 #include "guest/supervisor.h"
-#include "guest/tcp_info.h"
+#include "guest/sys.h"
 
-#define CONGESTION_NAME 16 /* TCP_CA_NAME_MAX */
+/* The options of multicast routing, of IPPROTO_IP and IPPROTO_IPV6 alike: for raw sockets only. */
+#define ROUTING_FIRST 200
+#define ROUTING_LAST  212
 
-static const char *const congestion_names[] = { [REEVE_CUBIC] = "cubic", [REEVE_RENO] = "reno" };
-
-static bool is_connected_or_bound(const struct guest_socket *socket)
+static int level_of(const struct call *c)
 {
-	return socket->is_bound || socket->state != SOCKET_FRESH;
+	const int level = call_int(c, 1);
+
+	return level == SOL_UDPLITE ? IPPROTO_UDP : level;
 }
 
-/* The value as an int: short ones are refused, but for options that may be a byte. */
-static int read_value(const struct call *c, const struct option_row *row, int32_t *ret)
+/* Whether the socket has options of the call's level. */
+static bool has_level(const struct call *c, const struct guest_socket *socket)
 {
-	const uint32_t length = (uint32_t)c->trapped.arguments[4];
+	switch (level_of(c)) {
+	case SOL_SOCKET:
+	case IPPROTO_IP:
+		return true;
+	case IPPROTO_IPV6:
+		return socket->family == AF_INET6;
+	case IPPROTO_TCP:
+		return socket->kind == SOCKET_TCP;
+	case IPPROTO_UDP:
+		return socket->kind == SOCKET_UDP;
+	default:
+		return false;
+	}
+}
+
+uint32_t option_length(const struct call *c)
+{
+	return (uint32_t)c->trapped.arguments[4];
+}
+
+int option_read_bytes(const struct call *c, void *ret, uint32_t size)
+{
+	if (option_length(c) < size)
+		return -EINVAL;
+	return memory_read(c->trapped.tid, c->trapped.arguments[3], ret, size);
+}
+
+int option_read_text(const struct call *c, char *ret, uint32_t size)
+{
+	const uint32_t length = option_length(c);
+
+	if (length < 1)
+		return -EINVAL;
+	memset(ret, 0, size);
+	return memory_read(c->trapped.tid, c->trapped.arguments[3], ret,
+			   length < size ? length : size - 1);
+}
+
+static int read_ipv4(const struct call *c, const struct option_row *row, int32_t *ret)
+{
 	uint8_t byte = 0;
 
-	if (length >= sizeof(*ret))
-		return memory_read(c->trapped.tid, c->trapped.arguments[3], ret, sizeof(*ret));
-	if (!row || !(row->flags & OPTION_BYTE) || length == 0)
-		return -EINVAL;
-	const int r = memory_read(c->trapped.tid, c->trapped.arguments[3], &byte, 1);
+	if (option_length(c) >= sizeof(*ret))
+		return option_read_bytes(c, ret, sizeof(*ret));
+	if (option_length(c) == 0) {
+		*ret = 0;
+		return row && row->flags & OPTION_NOT_EMPTY ? -EINVAL : 0;
+	}
+	const int r = option_read_bytes(c, &byte, 1);
 
 	*ret = byte;
 	return r;
 }
 
-static bool row_fits(const struct guest_socket *socket, const struct option_row *row)
+static int read_ipv6(const struct call *c, const struct option_row *row, int32_t *ret)
 {
-	const unsigned kind = socket->kind == SOCKET_UDP ? OPTION_FOR_UDP : OPTION_FOR_TCP;
-
-	if (row->flags & OPTION_IPV6_ONLY && socket->family != AF_INET6)
-		return false;
-	return row->flags & kind;
+	*ret = 0;
+	if (option_length(c) < sizeof(*ret))
+		return row && row->flags & OPTION_MAY_MISS ? 0 : -EINVAL;
+	return c->trapped.arguments[3] ? option_read_bytes(c, ret, sizeof(*ret)) : 0;
 }
 
-static int set_row(struct supervisor *s, struct guest_socket *socket, int index, int32_t value)
+static const struct option_row *row_of(const struct call *c)
 {
-	const struct option_row *row = option_at(index);
+	const int index = option_find(level_of(c), call_int(c, 2));
 
-	if (!row_fits(socket, row))
-		return -ENOPROTOOPT;
-	if (row->flags & OPTION_BOOL)
-		value = value != 0;
-	if (value < row->first || value > row->last ||
-	    (row->flags & OPTION_FRESH && is_connected_or_bound(socket)))
-		return -EINVAL;
-	/* -1 is the default again (ip(7), ipv6(7)); a TTL of 0 is none. */
-	if (value == -1 && row->first == -1)
-		value = row->initial;
-	if (value == 0 && row->level == IPPROTO_IP && row->name == IP_TTL)
-		return -EINVAL;
+	return index >= 0 ? option_at(index) : NULL;
+}
+
+int option_read(const struct call *c, int32_t *ret)
+{
+	const int level = level_of(c);
+
+	if (level == IPPROTO_IP)
+		return read_ipv4(c, row_of(c), ret);
+	if (level == IPPROTO_IPV6)
+		return read_ipv6(c, row_of(c), ret);
+	return option_read_bytes(c, ret, sizeof(*ret));
+}
+
+int option_refuse(const struct call *c, int error)
+{
+	int32_t value = 0;
+	const int level = level_of(c);
+	const int r = level == IPPROTO_IP ? 0 : option_read(c, &value);
+
+	if (r == -EINVAL && level == IPPROTO_IPV6)
+		return -error;
+	return r < 0 ? r : -error;
+}
+
+void option_keep(struct supervisor *s, const struct call *c, struct guest_socket *socket,
+		 int32_t value)
+{
+	const int index = option_find(level_of(c), call_int(c, 2));
+
+	check(index >= 0);
 	socket->options.values[index] = value;
-	socket->options.changed |= UINT64_C(1) << index;
+	socket_options_change(&socket->options, index);
 	if (socket->is_known)
 		peer_tell_options(s, socket);
-	return 0;
 }
 
-static void tell_setting(struct supervisor *s, struct guest_socket *socket, int setting,
-			 int64_t value)
+int32_t option_value(const struct call *c, const struct guest_socket *socket)
 {
-	struct guest_message m = peer_message(socket, GUEST_SET, -1);
-
-	m.value = setting;
-	m.value2 = value;
-	channel_send(s, &m, NULL, -1);
-	socket->is_known = true;
+	return socket_option(&socket->options, level_of(c), call_int(c, 2));
 }
 
-static int set_linger(struct supervisor *s, const struct call *c, struct guest_socket *socket)
+/* What is wrong with the value for this socket, if anything. */
+static int judge(const struct call *c, const struct guest_socket *socket,
+		 const struct option_row *row, int32_t value)
 {
-	struct linger value;
-
-	if ((uint32_t)c->trapped.arguments[4] < sizeof(value))
+	if (row->flags & OPTION_READ_ONLY)
+		return -ENOPROTOOPT;
+	if (row->flags & OPTION_PRIVILEGED && value &&
+	    !descriptor_is_capable(c->trapped.tid, CAP_NET_ADMIN))
+		return -EPERM;
+	if (value < row->first || value > row->last || (row->flags & OPTION_NO_ZERO && value == 0))
 		return -EINVAL;
-	const int r = memory_read(c->trapped.tid, c->trapped.arguments[3], &value, sizeof(value));
-
-	if (r < 0)
-		return r;
-	/* Kept natively for getsockopt(). */
-	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
-	if (socket->kind == SOCKET_TCP)
-		tell_setting(s, socket, GUEST_SETTING_LINGER, value.l_onoff ? value.l_linger : -1);
+	if (row->flags & OPTION_FRESH && (socket->is_bound || socket->state != SOCKET_FRESH))
+		return -EINVAL;
 	return 0;
 }
 
-/* While a connect is under way the program's send buffer is ours: the size is put off. */
-static int set_send_buffer(const struct call *c, struct guest_socket *socket)
+int option_set_row(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
+	const struct option_row *row = row_of(c);
+	const unsigned kind = socket->kind == SOCKET_UDP ? OPTION_FOR_UDP : OPTION_FOR_TCP;
 	int32_t value = 0;
-	const int r = read_value(c, NULL, &value);
+	int r = option_read(c, &value);
 
+	if (!(row->flags & kind) && r != -EFAULT)
+		return row->level == IPPROTO_IP ? -EINVAL : -ENOPROTOOPT;
+	if (r == 0 && row->flags & OPTION_BOOL)
+		value = value != 0;
+	if (r == 0)
+		r = judge(c, socket, row, value);
 	if (r < 0)
 		return r;
-	if (socket->filler > 0) {
-		socket->send_buffer = value > INT32_MAX / 2 ? INT32_MAX : value * 2;
-		return 0;
-	}
-	return setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &value, sizeof(value)) < 0 ? -errno : 0;
+	option_keep(s, c, socket, value == -1 && row->flags & OPTION_RESETS ? row->initial : value);
+	return 0;
 }
 
-static int set_device(const struct supervisor *s, const struct call *c)
+static const struct option_special *find_in(const struct option_special *list, int count,
+					    const struct call *c)
 {
-	char name[16] = { 0 };
-	const uint32_t length = (uint32_t)c->trapped.arguments[4];
-	const int r = memory_read(c->trapped.tid, c->trapped.arguments[3], name,
-				  length < sizeof(name) - 1 ? length : sizeof(name) - 1);
-
-	if (r < 0)
-		return r;
-	return name[0] == '\0' || interfaces_by_name(&s->interfaces, name) ? 0 : -ENODEV;
+	for (int i = 0; i < count; i++)
+		if (list[i].level == level_of(c) && list[i].name == call_int(c, 2))
+			return &list[i];
+	return NULL;
 }
 
-static int set_socket_level(struct supervisor *s, struct call *c, struct guest_socket *socket)
+static const struct option_special *find_special(const struct call *c)
+{
+	switch (level_of(c)) {
+	case SOL_SOCKET:
+		return find_in(options_of_socket, options_of_socket_count, c);
+	case IPPROTO_TCP:
+		return find_in(options_of_tcp, options_of_tcp_count, c);
+	case IPPROTO_IP:
+	case IPPROTO_IPV6:
+		return find_in(options_of_ip, options_of_ip_count, c);
+	default:
+		return NULL;
+	}
+}
+
+/* How the kernel says that it has no such option. */
+static int unknown(const struct call *c)
 {
 	const int name = call_int(c, 2);
-	int32_t value = 0;
 
-	switch (name) {
-	case SO_LINGER:
-		return set_linger(s, c, socket);
-	case SO_SNDBUF:
-		return set_send_buffer(c, socket);
-	case SO_SNDBUFFORCE:
-		return -EPERM;
-	case SO_BINDTODEVICE:
-		return set_device(s, c);
-	case SO_ZEROCOPY:
-		return -ENOTSUP;
-	default:
-		break;
-	}
-	const int index = option_find(SOL_SOCKET, name);
-
-	if (index < 0)
-		return 1;
-	const int r = read_value(c, NULL, &value);
-
-	if (r < 0)
-		return r;
-	/* The kernel keeps all but SO_REUSEPORT for AF_UNIX sockets too, for getsockopt(). */
-	if (name != SO_REUSEPORT)
-		(void)setsockopt(c->fd, SOL_SOCKET, name, &value, sizeof(value));
-	return row_fits(socket, option_at(index)) ? set_row(s, socket, index, value) : 0;
+	if (level_of(c) == SOL_SOCKET)
+		return OPTION_NATIVE;
+	if ((level_of(c) == IPPROTO_IP || level_of(c) == IPPROTO_IPV6) && name >= ROUTING_FIRST &&
+	    name <= ROUTING_LAST)
+		return -EOPNOTSUPP;
+	return -ENOPROTOOPT;
 }
 
-static int set_congestion(struct supervisor *s, const struct call *c, struct guest_socket *socket)
+static int set_option(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
-	char name[CONGESTION_NAME] = { 0 };
-	const uint32_t length = (uint32_t)c->trapped.arguments[4];
+	const struct option_special *special = find_special(c);
+	const struct option_row *row = row_of(c);
 
-	if (length < 1)
+	if (call_int(c, 4) < 0)
 		return -EINVAL;
-	const int r = memory_read(c->trapped.tid, c->trapped.arguments[3], name,
-				  length < sizeof(name) - 1 ? length : sizeof(name) - 1);
+	if (!has_level(c, socket))
+		return -ENOPROTOOPT;
+	if (special && special->set)
+		return special->set(s, c, socket);
+	if (row)
+		return option_set_row(s, c, socket);
+	const int r = unknown(c);
 
-	if (r < 0)
-		return r;
-	for (int i = 0; i < (int)array_length(congestion_names); i++) {
-		if (strcmp(name, congestion_names[i]) != 0)
-			continue;
-		socket->congestion = (uint8_t)i;
-		tell_setting(s, socket, REEVE_TCP_CONGESTION_CONTROL, i);
-		return 0;
-	}
-	return -ENOENT;
+	return r < 0 ? option_refuse(c, -r) : r;
 }
 
-static int set_other_level(struct supervisor *s, struct call *c, struct guest_socket *socket)
+static void end(struct supervisor *s, struct call *c, int r)
 {
-	const int level = call_int(c, 1), name = call_int(c, 2);
-	const int index = option_find(level, name);
-	int32_t value = 0;
-
-	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket->kind == SOCKET_TCP)
-		return set_congestion(s, c, socket);
-	if (level == IPPROTO_IP && (name == IP_ADD_MEMBERSHIP || name == IP_MULTICAST_IF ||
-				    name == IP_ADD_SOURCE_MEMBERSHIP))
-		return -ENODEV;
-	if (level == IPPROTO_IP && name == IP_TRANSPARENT)
-		return -EPERM;
-	if (index < 0)
-		return -ENOPROTOOPT;
-	const int r = read_value(c, option_at(index), &value);
-
-	return r < 0 ? r : set_row(s, socket, index, value);
+	if (r == OPTION_NATIVE)
+		call_continue(s, c);
+	else if (r != OPTION_KEPT)
+		(void)call_answer(s, c, r);
 }
 
 void sys_setsockopt(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
-	int r = 0;
 
-	if (!socket) {
+	if (!socket)
 		call_continue(s, c);
-		return;
-	}
-	if (socket->kind == SOCKET_NETLINK) {
-		/* SO_* as the kernel has them; of SOL_NETLINK none changes what we answer. */
-		if (call_int(c, 1) == SOL_SOCKET)
-			call_continue(s, c);
-		else
-			(void)call_answer(s, c, 0);
-		return;
-	}
-	if (call_int(c, 1) == SOL_SOCKET)
-		r = set_socket_level(s, c, socket);
+	else if (socket->kind == SOCKET_NETLINK)
+		netlink_setsockopt(s, c);
 	else
-		r = set_other_level(s, c, socket);
-	if (r > 0)
-		call_continue(s, c);
-	else
-		(void)call_answer(s, c, r);
+		end(s, c, set_option(s, c, socket));
 }
 
-/* What getsockopt() does with its last two arguments. */
-static int write_value(const struct call *c, const void *value, uint32_t length)
+int32_t option_room(const struct call *c)
 {
+	return (int32_t)c->progress;
+}
+
+int option_write(const struct call *c, const void *value, uint32_t length)
+{
+	if ((uint32_t)option_room(c) < length)
+		length = (uint32_t)option_room(c);
+	const struct memory_piece pieces[2] = {
+		{ c->trapped.arguments[3], value, length },
+		{ c->trapped.arguments[4], &length, sizeof(length) },
+	};
+
+	return memory_write_pieces(c->trapped.tid, pieces, 2);
+}
+
+/* do_ip_getsockopt(): a small number fits a byte, if there is no room for more. */
+int option_write_int(const struct call *c, int32_t value)
+{
+	const int32_t room = option_room(c);
+	const uint8_t byte = (uint8_t)value;
+
+	if (level_of(c) == IPPROTO_IP && room > 0 && room < (int32_t)sizeof(value) && value >= 0 &&
+	    value <= UINT8_MAX)
+		return option_write(c, &byte, 1);
+	return option_write(c, &value, sizeof(value));
+}
+
+static int get_option(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	const struct option_special *special = find_special(c);
+	const struct option_row *row = row_of(c);
 	int32_t room = 0;
-	int r = memory_read(c->trapped.tid, c->trapped.arguments[4], &room, sizeof(room));
+
+	if (!has_level(c, socket))
+		return socket->family == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+	if (!special && !row && unknown(c) == -EOPNOTSUPP)
+		return -EOPNOTSUPP;
+	const int r = memory_read(c->trapped.tid, c->trapped.arguments[4], &room, sizeof(room));
 
 	if (r < 0)
 		return r;
-	if (room < 0)
+	/* do_ipv6_getsockopt() takes a negative one for a large one. */
+	if (room < 0 && level_of(c) != IPPROTO_IPV6)
 		return -EINVAL;
-	if ((uint32_t)room < length)
-		length = (uint32_t)room;
-	r = memory_write(c->trapped.tid, c->trapped.arguments[3], value, length);
-	return r < 0 ? r
-		     : memory_write(c->trapped.tid, c->trapped.arguments[4], &length,
-				    sizeof(length));
-}
-
-static int write_int(const struct call *c, int32_t value)
-{
-	return write_value(c, &value, sizeof(value));
-}
-
-static int take_error(const struct call *c, struct guest_socket *socket)
-{
-	int native = 0;
-	socklen_t length = sizeof(native);
-
-	/* Clears the kernel's as well. */
-	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &native, &length);
-	const int error = socket->error;
-
-	socket->error = 0;
-	return error;
-}
-
-static int get_socket_level(const struct call *c, struct guest_socket *socket)
-{
-	const bool is_stream = socket->kind == SOCKET_TCP;
-	int value = 0;
-	socklen_t length = sizeof(value);
-
-	switch (call_int(c, 2)) {
-	case SO_ERROR:
-		return write_int(c, take_error(c, socket));
-	case SO_TYPE:
-		return write_int(c, is_stream ? SOCK_STREAM : SOCK_DGRAM);
-	case SO_DOMAIN:
-		return write_int(c, socket->family);
-	case SO_PROTOCOL:
-		return write_int(c, is_stream ? IPPROTO_TCP : IPPROTO_UDP);
-	case SO_ACCEPTCONN:
-		return write_int(c, socket->state == SOCKET_LISTENING);
-	case SO_REUSEPORT:
-		return write_int(c, socket_option(&socket->options, SOL_SOCKET, SO_REUSEPORT));
-	case SO_ZEROCOPY:
-		return write_int(c, 0);
-	case SO_BINDTODEVICE:
-		return write_value(c, "", 0);
-	case SO_SNDBUF:
-		if (socket->filler > 0)
-			return write_int(c, socket->send_buffer);
-		if (getsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &value, &length) < 0)
-			return -errno;
-		return write_int(c, value);
-	case SO_PEERCRED: {
-		/* Of a socket without a peer on this machine. */
-		const struct ucred none = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-
-		return write_value(c, &none, sizeof(none));
-	}
-	case SO_PEERGROUPS:
-		return -ENODATA;
-	case SO_PEERSEC:
-		return -ENOPROTOOPT;
-	default:
-		return 1;
-	}
-}
-
-static void got_info(struct supervisor *s, struct request *r, const struct guest_message *answer,
-		     const uint8_t *data)
-{
-	struct reeve_tcp_info ours;
-	struct tcp_info info;
-	struct call *c = r->call;
-
-	if (!c)
-		return;
-	if (answer->error || answer->data_length < sizeof(ours)) {
-		(void)call_answer(s, c, answer->error ? -answer->error : -ENOTCONN);
-		return;
-	}
-	memcpy(&ours, data, sizeof(ours));
-	if (call_int(c, 2) == TCP_MAXSEG) {
-		(void)call_answer(s, c, write_int(c, (int)ours.send_mss));
-		return;
-	}
-	tcp_info_fill(&ours, &info);
-	(void)call_answer(s, c, write_value(c, &info, sizeof(info)));
-}
-
-static void get_info(struct supervisor *s, struct call *c, struct guest_socket *socket)
-{
-	struct guest_message m = peer_message(socket, GUEST_GET, -1);
-	struct tcp_info info;
-
-	if (!socket->is_known || socket->state == SOCKET_RESET) {
-		memset(&info, 0, sizeof(info));
-		/* TCP_LISTEN, of a listener whose network is gone; TCP_CLOSE */
-		info.tcpi_state = socket->state == SOCKET_LISTENING ? 10 : 7;
-		(void)call_answer(s, c, write_value(c, &info, sizeof(info)));
-		return;
-	}
-	m.value = GUEST_SETTING_TCP_INFO;
-	c->request = channel_request(s, &m, NULL, got_info);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_keep(s, c, NULL, -1);
-}
-
-static int path_mtu(const struct supervisor *s, const struct guest_socket *socket)
-{
-	const bool is_local = reeve_address_is_loopback(&socket->remote.address) ||
-			      reeve_address_equal(&socket->remote.address, &s->welcome.address);
-
-	for (uint32_t i = 0; i < s->interfaces.count; i++)
-		if (!!s->interfaces.list[i].loopback == is_local)
-			return (int)s->interfaces.list[i].mtu;
-	return 1500;
-}
-
-static int get_other_level(const struct supervisor *s, struct call *c, struct guest_socket *socket)
-{
-	const int level = call_int(c, 1), name = call_int(c, 2);
-	const int index = option_find(level, name);
-
-	if (level == IPPROTO_TCP && name == TCP_CONGESTION && socket->kind == SOCKET_TCP) {
-		char text[CONGESTION_NAME] = { 0 };
-
-		memcpy(text, congestion_names[socket->congestion],
-		       strlen(congestion_names[socket->congestion]));
-		return write_value(c, text, sizeof(text));
-	}
-	if ((level == IPPROTO_IP && name == IP_MTU) ||
-	    (level == IPPROTO_IPV6 && name == IPV6_MTU && socket->family == AF_INET6))
-		return socket->state == SOCKET_CONNECTED ? write_int(c, path_mtu(s, socket))
-							 : -ENOTCONN;
-	if (level == IPPROTO_IP && name == IP_OPTIONS)
-		return write_value(c, "", 0);
-	if (index < 0 || !row_fits(socket, option_at(index)))
-		return -ENOPROTOOPT;
-	return write_int(c, socket->options.values[index]);
-}
-
-/* What only the network process knows. A connection's segment size is what it sends, not what was
- * set (tcp(7)): iperf3 makes its datagrams of that size. */
-static bool asks_connection(const struct call *c, const struct guest_socket *socket)
-{
-	if (call_int(c, 1) != IPPROTO_TCP || socket->kind != SOCKET_TCP)
-		return false;
-	return call_int(c, 2) == TCP_INFO || (call_int(c, 2) == TCP_MAXSEG && socket->is_known &&
-					      socket->state == SOCKET_CONNECTED);
+	c->progress = (uint32_t)room;
+	if (special && special->get)
+		return special->get(s, c, socket);
+	return row ? option_write_int(c, option_value(c, socket)) : unknown(c);
 }
 
 void sys_getsockopt(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
-	int r = 1;
 
-	if (!socket) {
+	if (!socket)
 		call_continue(s, c);
-		return;
-	}
-	if (socket->kind == SOCKET_NETLINK) {
+	else if (socket->kind == SOCKET_NETLINK)
 		netlink_getsockopt(s, c);
-		return;
-	}
-	if (asks_connection(c, socket)) {
-		get_info(s, c, socket);
-		return;
-	}
-	if (call_int(c, 1) == SOL_SOCKET)
-		r = get_socket_level(c, socket);
 	else
-		r = get_other_level(s, c, socket);
-	if (r > 0)
-		call_continue(s, c);
-	else
-		(void)call_answer(s, c, r);
+		end(s, c, get_option(s, c, socket));
 }

@@ -366,6 +366,7 @@ static void get(struct guest_call *call)
 	if (s && s->tcp && call->message->value == GUEST_SETTING_TCP_INFO) {
 		reeve_tcp_info(s->tcp, &info);
 		info.congestion_control = NULL; /* a pointer of this process */
+		info.accept_queue += s->pending;
 		answer_with_data(call, &info, sizeof(info));
 		return;
 	}

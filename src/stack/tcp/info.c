@@ -32,6 +32,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.bytes_received = tcp->bytes_received,
 		.segments_sent = tcp->segments_sent,
 		.segments_received = tcp->segments_received,
+		.accept_queue = tcp->listener ? tcp->listener->accept_count : 0,
+		.backlog = tcp->listener ? tcp->listener->backlog : 0,
 		.congestion_control = tcp->congestion.ops ? tcp->congestion.ops->name : "",
 	};
 }
