@@ -1,5 +1,6 @@
 /* `reeve run`: runs a program on a host of a network. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -11,7 +12,8 @@
 #define HOST_NAME_MOST 63 /* it is a label of DNS: RFC 1035, 2.3.4 */
 
 struct run_values {
-	const char *host, *ip, *allow_port, *udp;
+	const char *host, *ip, *allow_port, *udp, *count_to;
+	bool count;
 };
 
 static int parse_udp(const char *text, bool *ret_lite)
@@ -28,7 +30,12 @@ static int parse_udp(const char *text, bool *ret_lite)
 static int run(const struct invocation *invocation, const void *values)
 {
 	const struct run_values *v = values;
-	struct run_options options = { .host = v->host, .argv = invocation->operands };
+	struct run_options options = {
+		.host = v->host,
+		.is_counting = v->count,
+		.count_name = v->count_to,
+		.argv = invocation->operands,
+	};
 	char error[NETWORK_ERROR_TEXT];
 	int status = parse_udp(v->udp, &options.udp_lite);
 
@@ -51,6 +58,12 @@ static int run(const struct invocation *invocation, const void *values)
 	if (run_is_nested())
 		return say_fail(RUN_FAILED,
 				"this already runs under 'reeve run'; it cannot be nested");
+	if (v->count_to) {
+		options.count_to = fopen(v->count_to, "we");
+		if (!options.count_to)
+			return say_fail(RUN_FAILED, "cannot write '%s': %s", v->count_to,
+					strerror(errno));
+	}
 	if (network_connect(invocation->network, NETWORK_GUEST, true, &options.network_fd, error) <
 	    0)
 		return say_fail(RUN_FAILED, "%s", error);
@@ -80,6 +93,16 @@ static const struct option_spec options[] = {
 	  .help = "'full' (as ever): UDP is exact; 'lite': sendmsg and recvmsg\n"
 		  "                             cost less, UDP's control messages are missing",
 	  .offset = offsetof(struct run_values, udp) },
+	{ .name = "count",
+	  .kind = OPTION_FLAG,
+	  .help = "when its last process has ended, say which calls were trapped,\n"
+		  "                             how often, and how long the answers took",
+	  .offset = offsetof(struct run_values, count) },
+	{ .name = "count-to",
+	  .kind = OPTION_TEXT,
+	  .argument = "FILE",
+	  .help = "the same into a file, as JSON",
+	  .offset = offsetof(struct run_values, count_to) },
 	{ 0 },
 };
 
@@ -96,7 +119,8 @@ const struct command command_run = {
 		"  reeve run --host web python3 -m http.server 80     as an ordinary user\n"
 		"  reeve run --host web2 python3 -m http.server 80    the same port, another host\n"
 		"  reeve run curl http://web/                         names work\n"
-		"  reeve run sh                                       a shell on host 'local'\n",
+		"  reeve run sh                                       a shell on host 'local'\n"
+		"  reeve run --count redis-server                     what it costs\n",
 	.options = options,
 	.uses = USES_NETWORK | USES_PROGRAM,
 	.least_operands = 1,

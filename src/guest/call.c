@@ -32,6 +32,8 @@ struct call *call_new(struct supervisor *s, const struct trapped *t)
 	list_init(&c->node);
 	list_init(&c->waiting);
 	c->trapped = *t;
+	if (s->is_counting)
+		c->received = supervisor_clock();
 	c->fd = -1;
 	c->watch = (struct watch){ .kind = WATCH_CALL, .fd = -1 };
 	timer_init(&c->look, CALL_TIMER_LOOK);
@@ -57,8 +59,17 @@ static void release(struct supervisor *s, struct call *c)
 	list_prepend(&s->free_calls, &c->node);
 }
 
+/* Before the answer, as the kernel may let the program run on before the supervisor does. */
+static void count_call(struct supervisor *s, const struct call *c)
+{
+	if (s->is_counting)
+		counts_add(&s->counts, c->kind, c->is_kept,
+			   reeve_time_since(supervisor_clock(), c->received));
+}
+
 bool call_answer(struct supervisor *s, struct call *c, int64_t value)
 {
+	count_call(s, c);
 	const bool reached = notify_answer(&s->notify, &c->trapped, value) == 0;
 
 	release(s, c);
@@ -67,6 +78,7 @@ bool call_answer(struct supervisor *s, struct call *c, int64_t value)
 
 void call_continue(struct supervisor *s, struct call *c)
 {
+	count_call(s, c);
 	(void)notify_continue(&s->notify, &c->trapped);
 	release(s, c);
 }
@@ -81,6 +93,7 @@ int call_answer_fd(struct supervisor *s, struct call *c, int fd, bool close_on_e
 
 void call_drop(struct supervisor *s, struct call *c)
 {
+	count_call(s, c);
 	release(s, c);
 }
 

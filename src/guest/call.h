@@ -32,6 +32,8 @@ struct call {
 	struct list node;    /* in the supervisor's kept or free ones */
 	struct list waiting; /* in the socket's calls */
 	struct trapped trapped;
+	unsigned kind;              /* of call, as they are counted */
+	struct reeve_time received; /* if they are counted */
 	bool is_kept;
 	struct guest_socket *socket;
 	int fd; /* a duplicate of the descriptor the call is about, closed with it; -1 */

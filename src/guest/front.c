@@ -12,14 +12,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest/count.h"
 #include "guest/run.h"
 
-enum front_kind { FRONT_STARTED, FRONT_STATUS, FRONT_SAY };
+enum front_kind { FRONT_STARTED, FRONT_STATUS, FRONT_SAY, FRONT_COUNT };
 
 struct front_message {
 	enum front_kind kind;
 	int value;
-	char text[384];
+	union {
+		char text[384];
+		struct counts counts;
+	};
 };
 
 static void tell(int fd, const struct front_message *m)
@@ -37,6 +41,13 @@ void front_started(int fd, int pid)
 void front_report(int fd, int wait_status)
 {
 	const struct front_message m = { .kind = FRONT_STATUS, .value = wait_status };
+
+	tell(fd, &m);
+}
+
+void front_count(int fd, const struct counts *counts)
+{
+	const struct front_message m = { .kind = FRONT_COUNT, .counts = *counts };
 
 	tell(fd, &m);
 }
@@ -82,11 +93,13 @@ static int die_of(int number)
 }
 
 struct front {
-	const char *program;
+	const struct run_options *options;
 	const sigset_t *before; /* the caller's mask */
+	int fd;                 /* the supervisor's reports */
 	pid_t pid;
 	bool has_ended;
-	int status; /* of the program, or of what ended the front before there was one */
+	bool awaits_count; /* after that */
+	int status;        /* of the program, or of what ended the front before there was one */
 };
 
 /* What the signal would do to the caller if it were not blocked here. */
@@ -109,10 +122,16 @@ static void take_signal(struct front *f, int number)
 		(void)raise(SIGSTOP);
 		return;
 	default:
-		f->has_ended = true;
-		f->status = number; /* as wait() has it */
+		break;
+	}
+	if (f->has_ended) {
+		/* The rest of the tree is not waited for: what has been counted so far will do. */
+		(void)shutdown(f->fd, SHUT_WR);
 		return;
 	}
+	f->has_ended = true;
+	f->awaits_count = false;
+	f->status = number; /* as wait() has it */
 }
 
 static void pass_on(struct front *f, int signal_fd)
@@ -123,7 +142,7 @@ static void pass_on(struct front *f, int signal_fd)
 		return;
 	const int number = (int)info.ssi_signo;
 
-	if (f->pid <= 0)
+	if (f->pid <= 0 || f->has_ended)
 		take_signal(f, number);
 	/* The terminal (SI_KERNEL) has sent it to the whole process group already. */
 	else if (info.ssi_code != SI_KERNEL && number != SIGCHLD)
@@ -155,6 +174,15 @@ static bool is_stopped(pid_t program)
 	return state && state[1] == ' ' && strchr("TtZ", state[2]);
 }
 
+static void print_counts(const struct run_options *o, const struct counts *counts)
+{
+	if (o->is_counting)
+		(void)counts_print(counts, stderr);
+	if (o->count_to && !counts_print_json(counts, o->count_to))
+		(void)fprintf(stderr, "reeve: cannot write '%s': %s\n", o->count_name,
+			      strerror(errno));
+}
+
 static void take_message(struct front *f, const struct front_message *m)
 {
 	switch (m->kind) {
@@ -163,6 +191,10 @@ static void take_message(struct front *f, const struct front_message *m)
 		return;
 	case FRONT_SAY:
 		(void)fprintf(stderr, "reeve: %.*s\n", (int)sizeof(m->text), m->text);
+		return;
+	case FRONT_COUNT:
+		f->awaits_count = false;
+		print_counts(f->options, &m->counts);
 		return;
 	case FRONT_STATUS:
 		break;
@@ -182,10 +214,10 @@ static void take_message(struct front *f, const struct front_message *m)
 }
 
 /* False when the supervisor is gone. */
-static bool receive(struct front *f, int fd)
+static bool receive(struct front *f)
 {
 	struct front_message m;
-	const ssize_t n = recv(fd, &m, sizeof(m), 0);
+	const ssize_t n = recv(f->fd, &m, sizeof(m), 0);
 
 	if (n < 0)
 		return errno == EINTR;
@@ -196,34 +228,55 @@ static bool receive(struct front *f, int fd)
 	return true;
 }
 
-int front_main(int fd, const char *program, const sigset_t *before)
+/* Says what was not to be, and the status of that; -1: the program has ended, and all is told. */
+static int complain(const struct front *f)
 {
-	struct front f = { .program = program, .before = before };
-	sigset_t all;
+	const char *program = f->options->argv[0];
 
-	(void)sigfillset(&all);
-	const int signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
-	bool is_open = signal_fd >= 0;
-
-	while (is_open && !f.has_ended) {
-		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-				       { .fd = signal_fd, .events = POLLIN } };
-
-		if (poll(p, 2, -1) < 0)
-			continue;
-		if (p[0].revents)
-			is_open = receive(&f, fd);
-		if (is_open && p[1].revents)
-			pass_on(&f, signal_fd);
-	}
-	if (!f.has_ended) {
-		if (f.pid)
+	if (!f->has_ended) {
+		if (f->pid)
 			(void)fprintf(stderr,
 				      "reeve: the supervisor of '%s' has ended, and the program "
 				      "with it\n",
 				      program);
 		return RUN_FAILED;
 	}
+	if (f->awaits_count && f->pid)
+		(void)fprintf(stderr,
+			      "reeve: the supervisor of '%s' has ended, and its count with it\n",
+			      program);
+	return -1;
+}
+
+int front_main(int fd, const struct run_options *options, const sigset_t *before)
+{
+	struct front f = {
+		.options = options,
+		.before = before,
+		.fd = fd,
+		.awaits_count = options->is_counting || options->count_to,
+	};
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	const int signal_fd = signalfd(-1, &all, SFD_CLOEXEC);
+	bool is_open = signal_fd >= 0;
+
+	while (is_open && !(f.has_ended && !f.awaits_count)) {
+		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+				       { .fd = signal_fd, .events = POLLIN } };
+
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[0].revents)
+			is_open = receive(&f);
+		if (is_open && p[1].revents)
+			pass_on(&f, signal_fd);
+	}
+	const int status = complain(&f);
+
+	if (status >= 0)
+		return status;
 	(void)sigprocmask(SIG_SETMASK, before, NULL);
 	if (WIFSIGNALED(f.status))
 		return die_of(WTERMSIG(f.status));

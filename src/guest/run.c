@@ -282,6 +282,7 @@ static int supervisor_main(const struct run *r)
 	struct supervisor_start start = {
 		.network_fd = r->options->network_fd,
 		.front_fd = r->front_fd,
+		.is_counting = r->options->is_counting || r->options->count_to,
 		.directory = r->directory,
 		.private_directory = private_directory,
 		.welcome = &welcome,
@@ -381,7 +382,7 @@ static int start(struct run *r)
 		rendezvous_remove_directory(r->directory);
 		return fail("cannot start another process", errno);
 	}
-	return front_main(ends[0], r->options->argv[0], &r->signals);
+	return front_main(ends[0], r->options, &r->signals);
 }
 
 int run_main(const struct run_options *options)

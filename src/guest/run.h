@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "port/policy.h"
 #include "reeve/address.h"
@@ -22,6 +23,9 @@ struct run_options {
 	const char *host;             /* its name */
 	struct reeve_address address; /* all zeroes: whichever the host has or gets */
 	struct port_grant grant;
+	bool is_counting;       /* a table of trapped calls on stderr, at the tree's end */
+	FILE *count_to;         /* the same as JSON, or NULL */
+	const char *count_name; /* of that file */
 	bool udp_lite; /* sendmsg and recvmsg stay native: faster for streams, less exact for UDP */
 	char **argv;
 };

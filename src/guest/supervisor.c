@@ -218,11 +218,14 @@ static void reap(struct supervisor *s)
 }
 
 /* The front passes signals on by itself; that it is gone before the program means it was killed,
- * and then the program would have been, too. */
+ * and then the program would have been, too. After it, it means that the front waits no longer for
+ * the rest of the tree. */
 static void front_gone(struct supervisor *s)
 {
 	if (!s->reported_ended)
 		(void)kill(s->program, SIGKILL);
+	else if (s->is_counting)
+		front_count(s->front_fd, &s->counts);
 	watch_stop(s->epoll_fd, &s->front_watch);
 }
 
@@ -319,6 +322,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->go_fd = start->go_fd;
 	s->program = start->program;
 	s->is_killable = start->is_killable;
+	s->is_counting = start->is_counting;
 	s->welcome = *start->welcome;
 	s->interfaces.gateway = start->welcome->gateway;
 	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",
@@ -408,6 +412,8 @@ int supervisor_run(const struct supervisor_start *start)
 		supervisor_go(&s);
 	loop(&s);
 	supervisor_go(&s);
+	if (s.is_counting)
+		front_count(s.front_fd, &s.counts);
 	say_done(&s);
 	deinit(&s);
 	return 0;

@@ -14,6 +14,7 @@
 #include "base/timers.h"
 #include "guest/call.h"
 #include "guest/channel.h"
+#include "guest/count.h"
 #include "guest/descriptor.h"
 #include "guest/interfaces.h"
 #include "guest/liveness.h"
@@ -50,6 +51,8 @@ struct supervisor {
 	char private_directory[108]; /* the network process's; closed to the program */
 	char log_path[128];          /* the network process's log */
 	uint32_t logged;             /* lines */
+	bool is_counting;
+	struct counts counts;
 	uint32_t next_netlink_pid;
 	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
 };
@@ -62,6 +65,7 @@ struct supervisor_start {
 	int go_fd;                           /* a byte lets the program begin; taken */
 	pid_t program;
 	bool is_killable;
+	bool is_counting;      /* and the front is told what */
 	const char *directory; /* of the rendezvous */
 	const char *private_directory;
 	const struct guest_welcome *welcome;

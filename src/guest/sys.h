@@ -4,7 +4,11 @@
 struct call;
 struct supervisor;
 
+/* Notes the call's kind, its place in the list of handlers, and handles it. */
 void sys_dispatch(struct supervisor *s, struct call *c);
+
+/* The name of that system call. */
+const char *sys_kind_name(unsigned kind);
 
 void sys_socket(struct supervisor *s, struct call *c);
 void sys_socketpair(struct supervisor *s, struct call *c);
