@@ -16,6 +16,8 @@
 
 #define DATAGRAMS_A_TURN 128
 
+#define EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
 static void say(struct guest_socket *s, const struct reeve_datagram *d)
 {
 	const struct guest_message m = {
@@ -30,19 +32,28 @@ static void say(struct guest_socket *s, const struct reeve_datagram *d)
 	guest_send(s->session, &m, NULL, 0);
 }
 
+/* Room is watched for only while there is none, or each read of the program's would wake us. */
+static void watch_for_room(struct guest_socket *s, bool wanted)
+{
+	loop_change(s->session->network->loop, &s->source, wanted ? EVENTS | EPOLLOUT : EVENTS);
+}
+
 /* From the network to the program. True when the turn is used up. */
 static bool pass_in(struct guest_socket *s)
 {
 	struct reeve_datagram d;
 
 	for (unsigned i = 0; s->can_write && s->udp && i < DATAGRAMS_A_TURN; i++) {
-		if (!reeve_udp_peek(s->udp, &d))
+		if (!reeve_udp_peek(s->udp, &d)) {
+			watch_for_room(s, false);
 			return false;
+		}
 		const struct msghdr header = { .msg_iov = d.iov, .msg_iovlen = d.iov_count };
 		const ssize_t n = sendmsg(s->source.fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EAGAIN) {
 			s->can_write = false;
+			watch_for_room(s, true);
 			return false;
 		}
 		/* One that the AF_UNIX socket does not take at all is lost. */
@@ -135,9 +146,7 @@ const struct socket_owner_ops guest_datagram_ops = {
 
 void guest_datagram_attach(struct guest_socket *s, int fd_take)
 {
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-
-	if (loop_add(s->session->network->loop, &s->source, fd_take, events) < 0) {
+	if (loop_add(s->session->network->loop, &s->source, fd_take, EVENTS) < 0) {
 		close(fd_take);
 		return;
 	}

@@ -72,7 +72,9 @@ struct guest_socket {
 
 	uint32_t read_size; /* what the next read is likely to bring */
 
-	bool can_read, can_write;  /* the attached end, until it says EAGAIN */
+	bool can_read, can_write;  /* the attached end */
+	bool is_plain;             /* no urgent byte is at the head of what can be read */
+	bool read_on;              /* a short read is not all: urgent data, or an end */
 	bool hung_up;              /* the program has closed */
 	bool read_ended;           /* nothing more will come from the program */
 	bool all_heard;            /* what the supervisor said before the program closed */

@@ -57,8 +57,11 @@ static void attached_ready(struct loop_source *source, uint32_t events)
 
 	if (events & EPOLLOUT)
 		s->can_write = true;
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->can_read = true;
+	s->is_plain = (events & EPOLLIN) && !(events & EPOLLPRI);
+	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		s->read_on = true;
 	if (events & (EPOLLHUP | EPOLLERR))
 		s->hung_up = true;
 	s->owner.ops->resume(&s->owner);

@@ -3,8 +3,9 @@
  * straight into the send queue's buffers and written straight from the received packets.
  *
  * The attached end is watched edge-triggered, so it costs no call to start and stop listening to
- * it: can_read and can_write say whether the last call on it ended in EAGAIN. Whichever side has become
- * ready, pump() moves what can be moved, then looks at what has ended:
+ * it: can_read and can_write say whether more can be expected of it. Room is watched for only while
+ * there is none, or the program would wake this process each time it reads. Whichever side has
+ * become ready, pump() moves what can be moved, then looks at what has ended:
  *
  *	the program will write no more (EOF)	FIN to the network
  *	the program has closed (HUP)		close, or reset if it left data unread
@@ -29,6 +30,8 @@
 #define READ_LEAST   1024u
 #define READ_MOST    (256u << 10)
 #define BYTES_A_TURN (1u << 20) /* each way, before others have their turn */
+
+#define EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 static void say(struct guest_socket *s, uint16_t type, int error)
 {
@@ -116,6 +119,11 @@ static void throw_away(struct guest_socket *s)
 	reeve_tcp_consume(s->tcp, bytes);
 }
 
+static void watch_for_room(struct guest_socket *s, bool wanted)
+{
+	loop_change(s->session->network->loop, &s->source, wanted ? EVENTS | EPOLLOUT : EVENTS);
+}
+
 /* From the network to the program. True when the turn is used up. */
 static bool pass_in(struct guest_socket *s)
 {
@@ -137,6 +145,7 @@ static bool pass_in(struct guest_socket *s)
 			moved += (size_t)n;
 		} else if (n < 0 && errno == EAGAIN) {
 			s->can_write = false;
+			watch_for_room(s, true);
 		} else if (n < 0 && errno == EOPNOTSUPP && (flags & MSG_OOB)) {
 			s->urgent_in = false;
 		} else if (n < 0 && errno != EINTR) {
@@ -144,6 +153,8 @@ static bool pass_in(struct guest_socket *s)
 			s->can_read = true; /* and look why */
 		}
 	}
+	if (s->can_write)
+		watch_for_room(s, false);
 	if (s->deaf)
 		throw_away(s);
 	return false;
@@ -154,7 +165,12 @@ static bool is_at_urgent_byte(struct guest_socket *s)
 {
 	int at = 0;
 
-	/* Always asked: the data may be read before the event of their urgency comes. */
+	/* An event that spoke of data and not of urgent ones vouches for the first read. Later ones
+	 * may meet what came since, before its own event. */
+	if (s->is_plain) {
+		s->is_plain = false;
+		return false;
+	}
 	return ioctl(s->source.fd, SIOCATMARK, &at) == 0 && at != 0;
 }
 
@@ -181,6 +197,7 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 	struct iovec iov[VECTORS];
 	struct msghdr header = { .msg_iov = iov };
 	const bool urgent = is_at_urgent_byte(s);
+	size_t room = 0;
 	ssize_t n;
 
 	header.msg_iovlen = reeve_tcp_reserve(s->tcp, s->read_size, iov, VECTORS);
@@ -188,8 +205,14 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 		return false; /* REEVE_WRITABLE follows */
 	if (urgent)
 		header.msg_iovlen = cut(iov, header.msg_iovlen, 1);
+	for (size_t i = 0; i < header.msg_iovlen; i++)
+		room += iov[i].iov_len;
 	n = recvmsg(s->source.fd, &header, MSG_DONTWAIT);
 	if (n > 0) {
+		/* Less than there was room for is all there was; whatever comes makes an event. Only
+		 * an end, urgent data and a descriptor (MSG_CTRUNC) cut a read short. */
+		if ((size_t)n < room && !s->read_on && !(header.msg_flags & MSG_CTRUNC))
+			s->can_read = false;
 		reeve_tcp_commit(s->tcp, (size_t)n);
 		learn_read_size(s, (size_t)n);
 		*moved += (size_t)n;
@@ -435,17 +458,15 @@ const struct socket_owner_ops guest_stream_ops = {
 
 void guest_stream_attach(struct guest_socket *s, int fd_take)
 {
-	const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1;
 
-	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, events) < 0) {
+	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, EVENTS) < 0) {
 		close(fd_take);
 		return;
 	}
 	/* Else the byte that a program sends as urgent would be lost to reads. */
 	setsockopt(fd_take, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	s->read_size = READ_LEAST;
-	s->can_read = true;
 	s->can_write = true;
 	/* Not at once: this is one message of several, and the end may have been closed. */
 	socket_owner_resume(&s->owner);
