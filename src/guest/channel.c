@@ -12,7 +12,7 @@
 
 #include "guest/supervisor.h"
 
-#define MESSAGE_MAX (sizeof(struct guest_message) + GUEST_DATA_MAX)
+#define DATAGRAM_MAX (sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel))
 
 /* For the network process to take what is left, at the end. */
 #define FINISH_TRIES   100
@@ -27,11 +27,14 @@ struct waiting {
 
 int channel_init(struct channel *c, int fd_take)
 {
-	*c = (struct channel){ .fd = fd_take, .watch = { .kind = WATCH_CHANNEL, .fd = -1 } };
+	*c = (struct channel){ .fd = fd_take,
+			       .watch = { .kind = WATCH_CHANNEL, .fd = -1 },
+			       .received_fd = -1 };
 	list_init(&c->queue);
+	timer_init(&c->parcel_timer, SUPERVISOR_TIMER_PARCEL);
 	for (int i = 0; i < CHANNEL_BUCKETS; i++)
 		list_init(&c->buckets[i]);
-	c->buffer = malloc(MESSAGE_MAX);
+	c->buffer = malloc(DATAGRAM_MAX);
 	return c->buffer ? 0 : -ENOMEM;
 }
 
@@ -52,6 +55,9 @@ void channel_deinit(struct channel *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	if (c->received_fd >= 0)
+		close(c->received_fd);
+	c->received_fd = -1;
 	free(c->buffer);
 	c->buffer = NULL;
 }
@@ -81,40 +87,79 @@ static int send_bytes(int channel_fd, const struct iovec *iov, size_t count, int
 	return 0;
 }
 
-static void put_off(struct supervisor *s, const struct iovec iov[2], int fd)
+void channel_give_up(struct supervisor *s, const char *why)
+{
+	supervisor_log(s, "%s", why);
+	(void)shutdown(s->channel.fd, SHUT_RDWR);
+}
+
+static void put_off(struct supervisor *s, const struct iovec *iov, size_t count, int fd)
 {
 	struct channel *c = &s->channel;
-	struct waiting *w = malloc(sizeof(*w) + iov[0].iov_len + iov[1].iov_len);
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++)
+		length += iov[i].iov_len;
+	struct waiting *w = malloc(sizeof(*w) + length);
 
 	if (w)
 		w->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	if (!w || (fd >= 0 && w->fd < 0)) {
-		/* What is left out can't be made good: the two sides would disagree. */
-		supervisor_log(s, "cannot keep a message to the network process");
-		(void)shutdown(c->fd, SHUT_RDWR);
+		channel_give_up(s, "cannot keep a message to the network process");
 		free(w);
 		return;
 	}
-	w->length = iov[0].iov_len + iov[1].iov_len;
-	memcpy(w->bytes, iov[0].iov_base, iov[0].iov_len);
-	if (iov[1].iov_len)
-		memcpy(w->bytes + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
+	w->length = 0;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(w->bytes + w->length, iov[i].iov_base, iov[i].iov_len);
+		w->length += iov[i].iov_len;
+	}
 	if (list_is_empty(&c->queue))
 		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLIN | EPOLLOUT);
 	list_append(&c->queue, &w->node);
 }
 
-void channel_send(struct supervisor *s, const struct guest_message *m, const void *data, int fd)
+/* What waits for company goes first. `m` may be NULL. */
+static void transmit(struct supervisor *s, const struct guest_message *m, const void *data, int fd)
 {
 	struct channel *c = &s->channel;
-	const struct iovec iov[2] = { { (void *)(uintptr_t)m, sizeof(*m) },
-				      { (void *)(uintptr_t)data, m->data_length } };
+	struct iovec iov[3] = { 0 };
+	size_t count = 0;
 
 	if (c->is_lost)
 		return;
-	if (!list_is_empty(&c->queue) ||
-	    send_bytes(c->fd, iov, m->data_length ? 2 : 1, fd) == -EAGAIN)
-		put_off(s, iov, fd);
+	if (c->parcel.count)
+		iov[count++] = (struct iovec){ c->parcel.messages,
+					       c->parcel.count * sizeof(c->parcel.messages[0]) };
+	if (m)
+		iov[count++] = (struct iovec){ (void *)(uintptr_t)m, sizeof(*m) };
+	if (m && m->data_length)
+		iov[count++] = (struct iovec){ (void *)(uintptr_t)data, m->data_length };
+	if (!list_is_empty(&c->queue) || send_bytes(c->fd, iov, count, fd) == -EAGAIN)
+		put_off(s, iov, count, fd);
+	c->parcel.count = 0;
+	timer_disarm(&s->timers, &c->parcel_timer);
+}
+
+void channel_send(struct supervisor *s, const struct guest_message *m, const void *data, int fd)
+{
+	transmit(s, m, data, fd);
+}
+
+void channel_send_parcel(struct supervisor *s)
+{
+	if (s->channel.parcel.count)
+		transmit(s, NULL, NULL, -1);
+}
+
+void channel_send_later(struct supervisor *s, const struct guest_message *m)
+{
+	struct channel *c = &s->channel;
+
+	if (parcel_add(&c->parcel, m))
+		transmit(s, NULL, NULL, -1);
+	else if (!timer_is_armed(&c->parcel_timer))
+		timer_arm(&s->timers, &c->parcel_timer, reeve_time_add_ms(s->now, PARCEL_MS));
 }
 
 struct request *channel_request(struct supervisor *s, struct guest_message *m, const void *data,
@@ -161,18 +206,68 @@ void channel_finish(struct supervisor *s)
 	}
 }
 
-int channel_receive(struct channel *c, struct guest_message *ret, const uint8_t **ret_data)
+int channel_take_descriptor(struct channel *c)
 {
-	const ssize_t n = recv(c->fd, c->buffer, MESSAGE_MAX, MSG_DONTWAIT);
+	/* It belongs to the last message of its datagram. */
+	const int fd = c->at == c->length ? c->received_fd : -1;
+
+	if (fd >= 0)
+		c->received_fd = -1;
+	return fd;
+}
+
+static int descriptor_of(struct msghdr *m)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static int receive_datagram(struct channel *c)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { c->buffer, DATAGRAM_MAX };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	const ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	if (n < (ssize_t)sizeof(*ret))
-		return -ECONNRESET;
-	memcpy(ret, c->buffer, sizeof(*ret));
-	if (ret->data_length != (size_t)n - sizeof(*ret))
-		return -EPROTO;
-	*ret_data = c->buffer + sizeof(*ret);
+	if (c->received_fd >= 0)
+		close(c->received_fd);
+	c->received_fd = descriptor_of(&m);
+	c->at = 0;
+	c->length = (size_t)n;
+	return 0;
+}
+
+int channel_receive(struct channel *c, struct guest_message *ret, const uint8_t **ret_data,
+		    bool *ret_more)
+{
+	if (c->at == c->length) {
+		const int r = receive_datagram(c);
+
+		if (r < 0)
+			return r;
+	}
+	const size_t taken = parcel_next(c->buffer + c->at, c->length - c->at, ret);
+
+	/* Nothing at all is the end. */
+	if (taken == 0)
+		return c->length == 0 ? -ECONNRESET : -EPROTO;
+	*ret_data = c->buffer + c->at + sizeof(*ret);
+	c->at += taken;
+	*ret_more = c->at < c->length;
 	return 0;
 }
 

@@ -49,6 +49,14 @@ void peer_tell(struct supervisor *s, const struct guest_socket *socket,
 	channel_send(s, &m, NULL, -1);
 }
 
+void peer_tell_later(struct supervisor *s, const struct guest_socket *socket,
+		     enum guest_message_type type)
+{
+	const struct guest_message m = peer_message(socket, type, -1);
+
+	channel_send_later(s, &m);
+}
+
 static int64_t told_value(const struct option_row *row, int32_t value)
 {
 	/* Sizes are kept as the kernel tells them: twice what was asked for. */
@@ -277,20 +285,15 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 		abort_incoming(s, m);
 		return;
 	}
-	const int end = rendezvous_connect(&s->rendezvous, listener->path);
-	struct guest_socket *socket =
-		end >= 0 ? socket_new(&s->sockets, SOCKET_TCP, listener->family) : NULL;
+	struct guest_socket *socket = socket_new(&s->sockets, SOCKET_TCP, listener->family);
 
 	if (!socket) {
-		if (end >= 0)
-			close(end);
-		abort_incoming(s, m);
-		/* A listener that refuses has been closed. */
-		if (end == -ECONNREFUSED)
-			supervisor_sweep(s);
+		/* The next accept() would take it for another. */
+		channel_give_up(s, "no memory for an incoming connection");
 		return;
 	}
-	socket->end = end;
+	socket->end = channel_take_descriptor(&s->channel);
+	socket->is_attached = true;
 	socket->local = m->local;
 	socket->remote = m->remote;
 	socket->options = listener->options;
@@ -301,7 +304,6 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 	socket->hint_pid = listener->hint_pid;
 	socket_set_number(&s->sockets, socket, m->socket);
 	list_append(&listener->queue, &socket->queue);
-	peer_attach(s, socket);
 	call_retry_all(s, listener);
 }
 
@@ -331,6 +333,9 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 	if (!socket)
 		return;
 	switch (m->type) {
+	case GUEST_STALE:
+		supervisor_sweep(s);
+		break;
 	case GUEST_RESET:
 		peer_reset(s, socket, m->error ? m->error : ECONNRESET);
 		break;

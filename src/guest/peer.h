@@ -38,7 +38,9 @@ void peer_set_buffers(const struct guest_socket *socket, int fd);
 /* Behind the first request about a UDP socket: its end goes to the network process. */
 void peer_attach(struct supervisor *s, struct guest_socket *socket);
 
-/* Without an answer. */
+/* Without an answer; `later`: with the next message, or soon. */
+void peer_tell_later(struct supervisor *s, const struct guest_socket *socket,
+		     enum guest_message_type type);
 void peer_tell(struct supervisor *s, const struct guest_socket *socket,
 	       enum guest_message_type type);
 

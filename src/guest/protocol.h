@@ -1,8 +1,9 @@
 /*
  * What a supervisor and the network process say to each other: fixed binary messages over one
- * AF_UNIX SOCK_SEQPACKET connection a supervisor, in the order of sending, with descriptors where
- * said. Native byte order and layout: both ends are the same binary on one machine, and the
- * handshake compares versions.
+ * AF_UNIX SOCK_SEQPACKET connection a supervisor, in the order of sending. A datagram holds one
+ * message behind another (parcel.h); a descriptor that comes along belongs to the last. Native byte
+ * order and layout: both ends are the same binary on one machine, and the handshake compares
+ * versions.
  *
  * The division: the supervisor knows programs (their calls, memory, descriptors and every trick
  * that makes an AF_UNIX socket look like a TCP or UDP one); the network process knows the stack. A
@@ -17,9 +18,11 @@
  *
  *	connect   CONNECT ...> ANSWER (established, or the errno, or minutes later ETIMEDOUT)
  *	          on success the supervisor makes the AF_UNIX pair and hands over one end: ATTACH + fd
- *	accept    INCOMING (from the network, with both names); the supervisor connects to the
- *	          program's AF_UNIX listener and hands over its end: ATTACH + fd; when the program has
- *	          accepted it: ACCEPTED (the backlog counts what is not yet accepted)
+ *	accept    the network process connects to the file of the program's AF_UNIX listener, known
+ *	          by OPEN, and says INCOMING with both names + its end; when the program has
+ *	          accepted it: ACCEPTED (the backlog counts what is not yet accepted). So the listener
+ *	          is ready before anything that the peer says later. A file that refuses has no
+ *	          listener any more: STALE, and the connection is reset
  *	data      the network process reads and writes the attached end. EOF of the program's writes
  *	          (RDHUP) is FIN out; FIN in is shutdown(SHUT_WR) of the attached end, which stays open
  *	close     the program closes: HUP at the attached end. Without unread data the network process
@@ -40,7 +43,7 @@
 #include "port/policy.h"
 #include "reeve/address.h"
 
-#define GUEST_PROTOCOL_VERSION 1
+#define GUEST_PROTOCOL_VERSION 2
 #define GUEST_INCOMING         (UINT64_C(1) << 63)
 #define GUEST_DATA_MAX         65536
 #define GUEST_HOST_NAME        64
@@ -51,6 +54,8 @@ enum guest_message_type {
 	GUEST_HELLO = 1, /* struct guest_hello; the first; + a pidfd of the supervisor */
 	GUEST_BIND,      /* `local`, flags: answered with `local` as bound (port 0 if deferred) */
 	GUEST_LISTEN,    /* value: backlog. Answered with `local`. Again: a new backlog */
+	GUEST_OPEN,      /* the program's AF_UNIX listener is there; data: the file's name, with its
+			    NUL. What has come waits until then; no answer */
 	GUEST_CONNECT,   /* `remote`; TCP: answered when done; UDP: at once (family 0 of `remote`
 	                    unspecified and port 0: disconnect). Answered with `local`, `remote` */
 	GUEST_ATTACH,    /* + one descriptor: the network process's end; no answer */
@@ -69,7 +74,9 @@ enum guest_message_type {
 	GUEST_ANSWER = 64,         /* to a request */
 	GUEST_WELCOME,             /* struct guest_welcome; the answer to HELLO, error 0 */
 	GUEST_REFUSED,             /* the other answer to HELLO: error and a line of text as data */
-	GUEST_INCOMING_CONNECTION, /* socket: its new number; value: the listener's; both names */
+	GUEST_INCOMING_CONNECTION, /* socket: its new number; value: the listener's; both names;
+				      + a copy of the network process's end */
+	GUEST_STALE,               /* nobody listens at the file of this listener any more */
 	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
 	GUEST_CLOSED,              /* done in order; the duplicate may go */
 	GUEST_DATAGRAM, /* UDP: one of value bytes was just written to the attached end, from `remote`
@@ -118,6 +125,7 @@ struct guest_hello {
 
 struct guest_welcome {
 	uint32_t version;
+	uint32_t pid; /* the network process's */
 	char host[GUEST_HOST_NAME];
 	struct reeve_address address;
 	uint8_t prefix_length;

@@ -86,7 +86,7 @@ void rendezvous_deinit(struct rendezvous *r)
 	r->fd = -1;
 }
 
-static bool is_mine(pid_t pid, int fd)
+static bool is_from(pid_t pid, int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
@@ -106,7 +106,7 @@ int rendezvous_join(struct rendezvous *r, int fd)
 
 		if (end < 0)
 			return -errno;
-		if (is_mine(r->pid, end))
+		if (is_from(r->pid, end))
 			return end;
 		close(end);
 	}
@@ -124,21 +124,9 @@ int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path)
 	return 0;
 }
 
-int rendezvous_connect(struct rendezvous *r, uint32_t path)
+uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE])
 {
-	struct sockaddr_un name;
-	const socklen_t length = name_of(r, path, &name);
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&name, length) < 0) {
-		const int e = -errno;
-
-		close(fd);
-		return e;
-	}
-	return fd;
+	return (uint32_t)snprintf(ret, RENDEZVOUS_FILE, "%s/%u", r->directory, path) + 1;
 }
 
 void rendezvous_forget(struct rendezvous *r, uint32_t path)
@@ -149,7 +137,7 @@ void rendezvous_forget(struct rendezvous *r, uint32_t path)
 	(void)unlink(name.sun_path);
 }
 
-int rendezvous_accept(struct rendezvous *r, int fd, bool nonblocking)
+int rendezvous_accept(pid_t pid, int fd, bool nonblocking)
 {
 	for (;;) {
 		/* The program's listener may block; this process must not. */
@@ -162,7 +150,7 @@ int rendezvous_accept(struct rendezvous *r, int fd, bool nonblocking)
 
 		if (accepted < 0)
 			return -errno;
-		if (is_mine(r->pid, accepted))
+		if (is_from(pid, accepted))
 			return accepted;
 		close(accepted);
 	}

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #define RENDEZVOUS_PATH 80
+#define RENDEZVOUS_FILE (RENDEZVOUS_PATH + 12) /* in such a directory */
 
 struct rendezvous {
 	char directory[RENDEZVOUS_PATH];
@@ -32,10 +33,10 @@ int rendezvous_join(struct rendezvous *r, int fd);
 /* Binds the program's socket to a new file and listens; the file's number in *ret_path. */
 int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path);
 
-/* Connects to such a listener; our end, or a negative errno (-ECONNREFUSED: it is closed). */
-int rendezvous_connect(struct rendezvous *r, uint32_t path);
+/* The file's name, and its length with its NUL. */
+uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE]);
 void rendezvous_forget(struct rendezvous *r, uint32_t path);
 
-/* The next connection that waits at the program's listener `fd` and was made by this process;
+/* The next connection that waits at the program's listener `fd` and was made by the process `pid`;
  * others are closed. -EAGAIN when there is none. */
-int rendezvous_accept(struct rendezvous *r, int fd, bool nonblocking);
+int rendezvous_accept(pid_t pid, int fd, bool nonblocking);

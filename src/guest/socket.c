@@ -108,7 +108,7 @@ struct guest_socket *socket_new(struct socket_table *t, enum socket_kind kind, i
 		return NULL;
 	s->kind = kind;
 	s->family = family;
-	s->end = -1;
+	s->end = s->early_fd = -1;
 	s->watch = (struct watch){ .kind = WATCH_END, .fd = -1 };
 	list_init(&s->calls);
 	list_init(&s->queue);
@@ -128,6 +128,8 @@ struct guest_socket *socket_free(struct socket_table *t, struct guest_socket *so
 		index_remove(&t->by_number, socket, false);
 	if (socket->end >= 0)
 		close(socket->end);
+	if (socket->early_fd >= 0)
+		close(socket->early_fd);
 	list_remove(&socket->node);
 	t->count--;
 	free(socket->datagrams.ring);

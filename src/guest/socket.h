@@ -84,7 +84,9 @@ struct guest_socket {
 
 	struct guest_socket *listener; /* while in its queue */
 	struct list queue;             /* of a listener; or the member in one */
-	uint32_t path;                 /* a listener's file; 0: none */
+	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
+	int early_fd;  /* a listener's: accepted, and its announcement on its way; -1 */
+	uint32_t path; /* a listener's file; 0: none */
 
 	struct socket_options options;
 	struct socket_datagrams datagrams;

@@ -115,6 +115,10 @@ static void run_timers(struct supervisor *s)
 {
 	timers_advance(&s->timers, s->now);
 	for (struct timer *t = timers_next(&s->timers); t; t = timers_next(&s->timers)) {
+		if (t->kind == SUPERVISOR_TIMER_PARCEL) {
+			channel_send_parcel(s);
+			continue;
+		}
 		if (t->kind != SUPERVISOR_TIMER_SWEEP) {
 			call_timer(s, t);
 			continue;
@@ -151,13 +155,15 @@ static void lose_network(struct supervisor *s)
 	peer_all_lost(s);
 }
 
-/* As many messages as are there; a few, so that calls do not wait behind a flood of them. */
+/* One datagram's: more of them make the next event, and calls do not wait behind a flood. */
 static void receive_messages(struct supervisor *s)
 {
-	for (int i = 0; i < 16; i++) {
+	bool more = true;
+
+	while (more) {
 		struct guest_message m;
 		const uint8_t *data = NULL;
-		const int r = channel_receive(&s->channel, &m, &data);
+		const int r = channel_receive(&s->channel, &m, &data, &more);
 
 		if (r == -EAGAIN)
 			return;

@@ -57,7 +57,7 @@ struct supervisor {
 	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
 };
 
-enum { SUPERVISOR_TIMER_SWEEP = 8 };
+enum { SUPERVISOR_TIMER_SWEEP = 8, SUPERVISOR_TIMER_PARCEL };
 
 /* What the program's start needs of the supervisor; kept by value. */
 struct supervisor_start {

@@ -2,7 +2,7 @@
 #include "guest/sys.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +28,18 @@ static void give_up(struct supervisor *s, struct guest_socket *socket)
 	if (!socket->has_reset)
 		peer_tell(s, socket, GUEST_ABORT);
 	peer_drop(s, socket);
+}
+
+/* The backlog has room again: told at once only when much of it has. */
+static void report(struct supervisor *s, struct guest_socket *listener,
+		   const struct guest_socket *accepted)
+{
+	if (++listener->unreported <= listener->backlog / 2) {
+		peer_tell_later(s, accepted, GUEST_ACCEPTED);
+		return;
+	}
+	listener->unreported = 0;
+	peer_tell(s, accepted, GUEST_ACCEPTED);
 }
 
 /* To the program with it. */
@@ -57,9 +69,27 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		liveness_add(&s->liveness, socket, fd);
 		supervisor_sweep_later(s);
 	} else {
-		peer_tell(s, socket, GUEST_ACCEPTED);
+		report(s, c->socket, socket);
 	}
 	socket->hint_fd = call_answer_fd(s, c, fd, flags & SOCK_CLOEXEC);
+}
+
+/* The program's new end; -EAGAIN: there is none. It stays with the listener while its announcement
+ * is still on its way, and may then be another call's. */
+static int next_end(struct supervisor *s, const struct call *c)
+{
+	struct guest_socket *listener = c->socket;
+	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
+	int fd = listener->early_fd;
+
+	listener->early_fd = -1;
+	if (fd < 0)
+		fd = rendezvous_accept((pid_t)s->welcome.pid, c->fd, is_nonblocking);
+	else
+		(void)fcntl(fd, F_SETFL, is_nonblocking ? O_NONBLOCK : 0);
+	if (list_is_empty(&listener->queue) && fd >= 0)
+		listener->early_fd = fd;
+	return fd;
 }
 
 static void try_accept(struct supervisor *s, struct call *c)
@@ -70,20 +100,26 @@ static void try_accept(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EINVAL);
 		return;
 	}
-	if (list_is_empty(&listener->queue))
-		return;
-	const int fd = rendezvous_accept(&s->rendezvous, c->fd, (int)c->progress & SOCK_NONBLOCK);
+	const int fd = next_end(s, c);
 
-	if (fd < 0) {
-		/* Our queue holds one, so the kernel's must: somebody else has taken it. */
-		if (fd == -EAGAIN)
-			give_up(s, take(listener));
-		if (fd != -EAGAIN || !c->is_kept)
-			(void)call_answer(s, c, fd == -EMFILE ? -ENFILE : fd);
+	if (fd < 0 && fd != -EAGAIN) {
+		(void)call_answer(s, c, fd == -EMFILE ? -ENFILE : fd);
 		return;
 	}
-	hand_over(s, c, take(listener), fd);
-	close(fd);
+	if (fd >= 0 && listener->early_fd < 0) {
+		hand_over(s, c, take(listener), fd);
+		close(fd);
+		return;
+	}
+	/* One that is there and not yet announced will be at any moment: then it is tried again. */
+	if (fd < 0 && descriptor_is_nonblocking(c->fd)) {
+		(void)call_answer(s, c, -EAGAIN);
+		return;
+	}
+	if (c->is_kept)
+		return;
+	c->timeout_error = EAGAIN;
+	call_keep(s, c, try_accept, call_timeout_ms(c, SO_RCVTIMEO));
 }
 
 static void accept_with(struct supervisor *s, struct call *c, int flags)
@@ -100,16 +136,7 @@ static void accept_with(struct supervisor *s, struct call *c, int flags)
 	}
 	c->progress = (uint64_t)flags;
 	listener->hint_fd = call_int(c, 0);
-	if (listener->state != SOCKET_LISTENING || !list_is_empty(&listener->queue)) {
-		try_accept(s, c);
-		return;
-	}
-	if (descriptor_is_nonblocking(c->fd)) {
-		(void)call_answer(s, c, -EAGAIN);
-		return;
-	}
-	c->timeout_error = EAGAIN;
-	call_keep(s, c, try_accept, call_timeout_ms(c, SO_RCVTIMEO));
+	try_accept(s, c);
 }
 
 void sys_accept(struct supervisor *s, struct call *c)

@@ -118,6 +118,24 @@ void sys_bind(struct supervisor *s, struct call *c)
 		ask_bind(s, c, &name);
 }
 
+/* From now on connections can come. */
+static int open_listener(struct supervisor *s, const struct call *c, struct guest_socket *socket)
+{
+	struct guest_message m = peer_message(socket, GUEST_OPEN, -1);
+	char path[RENDEZVOUS_FILE];
+	const int r = rendezvous_listen(&s->rendezvous, c->fd, &socket->path);
+
+	if (r < 0) {
+		supervisor_log(s, "cannot listen in %s", s->rendezvous.directory);
+		return r;
+	}
+	m.data_length = rendezvous_file(&s->rendezvous, socket->path, path);
+	channel_send(s, &m, path, -1);
+	socket->state = SOCKET_LISTENING;
+	s->listeners++;
+	return 0;
+}
+
 static void listening(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		      const uint8_t *data)
 {
@@ -130,15 +148,9 @@ static void listening(struct supervisor *s, struct request *r, const struct gues
 	if (!socket || !c)
 		return;
 	if (result == 0 && socket->state == SOCKET_FRESH) {
-		result = rendezvous_listen(&s->rendezvous, c->fd, &socket->path);
 		socket->local = answer->local;
 		socket->is_bound = true;
-		if (result == 0) {
-			socket->state = SOCKET_LISTENING;
-			s->listeners++;
-		} else {
-			supervisor_log(s, "cannot listen in %s", s->rendezvous.directory);
-		}
+		result = open_listener(s, c, socket);
 	}
 	(void)call_answer(s, c, result);
 }
@@ -165,6 +177,7 @@ void sys_listen(struct supervisor *s, struct call *c)
 
 	/* As the kernel does: a negative one is a very large one. */
 	m.value = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog;
+	socket->backlog = (uint32_t)m.value;
 	peer_tell_options(s, socket);
 	socket->hint_fd = call_int(c, 0);
 	c->request = channel_request(s, &m, NULL, listening);

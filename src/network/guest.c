@@ -1,6 +1,7 @@
 #include "network/guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +14,8 @@
 #include "network/log.h"
 
 #define MESSAGES_A_GO    64
-#define MESSAGES_AT_ONCE 1024        /* more than its socket holds */
-#define MAX_OUTGOING     (16u << 20) /* bytes that wait for a supervisor */
+#define MESSAGES_AT_ONCE 1024 /* more than its socket holds */
 #define MAX_ANCESTORS    4096
-
-struct outgoing {
-	struct outgoing *next;
-	size_t length;
-	uint8_t bytes[];
-};
 
 static void session_ready(struct loop_source *source, uint32_t events);
 
@@ -30,6 +24,7 @@ static void hang_up(struct guest_session *session)
 	struct loop *loop = session->network->loop;
 	const int fd = session->source.fd, pidfd = session->death.fd;
 
+	guest_outgoing_stop(session);
 	loop_remove(loop, &session->source);
 	loop_remove(loop, &session->death);
 	close(fd);
@@ -80,114 +75,10 @@ void guest_session_end(struct guest_session *session, const char *why)
 
 static void session_free(struct guest_session *session)
 {
-	while (session->first) {
-		struct outgoing *o = session->first;
-
-		session->first = o->next;
-		free(o);
-	}
+	guest_outgoing_free(session);
 	list_remove(&session->node);
 	free(session->sockets);
 	free(session);
-}
-
-static bool put_off(struct guest_session *session, const struct iovec *iov)
-{
-	const size_t length = iov[0].iov_len + iov[1].iov_len;
-	struct outgoing *o = NULL;
-
-	if (session->outgoing_bytes + length <= MAX_OUTGOING)
-		o = malloc(sizeof(*o) + length);
-	if (!o) {
-		guest_session_end(session, "takes no messages");
-		return false;
-	}
-	o->next = NULL;
-	o->length = length;
-	memcpy(o->bytes, iov[0].iov_base, iov[0].iov_len);
-	if (iov[1].iov_len)
-		memcpy(o->bytes + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
-	*session->last = o;
-	session->last = &o->next;
-	session->outgoing_bytes += length;
-	loop_change(session->network->loop, &session->source, EPOLLIN | EPOLLOUT);
-	return true;
-}
-
-/* 1 sent, 0 not now, -1 never. */
-static int send_iov(struct guest_session *session, struct iovec *iov, size_t count)
-{
-	const struct msghdr header = { .msg_iov = iov, .msg_iovlen = count };
-
-	for (;;) {
-		if (sendmsg(session->source.fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-			return 1;
-		if (errno == EAGAIN || errno == ENOBUFS)
-			return 0;
-		if (errno != EINTR)
-			return -1;
-	}
-}
-
-bool guest_send(struct guest_session *session, const struct guest_message *message,
-		const void *data, size_t length)
-{
-	struct guest_message head = *message;
-	union {
-		const void *in;
-		void *out;
-	} body = { .in = data }; /* sendmsg() only reads it */
-	struct iovec iov[2] = { { &head, sizeof(head) }, { body.out, length } };
-	int sent;
-
-	if (session->gone)
-		return false;
-	head.data_length = (uint32_t)length;
-	if (session->first)
-		return put_off(session, iov);
-	sent = send_iov(session, iov, length ? 2 : 1);
-	if (sent == 0)
-		return put_off(session, iov);
-	if (sent < 0)
-		guest_session_end(session, "hears nothing");
-	return sent > 0;
-}
-
-void guest_answer(const struct guest_call *call, int error, const struct guest_message *values)
-{
-	struct guest_message m = values ? *values : (struct guest_message){ 0 };
-
-	if (call->message->request == 0)
-		return;
-	m.type = GUEST_ANSWER;
-	m.flags = 0;
-	m.request = call->message->request;
-	m.socket = call->message->socket;
-	m.error = -error;
-	guest_send(call->session, &m, NULL, 0);
-}
-
-static void flush(struct guest_session *session)
-{
-	while (session->first && !session->gone) {
-		struct outgoing *o = session->first;
-		struct iovec iov = { o->bytes, o->length };
-		const int sent = send_iov(session, &iov, 1);
-
-		if (sent == 0)
-			return;
-		if (sent < 0) {
-			guest_session_end(session, "hears nothing");
-			return;
-		}
-		session->first = o->next;
-		if (!session->first)
-			session->last = &session->first;
-		session->outgoing_bytes -= o->length;
-		free(o);
-	}
-	if (!session->gone)
-		loop_change(session->network->loop, &session->source, EPOLLIN);
 }
 
 /* The first descriptor that came; more than one is no message of ours. */
@@ -213,6 +104,33 @@ static int take_descriptor(struct msghdr *header)
 	return first;
 }
 
+/* One message behind another; the descriptor is the last one's. */
+static void handle_datagram(struct guest_session *session, size_t length, int *fd)
+{
+	struct guest_server *s = session->server;
+	size_t at = 0;
+
+	while (at < length && !session->gone) {
+		struct guest_message message;
+		struct guest_call call = { .session = session, .message = &message, .fd = -1 };
+		const size_t taken = parcel_next(s->buffer + at, length - at, &message);
+
+		if (taken == 0) {
+			guest_session_end(session, "speaks another protocol");
+			return;
+		}
+		call.data = s->buffer + at + sizeof(message);
+		at += taken;
+		if (at == length) {
+			call.fd = *fd;
+			*fd = -1;
+		}
+		guest_handle(&call);
+		if (call.fd >= 0)
+			close(call.fd);
+	}
+}
+
 /* False when there is nothing more to read. */
 static bool receive(struct guest_session *session)
 {
@@ -220,8 +138,6 @@ static bool receive(struct guest_session *session)
 	char ancillary[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec iov = { s->buffer, sizeof(s->buffer) };
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct guest_message message;
-	struct guest_call call = { .session = session, .message = &message };
 	ssize_t n;
 
 	header.msg_control = ancillary;
@@ -233,19 +149,14 @@ static bool receive(struct guest_session *session)
 		guest_session_end(session, "has gone");
 		return false;
 	}
-	call.fd = take_descriptor(&header);
-	if ((size_t)n < sizeof(message) || (header.msg_flags & MSG_TRUNC)) {
+	int fd = take_descriptor(&header);
+
+	if (header.msg_flags & MSG_TRUNC)
 		guest_session_end(session, "speaks another protocol");
-	} else {
-		memcpy(&message, s->buffer, sizeof(message));
-		call.data = s->buffer + sizeof(message);
-		if (message.data_length != (size_t)n - sizeof(message))
-			guest_session_end(session, "speaks another protocol");
-		else
-			guest_handle(&call);
-	}
-	if (call.fd >= 0)
-		close(call.fd);
+	else
+		handle_datagram(session, (size_t)n, &fd);
+	if (fd >= 0)
+		close(fd);
 	return !session->gone;
 }
 
@@ -263,7 +174,7 @@ static void session_ready(struct loop_source *source, uint32_t events)
 	if (session->gone)
 		return;
 	if (events & EPOLLOUT)
-		flush(session);
+		guest_flush(session);
 	for (unsigned i = 0; i < MESSAGES_A_GO && !session->gone; i++)
 		if (!receive(session))
 			break;
@@ -289,11 +200,10 @@ static struct guest_session *session_new(struct guest_server *s, int fd_take)
 	}
 	session->server = s;
 	session->network = s->network;
-	session->last = &session->first;
 	loop_source_init(&session->source, session_ready);
 	loop_source_init(&session->death, supervisor_died);
 	list_init(&session->node);
-	list_init(&session->held);
+	guest_outgoing_init(session);
 	if (loop_add(s->network->loop, &session->source, fd_take, EPOLLIN) < 0) {
 		close(fd_take);
 		free(session);

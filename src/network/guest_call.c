@@ -118,6 +118,7 @@ static void welcome(struct guest_session *session)
 	const struct guest_message m = { .type = GUEST_WELCOME };
 	struct guest_welcome w = {
 		.version = GUEST_PROTOCOL_VERSION,
+		.pid = (uint32_t)getpid(),
 		.address = session->host->address,
 		.prefix_length = NETWORK_PREFIX_LENGTH,
 		.gateway = reeve_address_from_ipv4(NETWORK_GATEWAY),
@@ -204,7 +205,19 @@ static void do_listen(struct guest_call *call)
 	}
 	guest_answer(call, r, &values);
 	if (r == 0 && !call->session->gone)
-		guest_stream_accept(s);
+		guest_stream_accept(s); /* a longer backlog may let more in */
+}
+
+static void do_open(struct guest_call *call)
+{
+	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
+	const char *path = (const char *)call->data;
+	const size_t length = call->message->data_length;
+
+	if (!s || !s->is_listener || s->path || length == 0 || path[length - 1] != '\0')
+		return;
+	s->path = strndup(path, length);
+	guest_stream_accept(s);
 }
 
 static void connect_stream(struct guest_call *call, struct guest_socket *s)
@@ -274,8 +287,8 @@ static void attach(struct guest_call *call)
 	call->fd = -1;
 	if (s->udp)
 		guest_datagram_attach(s, fd);
-	else
-		guest_stream_attach(s, fd);
+	else if (!guest_stream_attach(s, fd))
+		lose(s);
 }
 
 static void accepted(struct guest_call *call)
@@ -441,6 +454,8 @@ static void dispatch(struct guest_call *call)
 		return do_bind(call);
 	case GUEST_LISTEN:
 		return do_listen(call);
+	case GUEST_OPEN:
+		return do_open(call);
 	case GUEST_CONNECT:
 		return do_connect(call);
 	case GUEST_ATTACH:
@@ -468,6 +483,7 @@ static void dispatch(struct guest_call *call)
 	case GUEST_WELCOME:
 	case GUEST_REFUSED:
 	case GUEST_INCOMING_CONNECTION:
+	case GUEST_STALE:
 	case GUEST_RESET:
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:
@@ -495,8 +511,6 @@ void guest_handle(struct guest_call *call)
 	if (call->message->pid)
 		tree_add(&session->members, (pid_t)call->message->pid);
 	dispatch(call);
-	if (call->message->type == GUEST_ATTACH || call->message->type == GUEST_ABORT)
-		guest_stream_answered(session, call->message->socket);
 	if (session->host)
 		host_activate(session->host);
 }

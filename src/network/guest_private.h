@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "guest/parcel.h"
 #include "guest/protocol.h"
 #include "network/guest.h"
 #include "network/guest_tree.h"
@@ -20,7 +21,7 @@ struct guest_server {
 	struct list gone;       /* freed at the end of the turn */
 	struct list dead;       /* struct guest_socket, freed at the end of the turn */
 	uint32_t session_count;
-	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX]; /* one message */
+	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 };
 
 struct guest_session {
@@ -41,9 +42,9 @@ struct guest_session {
 	char command[256];
 	struct guest_socket **sockets; /* by number, chained */
 	uint32_t buckets, count;
-	uint64_t next_incoming;         /* connections that were announced to the supervisor */
-	uint64_t answered_incoming;     /* it has queued, or refused, those below */
-	struct list held;               /* streams that wait for an answer of these */
+	uint64_t next_incoming; /* connections that were announced to the supervisor */
+	struct parcel parcel;
+	struct loop_timer parcel_timer;
 	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */
 	size_t outgoing_bytes;
 };
@@ -58,14 +59,13 @@ struct guest_socket {
 	struct reeve_tcp *tcp; /* one of these two */
 	struct reeve_udp *udp;
 	struct loop_source source; /* the attached end */
-	struct list held;          /* in the session's */
-	uint64_t held_for;         /* until so many are answered; 0: not held */
 
 	uint32_t connect_request; /* to be answered when the handshake is done */
 	bool connecting;
 	bool connected;
 
 	uint32_t backlog;  /* a listener's */
+	char *path;        /* its file; NULL: not open yet */
 	uint32_t pending;  /* a listener's connections that the program has not accepted */
 	uint64_t listener; /* while counted there: its number */
 	bool is_listener, is_pending;
@@ -95,11 +95,21 @@ struct guest_call {
 	int fd; /* that came with it, or -1; taken by setting it to -1 */
 };
 
-/* False when the session is gone. `data` may be NULL. */
+/* guest_send.c. False when the session is gone. `data` may be NULL. */
 bool guest_send(struct guest_session *session, const struct guest_message *message,
 		const void *data, size_t length);
+/* With a copy of the descriptor. */
+bool guest_send_descriptor(struct guest_session *session, const struct guest_message *message,
+			   int fd);
+/* What nobody waits for: goes with the next message, or soon. */
+void guest_send_later(struct guest_session *session, const struct guest_message *message);
 /* The answer to the call, unless it wants none. `error` is 0 or a negative errno. */
 void guest_answer(const struct guest_call *call, int error, const struct guest_message *values);
+
+void guest_outgoing_init(struct guest_session *session);
+void guest_outgoing_stop(struct guest_session *session); /* nothing more is sent */
+void guest_outgoing_free(struct guest_session *session);
+void guest_flush(struct guest_session *session); /* the connection has room */
 
 void guest_session_end(struct guest_session *session, const char *why);
 
@@ -126,11 +136,9 @@ void guest_socket_name(const struct guest_socket *s, struct guest_message *value
 void guest_handle(struct guest_call *call);
 
 /* guest_stream.c */
-void guest_stream_attach(struct guest_socket *s, int fd_take);
+bool guest_stream_attach(struct guest_socket *s, int fd_take); /* false: it cannot be watched */
 void guest_stream_accepted(struct guest_socket *s);
 void guest_stream_accept(struct guest_socket *listener);
-/* The supervisor has done its part for the incoming connection of that number. */
-void guest_stream_answered(struct guest_session *session, uint64_t number);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);

@@ -83,7 +83,6 @@ struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t nu
 	s->session = session;
 	s->number = number;
 	list_init(&s->dead);
-	list_init(&s->held);
 	loop_source_init(&s->source, attached_ready);
 	b = bucket_of(number, session->buckets);
 	s->next = session->sockets[b];
@@ -192,7 +191,6 @@ void guest_socket_drop(struct guest_socket *s)
 		at = &(*at)->next;
 	*at = s->next;
 	session->count--;
-	list_remove(&s->held);
 	uncount(s);
 	if (s->owner.host)
 		socket_owner_deinit(&s->owner);
@@ -200,6 +198,8 @@ void guest_socket_drop(struct guest_socket *s)
 		loop_remove(session->network->loop, &s->source);
 		close(fd);
 	}
+	free(s->path);
+	s->path = NULL;
 	s->tcp = NULL;
 	s->udp = NULL;
 	list_append(&session->server->dead, &s->dead);

@@ -14,10 +14,13 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <linux/sockios.h>
@@ -33,9 +36,16 @@
 
 #define EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
-static void say(struct guest_socket *s, uint16_t type, int error)
+static void say_closed(struct guest_socket *s)
 {
-	const struct guest_message m = { .type = type, .socket = s->number, .error = error };
+	const struct guest_message m = { .type = GUEST_CLOSED, .socket = s->number };
+
+	guest_send_later(s->session, &m);
+}
+
+static void say_reset(struct guest_socket *s, int error)
+{
+	const struct guest_message m = { .type = GUEST_RESET, .socket = s->number, .error = error };
 
 	guest_send(s->session, &m, NULL, 0);
 }
@@ -49,7 +59,7 @@ static void end_in_order(struct guest_socket *s)
 		reeve_tcp_close(s->tcp);
 	s->tcp = NULL;
 	guest_socket_drop(s);
-	say(s, GUEST_CLOSED, 0);
+	say_closed(s);
 }
 
 /* The program has closed with data unread: Linux sends RST then (RFC 2525, 2.17). */
@@ -58,7 +68,7 @@ static void end_unread(struct guest_socket *s)
 	reeve_tcp_abort(s->tcp);
 	s->tcp = NULL;
 	guest_socket_drop(s);
-	say(s, GUEST_CLOSED, 0);
+	say_closed(s);
 }
 
 static void end_failed(struct guest_socket *s)
@@ -68,7 +78,7 @@ static void end_failed(struct guest_socket *s)
 	reeve_tcp_close(s->tcp);
 	s->tcp = NULL;
 	/* Before our end closes, so that the supervisor can make the program see the reason. */
-	say(s, GUEST_RESET, error);
+	say_reset(s, error);
 	if (!list_is_linked(&s->dead))
 		guest_socket_drop(s);
 }
@@ -252,58 +262,9 @@ static bool pass_out(struct guest_socket *s)
 	return false;
 }
 
-/*
- * What the peer sent after its connect() had returned must not be there before the listener is
- * ready. The data go straight to the program, a connection by way of the supervisor: so they wait
- * until the supervisor has answered for every connection that was announced before them.
- */
-static bool is_held(struct guest_socket *s)
-{
-	struct guest_session *session = s->session;
-
-	if (s->hung_up || s->deaf)
-		return false;
-	if (s->held_for == 0) {
-		if (session->answered_incoming == session->next_incoming ||
-		    (reeve_tcp_readable(s->tcp) == 0 && !s->failed &&
-		     !reeve_tcp_peer_closed(s->tcp)))
-			return false;
-		s->held_for = session->next_incoming;
-	}
-	if (session->answered_incoming >= s->held_for) {
-		s->held_for = 0;
-		return false;
-	}
-	if (!list_is_linked(&s->held))
-		list_append(&session->held, &s->held);
-	return true;
-}
-
-void guest_stream_answered(struct guest_session *session, uint64_t number)
-{
-	const uint64_t count = (number & ~GUEST_INCOMING) + 1;
-	struct list *node;
-
-	/* Said in order, so whoever was announced before has been answered too. */
-	if (session->gone || !(number & GUEST_INCOMING) || count <= session->answered_incoming ||
-	    count > session->next_incoming)
-		return;
-	session->answered_incoming = count;
-	while ((node = list_first(&session->held))) {
-		struct guest_socket *s = list_entry(node, struct guest_socket, held);
-
-		if (s->held_for > count)
-			return; /* as are all behind it */
-		list_remove(node);
-		socket_owner_resume(&s->owner);
-	}
-}
-
 /* What has ended. The socket may be gone afterwards. */
-static void settle(struct guest_socket *s, bool is_held)
+static void settle(struct guest_socket *s)
 {
-	if (s->failed && is_held)
-		return;
 	if (s->failed) {
 		if (s->deaf || s->hung_up || reeve_tcp_readable(s->tcp) == 0)
 			end_failed(s);
@@ -331,8 +292,7 @@ static void settle(struct guest_socket *s, bool is_held)
 		s->fin_sent = true;
 		reeve_tcp_shutdown(s->tcp);
 	}
-	if (!s->fin_passed && !is_held && reeve_tcp_peer_closed(s->tcp) &&
-	    reeve_tcp_readable(s->tcp) == 0) {
+	if (!s->fin_passed && reeve_tcp_peer_closed(s->tcp) && reeve_tcp_readable(s->tcp) == 0) {
 		s->fin_passed = true;
 		shutdown(s->source.fd, SHUT_WR);
 	}
@@ -344,9 +304,7 @@ static void pump(struct guest_socket *s)
 
 	if (s->source.fd < 0)
 		return;
-	const bool held = is_held(s);
-
-	more = !held && pass_in(s);
+	more = pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);
 	if (s->read_ended && s->hung_up && !s->all_heard) {
@@ -358,7 +316,7 @@ static void pump(struct guest_socket *s)
 	}
 	if (more)
 		socket_owner_resume(&s->owner);
-	settle(s, held && !s->hung_up);
+	settle(s);
 }
 
 /* The handshake is done, or has failed: the program's connect() returns. */
@@ -379,39 +337,79 @@ static void answer_connect(struct guest_socket *s, int error)
 		guest_send(s->session, &m, NULL, 0);
 }
 
+/* The program's listener becomes ready by it. A descriptor or a negative errno. */
+static int connect_to(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
+		const int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* Nobody can take it: the peer sees a reset. */
+static void turn_away(struct guest_socket *listener, struct reeve_tcp *tcp, int error)
+{
+	const struct guest_message m = { .type = GUEST_STALE, .socket = listener->number };
+
+	reeve_tcp_abort(tcp);
+	if (error == -ECONNREFUSED)
+		guest_send(listener->session, &m, NULL, 0);
+	else
+		log_line("a connection for '%s' is turned away: %s", listener->session->command,
+			 strerror(-error));
+}
+
+/* False when the session is gone. */
+static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
+{
+	struct guest_session *session = listener->session;
+	struct guest_message m = {
+		.type = GUEST_INCOMING_CONNECTION,
+		.value = (int64_t)listener->number,
+	};
+	struct guest_socket *s = guest_socket_add(session, GUEST_INCOMING | session->next_incoming);
+	const int fd = s ? connect_to(listener->path) : -ENOMEM;
+
+	if (s) {
+		socket_owner_init(&s->owner, &guest_stream_ops, session->host);
+		s->owner.program = session->command;
+		s->owner.pid = listener->owner.pid;
+		s->connected = true;
+	}
+	if (fd < 0 || !guest_stream_attach(s, fd)) {
+		if (s)
+			guest_socket_drop(s);
+		turn_away(listener, tcp, fd < 0 ? fd : -ENOMEM);
+		return !session->gone;
+	}
+	session->next_incoming++;
+	s->tcp = tcp;
+	s->is_pending = true;
+	s->listener = listener->number;
+	listener->pending++;
+	reeve_tcp_set_user(tcp, &s->owner);
+	m.socket = s->number;
+	guest_socket_name(s, &m);
+	return guest_send_descriptor(session, &m, fd);
+}
+
 /* The stack holds on to what is over the backlog until the program has accepted some: it answers no
  * more SYN when its own queue is as long as that. */
 void guest_stream_accept(struct guest_socket *listener)
 {
-	struct guest_session *session = listener->session;
-
-	while (listener->pending <= listener->backlog) {
-		struct guest_message m = {
-			.type = GUEST_INCOMING_CONNECTION,
-			.value = (int64_t)listener->number,
-		};
+	while (listener->path && listener->pending <= listener->backlog) {
 		struct reeve_tcp *tcp = reeve_tcp_accept(listener->tcp, NULL);
-		struct guest_socket *s;
 
-		if (!tcp)
-			return;
-		s = guest_socket_add(session, GUEST_INCOMING | session->next_incoming++);
-		if (!s) {
-			reeve_tcp_abort(tcp);
-			continue;
-		}
-		socket_owner_init(&s->owner, &guest_stream_ops, session->host);
-		s->owner.program = session->command;
-		s->owner.pid = listener->owner.pid;
-		s->tcp = tcp;
-		s->connected = true;
-		s->is_pending = true;
-		s->listener = listener->number;
-		listener->pending++;
-		reeve_tcp_set_user(tcp, &s->owner);
-		m.socket = s->number;
-		guest_socket_name(s, &m);
-		if (!guest_send(session, &m, NULL, 0))
+		if (!tcp || !announce(listener, tcp))
 			return;
 	}
 }
@@ -456,13 +454,13 @@ const struct socket_owner_ops guest_stream_ops = {
 	.resume = stream_resume,
 };
 
-void guest_stream_attach(struct guest_socket *s, int fd_take)
+bool guest_stream_attach(struct guest_socket *s, int fd_take)
 {
 	const int on = 1;
 
 	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, EVENTS) < 0) {
 		close(fd_take);
-		return;
+		return false;
 	}
 	/* Else the byte that a program sends as urgent would be lost to reads. */
 	setsockopt(fd_take, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
@@ -470,4 +468,5 @@ void guest_stream_attach(struct guest_socket *s, int fd_take)
 	s->can_write = true;
 	/* Not at once: this is one message of several, and the end may have been closed. */
 	socket_owner_resume(&s->owner);
+	return true;
 }

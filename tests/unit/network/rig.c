@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
+#include "guest/parcel.h"
 #include "network/control.h"
 #include "network/guest.h"
 #include "network/host.h"
@@ -80,19 +81,51 @@ void rig_send(struct rig_session *s, struct guest_message *m, const void *data, 
 	assert_int_equal(sendmsg(s->fd, &header, MSG_NOSIGNAL), (long)(sizeof(*m) + length));
 }
 
-struct guest_message rig_receive(struct rig_session *s, void *data, size_t size)
+static void receive_datagram(struct rig_session *s)
 {
-	struct guest_message m;
-	struct iovec iov[2] = { { &m, sizeof(m) }, { data, size } };
-	const struct msghdr header = { .msg_iov = iov, .msg_iovlen = 2 };
+	char ancillary[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { s->datagram, sizeof(s->datagram) };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	while ((n = recvmsg(s->fd, (struct msghdr *)(uintptr_t)&header, MSG_DONTWAIT)) < 0) {
-		assert_int_equal(errno, EAGAIN);
-		assert_int_equal(loop_turn(s->rig->network.loop, -1), 0);
-	}
-	assert_in_range(n, sizeof(m), sizeof(m) + size);
-	assert_int_equal(m.data_length, n - (ssize_t)sizeof(m));
+	do {
+		header.msg_control = ancillary;
+		header.msg_controllen = sizeof(ancillary);
+		n = recvmsg(s->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0) {
+			assert_int_equal(errno, EAGAIN);
+			assert_int_equal(loop_turn(s->rig->network.loop, -1), 0);
+		}
+	} while (n < 0);
+	rig_drop_descriptor(s);
+	const struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+
+	if (c)
+		memcpy(&s->received_fd, CMSG_DATA(c), sizeof(int));
+	s->at = 0;
+	s->length = (size_t)n;
+}
+
+void rig_drop_descriptor(struct rig_session *s)
+{
+	if (s->received_fd >= 0)
+		close(s->received_fd);
+	s->received_fd = -1;
+}
+
+struct guest_message rig_receive(struct rig_session *s, void *data, size_t size)
+{
+	struct guest_message m = { 0 };
+
+	if (s->at == s->length)
+		receive_datagram(s);
+	const size_t taken = parcel_next(s->datagram + s->at, s->length - s->at, &m);
+
+	assert_true(taken > 0);
+	assert_in_range(m.data_length, 0, size);
+	if (m.data_length)
+		memcpy(data, s->datagram + s->at + sizeof(m), m.data_length);
+	s->at += taken;
 	return m;
 }
 
@@ -115,7 +148,7 @@ void rig_join(struct rig *rig, struct rig_session *s, const char *host)
 	struct guest_hello h = { .version = GUEST_PROTOCOL_VERSION, .uid = geteuid() };
 	int pair[2];
 
-	*s = (struct rig_session){ .rig = rig };
+	*s = (struct rig_session){ .rig = rig, .received_fd = -1 };
 	strncpy(h.host, host, sizeof(h.host) - 1);
 	strcpy(h.command, "test");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);

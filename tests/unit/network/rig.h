@@ -18,6 +18,9 @@ struct rig_session {
 	uint32_t request; /* the last one's number */
 	uint64_t socket;  /* the last one's number */
 	struct guest_welcome welcome;
+	uint8_t datagram[8192]; /* of which `at` bytes are taken */
+	size_t at, length;
+	int received_fd; /* that came with it, or -1 */
 };
 
 struct rig *rig_new(void);
@@ -36,8 +39,10 @@ void rig_join(struct rig *rig, struct rig_session *session, const char *host);
 void rig_send(struct rig_session *s, struct guest_message *m, const void *data, size_t length,
 	      int fd);
 
-/* The next message, waited for. */
+/* The next message, waited for. A descriptor that comes along is closed with the next datagram. */
 struct guest_message rig_receive(struct rig_session *s, void *data, size_t size);
+
+void rig_drop_descriptor(struct rig_session *s);
 
 /* Sends a request and waits for the answer to it; others before it are a fault. */
 struct guest_message rig_call(struct rig_session *s, struct guest_message m);

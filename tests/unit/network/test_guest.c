@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
@@ -22,6 +24,8 @@ struct pair {
 	struct rig_session server, client;
 	uint64_t listener;
 	struct reeve_sockaddr listener_name;
+	int listener_fd; /* the program's AF_UNIX listener, -1: none */
+	char directory[32], path[48];
 };
 
 /* A connection of which both programs' ends are in the test's hands. */
@@ -33,6 +37,32 @@ struct connection {
 static struct guest_message message(uint16_t type, uint64_t socket)
 {
 	return (struct guest_message){ .type = type, .socket = socket };
+}
+
+/* What the program listens on, as its supervisor makes it. */
+static void open_listener(struct pair *p)
+{
+	struct guest_message m = message(GUEST_OPEN, p->listener);
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	strcpy(p->directory, "/tmp/reeve-test-XXXXXX");
+	assert_non_null(mkdtemp(p->directory));
+	snprintf(p->path, sizeof(p->path), "%s/1", p->directory);
+	strcpy(name.sun_path, p->path);
+	p->listener_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(p->listener_fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(listen(p->listener_fd, 100), 0);
+	rig_send(&p->server, &m, p->path, strlen(p->path) + 1, -1);
+}
+
+static void close_listener(struct pair *p)
+{
+	if (p->listener_fd < 0)
+		return;
+	close(p->listener_fd);
+	p->listener_fd = -1;
+	unlink(p->path);
+	rmdir(p->directory);
 }
 
 static void listen_on(struct pair *p, int64_t backlog)
@@ -49,6 +79,7 @@ static void listen_on(struct pair *p, int64_t backlog)
 	assert_int_equal(m.local.port, PORT);
 	p->listener_name =
 		(struct reeve_sockaddr){ .address = p->server.welcome.address, .port = PORT };
+	open_listener(p);
 }
 
 static int set_up(void **state)
@@ -59,6 +90,7 @@ static int set_up(void **state)
 	rig_join(p.rig, &p.server, "web");
 	rig_join(p.rig, &p.client, "client");
 	p.client.socket = 100;
+	p.listener_fd = -1;
 	*state = &p;
 	return 0;
 }
@@ -71,6 +103,9 @@ static int tear_down(void **state)
 
 	close(p->server.fd);
 	close(p->client.fd);
+	rig_drop_descriptor(&p->server);
+	rig_drop_descriptor(&p->client);
+	close_listener(p);
 	rig_settle(p->rig);
 	while (host_count(&p->rig->network) > 0)
 		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
@@ -122,7 +157,11 @@ static struct connection connect_both(struct pair *p)
 	assert_true(reeve_sockaddr_equal(&m.remote, &local));
 	assert_true(reeve_sockaddr_equal(&m.local, &p->listener_name));
 	c.server_socket = m.socket;
-	c.server = attach(&p->server, c.server_socket);
+	/* The listener was ready before it was told of. */
+	c.server = accept(p->listener_fd, NULL, NULL);
+	assert_true(c.server >= 0);
+	assert_true(p->server.received_fd >= 0);
+	rig_drop_descriptor(&p->server);
 	m = message(GUEST_ACCEPTED, c.server_socket);
 	rig_send(&p->server, &m, NULL, 0, -1);
 	return c;
@@ -399,6 +438,7 @@ static void test_backlog(void **state)
 		assert_int_equal(incoming[i].type, GUEST_INCOMING_CONNECTION);
 	}
 	rig_settle(p->rig);
+	assert_int_equal(p->server.at, p->server.length);
 	assert_int_equal(recv(p->server.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
 	m = message(GUEST_ACCEPTED, incoming[0].socket);
 	rig_send(&p->server, &m, NULL, 0, -1);
@@ -410,6 +450,56 @@ static void test_backlog(void **state)
 		m = message(GUEST_CLOSE, 300 + i);
 		rig_send(&p->client, &m, NULL, 0, -1);
 	}
+}
+
+/* A listener whose last holder is gone is named to the supervisor, and the peer is reset. */
+static void test_stale_listener(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+
+	listen_on(p, 10);
+	close(p->listener_fd);
+	start_connect(p, 300);
+	m = rig_receive(&p->client, NULL, 0);
+	assert_int_equal(m.error, 0);
+	expect(&p->server, GUEST_STALE, p->listener, 0);
+	attach(&p->client, 300);
+	expect(&p->client, GUEST_RESET, 300, ECONNRESET);
+	m = message(GUEST_CLOSE, p->listener);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	p->listener_fd = -1;
+	unlink(p->path);
+	rmdir(p->directory);
+}
+
+/* What nobody waits for goes in front of what somebody does, in one datagram. */
+static void test_parcel(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_BIND, 7);
+	struct guest_message both[2] = { message(GUEST_CLOSE, 5), message(GUEST_CLOSE, 6) };
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	close(c.client);
+	assert_int_equal(rig_read(p->rig, c.server, &(char){ 0 }, 1), 0);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = 1000 };
+	m.request = ++p->client.request;
+	rig_send(&p->client, &m, NULL, 0, -1);
+	m = rig_receive(&p->client, NULL, 0);
+	assert_int_equal(m.type, GUEST_CLOSED);
+	assert_int_equal(p->client.length, 2 * sizeof(m));
+	assert_int_equal(rig_receive(&p->client, NULL, 0).type, GUEST_ANSWER);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	/* The same the other way; and half a message is none. */
+	assert_int_equal(send(p->server.fd, both, sizeof(both), 0), sizeof(both));
+	m = message(GUEST_INTERFACES, 0);
+	assert_int_equal(rig_call(&p->server, m).type, GUEST_ANSWER);
+	assert_int_equal(send(p->server.fd, both, sizeof(both) - 1, 0), sizeof(both) - 1);
+	assert_int_equal(rig_read(p->rig, p->server.fd, &(char){ 0 }, 1), 0);
 }
 
 /* The supervisor's end is the end of all it had: peers see a reset, the port is free again. */
@@ -611,6 +701,8 @@ int main(void)
 		CASE(test_well_known_is_granted),
 		CASE(test_bind_conflict),
 		CASE(test_backlog),
+		CASE(test_stale_listener),
+		CASE(test_parcel),
 		CASE(test_supervisor_dies),
 		CASE(test_tree_ends),
 		CASE(test_datagrams),

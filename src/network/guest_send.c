@@ -1,0 +1,211 @@
+/* What is said to a supervisor: what it does not take now waits, within a limit, in order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "network/guest_private.h"
+
+#define MAX_OUTGOING (16u << 20) /* bytes that wait for a supervisor */
+
+struct outgoing {
+	struct outgoing *next;
+	size_t length;
+	int fd; /* that goes along, or -1 */
+	uint8_t bytes[];
+};
+
+/* Up to three pieces of one datagram, and a descriptor that goes along. */
+struct datagram {
+	struct iovec iov[3];
+	size_t count;
+	int fd;
+};
+
+static bool put_off(struct guest_session *session, const struct datagram *d)
+{
+	size_t length = 0;
+	struct outgoing *o = NULL;
+
+	for (size_t i = 0; i < d->count; i++)
+		length += d->iov[i].iov_len;
+	if (session->outgoing_bytes + length <= MAX_OUTGOING)
+		o = malloc(sizeof(*o) + length);
+	if (!o) {
+		guest_session_end(session, "takes no messages");
+		return false;
+	}
+	o->next = NULL;
+	/* Without a descriptor left the supervisor turns the connection away. */
+	o->fd = d->fd >= 0 ? fcntl(d->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	o->length = 0;
+	for (size_t i = 0; i < d->count; i++) {
+		memcpy(o->bytes + o->length, d->iov[i].iov_base, d->iov[i].iov_len);
+		o->length += d->iov[i].iov_len;
+	}
+	*session->last = o;
+	session->last = &o->next;
+	session->outgoing_bytes += length;
+	loop_change(session->network->loop, &session->source, EPOLLIN | EPOLLOUT);
+	return true;
+}
+
+static struct outgoing *outgoing_free(struct outgoing *o)
+{
+	struct outgoing *next = o->next;
+
+	if (o->fd >= 0)
+		close(o->fd);
+	free(o);
+	return next;
+}
+
+/* 1 sent, 0 not now, -1 never. */
+static int send_iov(struct guest_session *session, struct iovec *iov, size_t count, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = count };
+
+	if (fd >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	}
+	for (;;) {
+		if (sendmsg(session->source.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 1;
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+			return 0;
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+/* What waits for company goes first. `m` may be NULL. */
+static bool transmit(struct guest_session *session, const struct guest_message *m, const void *data,
+		     size_t length, int fd)
+{
+	struct guest_message head = m ? *m : (struct guest_message){ 0 };
+	struct parcel *parcel = &session->parcel;
+	struct datagram d = { .fd = fd };
+	union {
+		const void *in;
+		void *out;
+	} body = { .in = data }; /* sendmsg() only reads it */
+	int sent = 0;
+
+	if (session->gone)
+		return false;
+	head.data_length = (uint32_t)length;
+	if (parcel->count)
+		d.iov[d.count++] = (struct iovec){ parcel->messages,
+						   parcel->count * sizeof(parcel->messages[0]) };
+	if (m)
+		d.iov[d.count++] = (struct iovec){ &head, sizeof(head) };
+	if (length)
+		d.iov[d.count++] = (struct iovec){ body.out, length };
+	if (!session->first)
+		sent = send_iov(session, d.iov, d.count, fd);
+	if (sent < 0)
+		guest_session_end(session, "hears nothing");
+	const bool good = sent > 0 || (sent == 0 && put_off(session, &d));
+
+	parcel->count = 0;
+	loop_timer_disarm(session->network->loop, &session->parcel_timer);
+	return good;
+}
+
+bool guest_send(struct guest_session *session, const struct guest_message *message,
+		const void *data, size_t length)
+{
+	return transmit(session, message, data, length, -1);
+}
+
+bool guest_send_descriptor(struct guest_session *session, const struct guest_message *message,
+			   int fd)
+{
+	return transmit(session, message, NULL, 0, fd);
+}
+
+void guest_send_later(struct guest_session *session, const struct guest_message *message)
+{
+	const struct reeve_time now = network_now(session->network);
+
+	if (session->gone)
+		return;
+	if (parcel_add(&session->parcel, message))
+		(void)transmit(session, NULL, NULL, 0, -1);
+	else if (session->parcel.count == 1)
+		loop_timer_arm(session->network->loop, &session->parcel_timer,
+			       reeve_time_add_ms(now, PARCEL_MS));
+}
+
+static void parcel_is_due(struct loop_timer *timer)
+{
+	struct guest_session *session = container_of(timer, struct guest_session, parcel_timer);
+
+	(void)transmit(session, NULL, NULL, 0, -1);
+}
+
+void guest_answer(const struct guest_call *call, int error, const struct guest_message *values)
+{
+	struct guest_message m = values ? *values : (struct guest_message){ 0 };
+
+	if (call->message->request == 0)
+		return;
+	m.type = GUEST_ANSWER;
+	m.flags = 0;
+	m.request = call->message->request;
+	m.socket = call->message->socket;
+	m.error = -error;
+	guest_send(call->session, &m, NULL, 0);
+}
+
+void guest_flush(struct guest_session *session)
+{
+	while (session->first && !session->gone) {
+		struct outgoing *o = session->first;
+		struct iovec iov = { o->bytes, o->length };
+		const int sent = send_iov(session, &iov, 1, o->fd);
+
+		if (sent == 0)
+			return;
+		if (sent < 0) {
+			guest_session_end(session, "hears nothing");
+			return;
+		}
+		session->first = o->next;
+		if (!session->first)
+			session->last = &session->first;
+		session->outgoing_bytes -= o->length;
+		outgoing_free(o);
+	}
+	if (!session->gone)
+		loop_change(session->network->loop, &session->source, EPOLLIN);
+}
+
+void guest_outgoing_init(struct guest_session *session)
+{
+	session->last = &session->first;
+	loop_timer_init(&session->parcel_timer, parcel_is_due);
+}
+
+void guest_outgoing_stop(struct guest_session *session)
+{
+	loop_timer_disarm(session->network->loop, &session->parcel_timer);
+}
+
+void guest_outgoing_free(struct guest_session *session)
+{
+	while (session->first)
+		session->first = outgoing_free(session->first);
+}
