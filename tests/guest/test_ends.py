@@ -174,7 +174,7 @@ def test_log_of_a_killed_network_process(reeve):
     assert sorted(f.name for f in directory.iterdir()) == ["control", "guest", "lock", "log"]
 
 
-def test_down_kills_the_program(reeve):
+def test_down_ends_the_program(reeve):
     """It sees nothing of the end, not even in a call that waits, and the front ends as it did."""
     code = """
 import socket
@@ -192,7 +192,7 @@ except OSError as e:
     assert reeve.command("down").returncode == 0
     for p in programs:
         out, err = p.communicate(timeout=WAIT)
-        assert (p.returncode, out) == (-signal.SIGKILL, "")
+        assert (p.returncode, out) == (-signal.SIGTERM, "")
         assert err in ("", "reeve: the network has ended\n")
 
 
