@@ -187,7 +187,13 @@ static void end_early(struct supervisor *s, struct call *c, int error)
 {
 	if (c->interrupt)
 		c->interrupt(s, c);
-	(void)call_answer(s, c, -error);
+	(void)call_answer(s, c, c->partial ? c->partial : -error);
+}
+
+/* With SO_RCVTIMEO or SO_SNDTIMEO a call is not begun anew: it would wait too long. */
+static int interruption(const struct call *c)
+{
+	return timer_is_armed(&c->deadline) ? EINTR : KERNEL_ERESTARTSYS;
 }
 
 void call_timer(struct supervisor *s, struct timer *timer)
@@ -212,7 +218,7 @@ void call_timer(struct supervisor *s, struct timer *timer)
 
 	/* One for the process may be taken by another thread: it must be there twice. */
 	if (look == LOOK_THREAD_SIGNAL || (look == LOOK_PROCESS_SIGNAL && c->has_signal)) {
-		end_early(s, c, KERNEL_ERESTARTSYS);
+		end_early(s, c, interruption(c));
 		return;
 	}
 	c->has_signal = look == LOOK_PROCESS_SIGNAL;

@@ -7,7 +7,8 @@
  *
  * A kept call is deaf to signals but fatal ones. So each is looked at, first after 20 ms, then less
  * often, the more there are the less: if a signal waits that the program handles, the call is
- * answered with ERESTARTSYS, which the kernel makes into a restart or EINTR as the handler wants.
+ * answered with ERESTARTSYS, which the kernel makes into a restart or EINTR as the handler wants; one
+ * with a deadline says EINTR, as the kernel's do.
  */
 #pragma once
 
@@ -46,6 +47,9 @@ struct call {
 	unsigned looks;
 	bool has_signal;   /* seen at the last look, sent to the process as a whole */
 	uint64_t progress; /* the handler's own */
+	uint32_t index;    /* likewise: of several messages */
+	int64_t partial;   /* what it answers, if not 0, when a signal or the deadline ends it */
+	call_retry *then;  /* instead of a connect's success; may be NULL */
 };
 
 static inline int call_int(const struct call *c, int argument)

@@ -9,6 +9,7 @@
 #include "guest/filter.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <seccomp.h>
@@ -94,6 +95,11 @@ static int add_data_calls(scmp_filter_ctx f, const struct filter_options *option
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
 				     SCMP_CMP(4, SCMP_CMP_NE, 0));
+	/* Of AF_UNIX an urgent send without a byte is refused, MSG_FASTOPEN unknown. */
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 1, HAS(3, MSG_OOB));
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 1, HAS(3, MSG_FASTOPEN));
 	/* On an AF_UNIX stream MSG_ERRQUEUE eats data, and MSG_TRUNC does not discard. */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(recvfrom), 1,
@@ -128,6 +134,9 @@ static int add_rules(scmp_filter_ctx f, const struct filter_options *options)
 		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1,
 				     SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT64_C(0xffffff00),
 					      trapped_ioctl_pages[i]));
+	/* Of AF_UNIX the kernel would count its own memory, not the program's bytes. */
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1, IS(1, SIOCOUTQ));
 	if (r == 0)
 		r = add_calls(f, SCMP_ACT_ERRNO(ENOSYS), absent, array_length(absent));
 	if (r == 0 && options->hold_dumpable)

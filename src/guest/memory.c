@@ -102,3 +102,16 @@ int memory_scatter(pid_t tid, const struct memory_message *m, const void *bytes,
 	return result(process_vm_writev(tid, &here, 1, m->vectors, m->header.msg_iovlen, 0),
 		      length);
 }
+
+void memory_skip(struct memory_message *m, size_t length)
+{
+	for (size_t i = 0; i < m->header.msg_iovlen && length > 0; i++) {
+		struct iovec *v = &m->vectors[i];
+		const size_t n = v->iov_len < length ? v->iov_len : length;
+
+		v->iov_base = (char *)v->iov_base + n;
+		v->iov_len -= n;
+		m->total -= n;
+		length -= n;
+	}
+}

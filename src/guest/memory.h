@@ -41,3 +41,6 @@ void memory_message_deinit(struct memory_message *m);
 /* The vectors' bytes one behind the other, at most `limit`; the number of bytes, or -EFAULT. */
 int64_t memory_gather(pid_t tid, const struct memory_message *m, void *ret, size_t limit);
 int memory_scatter(pid_t tid, const struct memory_message *m, const void *bytes, size_t length);
+
+/* Takes `length` bytes, or all, off the front of the vectors. */
+void memory_skip(struct memory_message *m, size_t length);

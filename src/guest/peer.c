@@ -186,15 +186,51 @@ void peer_unfill(struct supervisor *s, struct guest_socket *socket)
 	close(fd);
 }
 
+/* What lies unread in an end makes its close a reset for the other. */
+static void throw_away_unread(int end)
+{
+	char bytes[4096];
+
+	while (recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
 void peer_reset_end(struct guest_socket *socket, int fd)
 {
 	int unread = 0;
 
+	/* Behind the peer's FIN Linux says EPIPE: reads still end in order. */
+	if (socket->error == EPIPE) {
+		throw_away_unread(socket->end);
+		close(socket->end);
+		socket->end = -1;
+		return;
+	}
 	/* Whatever of the program's lies unread in the other end does the same. */
 	if (ioctl(socket->end, FIONREAD, &unread) < 0 || unread == 0)
 		(void)send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(socket->end);
 	socket->end = -1;
+}
+
+/* Both sides have said their last, and the program may hold on to its end: it has shut it down, by
+ * which its other end is hung up as by a close. */
+static void end_in_order(struct supervisor *s, struct guest_socket *socket)
+{
+	const int fd = socket->is_shut ? descriptor_find(&s->descriptors, socket->hint_pid,
+							 socket->hint_fd, socket->cookie)
+				       : -1;
+
+	if (fd < 0) {
+		peer_drop(s, socket);
+		return;
+	}
+	socket->state = SOCKET_RESET;
+	close(socket->end);
+	socket->end = -1;
+	liveness_add(&s->liveness, socket, fd);
+	supervisor_sweep_later(s);
+	close(fd);
 }
 
 static bool program_has_closed(const struct guest_socket *socket)
@@ -341,7 +377,7 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 		break;
 	case GUEST_CLOSED:
 		socket->is_known = false;
-		peer_drop(s, socket);
+		end_in_order(s, socket);
 		break;
 	case GUEST_DATAGRAM:
 		datagram(s, socket, m);

@@ -96,7 +96,8 @@ enum guest_flags {
 enum guest_setting {
 	GUEST_SETTING_TCP_INFO = 256, /* data: struct reeve_tcp_info */
 	GUEST_SETTING_LINGER,         /* value2: -1 off, else seconds */
-	GUEST_SETTING_UNSENT,         /* get: SIOCOUTQ */
+	GUEST_SETTING_UNSENT,         /* get: SIOCOUTQ, of what the stack holds */
+	GUEST_SETTING_NOT_YET_SENT,   /* get: SIOCOUTQNSD, likewise */
 	GUEST_SETTING_ERROR,          /* get: SO_ERROR of what the stack holds, and clears it */
 };
 

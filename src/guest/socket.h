@@ -14,7 +14,8 @@
  *	CONNECTED    `end` attached
  *	FAILED       an asynchronous connect failed: the program's end is dead; a new connect() is
  *	             given a new one
- *	RESET        was connected; the program's end reads ECONNRESET
+ *	RESET        was connected; the program's end reads ECONNRESET, or the end of the data if both
+ *	             sides have said their last
  *	CLOSED       a listener that was shut down
  */
 #pragma once
@@ -71,6 +72,7 @@ struct guest_socket {
 	bool is_attached;   /* `end` has been handed over */
 	bool is_watched;    /* in the liveness set */
 	bool has_reset;     /* reset while still in a listener's queue */
+	bool is_shut;       /* the program has shut down its sending */
 	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
 	int error;          /* SO_ERROR */

@@ -1,7 +1,10 @@
 /* The handlers of trapped calls. Each ends the call or keeps it (call.h). */
 #pragma once
 
-struct call;
+#include <stdint.h>
+
+#include "guest/call.h"
+
 struct supervisor;
 
 /* Notes the call's kind, its place in the list of handlers, and handles it. */
@@ -29,3 +32,8 @@ void sys_sendmsg(struct supervisor *s, struct call *c);
 void sys_recvmsg(struct supervisor *s, struct call *c);
 void sys_sendmmsg(struct supervisor *s, struct call *c);
 void sys_recvmmsg(struct supervisor *s, struct call *c);
+
+/* A connect to the name at `name` for a call that then goes on with `then`; what else comes of the
+ * connect is the call's answer. */
+void connect_then(struct supervisor *s, struct call *c, uint64_t name, uint32_t length,
+		  call_retry *then);

@@ -208,6 +208,8 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 	struct guest_socket *socket = call_socket(s, c);
 	const int how = call_int(c, 1);
 
+	if (socket && socket->state == SOCKET_CONNECTED && how != SHUT_RD)
+		socket->is_shut = true;
 	if (!socket || socket->state == SOCKET_CONNECTED) {
 		call_continue(s, c);
 		return;

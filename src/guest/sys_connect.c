@@ -24,10 +24,10 @@
 
 enum { WAITS = 1, DOES_NOT_WAIT = 2 }; /* a call's progress */
 
-static int read_remote(const struct call *c, const struct guest_socket *socket, struct name *ret)
+static int read_remote(const struct call *c, uint64_t at, uint32_t length, struct name *ret)
 {
-	const int r = name_read(c, c->trapped.arguments[1], (uint32_t)c->trapped.arguments[2],
-				socket->family, ret);
+	const struct guest_socket *socket = c->socket;
+	const int r = name_read(c, at, length, socket->family, ret);
 
 	if (r < 0)
 		return r;
@@ -66,7 +66,10 @@ static void try_connect(struct supervisor *s, struct call *c)
 	case SOCKET_CONNECTED:
 		if (c->progress == WAITS)
 			socket->is_confirmed = true;
-		(void)call_answer(s, c, c->progress == WAITS ? 0 : -EINPROGRESS);
+		if (c->progress == WAITS && c->then)
+			c->then(s, c);
+		else
+			(void)call_answer(s, c, c->progress == WAITS ? 0 : -EINPROGRESS);
 		return;
 	case SOCKET_FRESH:
 	case SOCKET_FAILED:
@@ -335,7 +338,9 @@ void sys_connect(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, 0);
 		return;
 	}
-	const int r = s->channel.is_lost ? -ENETDOWN : read_remote(c, socket, &name);
+	const int r = s->channel.is_lost ? -ENETDOWN
+					 : read_remote(c, c->trapped.arguments[1],
+						       (uint32_t)c->trapped.arguments[2], &name);
 
 	if (r < 0)
 		(void)call_answer(s, c, r);
@@ -345,4 +350,19 @@ void sys_connect(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, 0);
 	else
 		connect_stream(s, c, &name);
+}
+
+void connect_then(struct supervisor *s, struct call *c, uint64_t name, uint32_t length,
+		  call_retry *then)
+{
+	struct name n;
+	int r = s->channel.is_lost ? -ENETDOWN : read_remote(c, name, length, &n);
+
+	if (r == 0 && n.family == AF_UNSPEC)
+		r = -EOPNOTSUPP;
+	c->then = then;
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else
+		connect_stream(s, c, &n);
 }

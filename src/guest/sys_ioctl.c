@@ -191,6 +191,63 @@ static bool is_query(unsigned request)
 	}
 }
 
+static int write_count(const struct call *c, int32_t count)
+{
+	return memory_write(c->trapped.tid, c->trapped.arguments[2], &count, sizeof(count));
+}
+
+/* What the program has written and the network process has not yet read. */
+static int32_t unread_by_network(const struct guest_socket *socket)
+{
+	int bytes = 0;
+
+	if (!socket || socket->end < 0 || ioctl(socket->end, FIONREAD, &bytes) < 0)
+		return 0;
+	return bytes - socket->filler;
+}
+
+static void counted(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		    const uint8_t *data)
+{
+	struct call *c = r->call;
+
+	(void)data;
+	if (!c)
+		return;
+	const int32_t held = answer->error ? 0 : (int32_t)answer->value2;
+
+	(void)call_answer(s, c, write_count(c, held + unread_by_network(c->socket)));
+}
+
+/* SIOCOUTQ and SIOCOUTQNSD: what lies in both stages. */
+static void count_unsent(struct supervisor *s, struct call *c, unsigned request)
+{
+	struct guest_message m = peer_message(c->socket, GUEST_GET, -1);
+
+	if (c->socket->state == SOCKET_LISTENING) {
+		(void)call_answer(s, c, -EINVAL);
+		return;
+	}
+	if (!c->socket->is_known || c->socket->state != SOCKET_CONNECTED) {
+		(void)call_answer(s, c, write_count(c, 0));
+		return;
+	}
+	m.value = request == SIOCOUTQ ? GUEST_SETTING_UNSENT : GUEST_SETTING_NOT_YET_SENT;
+	c->request = channel_request(s, &m, NULL, counted);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	call_keep(s, c, NULL, -1);
+}
+
+static bool is_of_stream(struct supervisor *s, struct call *c, uint64_t cookie)
+{
+	c->socket = socket_by_cookie(&s->sockets, cookie);
+	return c->socket && c->socket->kind == SOCKET_TCP;
+}
+
 void sys_ioctl(struct supervisor *s, struct call *c)
 {
 	const unsigned request = (unsigned)call_int(c, 1);
@@ -206,7 +263,11 @@ void sys_ioctl(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, interface_request(s, c, request));
 	else if (is_socket && is_change(request))
 		(void)call_answer(s, c, -EPERM);
-	else if (is_socket && (request == SIOCETHTOOL || (request & 0xff00) != 0x8900))
+	else if (is_socket && (request == SIOCOUTQ || request == SIOCOUTQNSD) &&
+		 is_of_stream(s, c, cookie))
+		count_unsent(s, c, request);
+	else if (is_socket && request != SIOCOUTQ &&
+		 (request == SIOCETHTOOL || (request & 0xff00) != 0x8900))
 		(void)call_answer(s, c, -EOPNOTSUPP);
 	else
 		call_continue(s, c);

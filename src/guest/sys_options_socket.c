@@ -230,13 +230,16 @@ static int get_zero(struct supervisor *s, struct call *c, struct guest_socket *s
 
 static int get_error(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
-	const int error = socket->error;
+	int error = socket->error;
 	int native = 0;
 	socklen_t length = sizeof(native);
 
 	(void)s;
 	/* Clears the kernel's as well. */
 	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &native, &length);
+	/* A reset that the program has read natively is said. */
+	if (socket->state == SOCKET_RESET && error == ECONNRESET && native == 0)
+		error = 0;
 	socket->error = 0;
 	return option_write_int(c, error);
 }

@@ -1,6 +1,6 @@
 /*
  * recvfrom(2), recvmsg(2) and recvmmsg(2), where they need more than the kernel's AF_UNIX sockets
- * know: a datagram's source, control data, and what streams do with MSG_TRUNC and names.
+ * know: a datagram's source and control data; streams are stream.h's.
  *
  * A datagram's bytes lie in the program's end, its addresses in a queue of the supervisor's. The
  * program may take bytes without a trap, by read() or recv(): then the addresses queue holds more
@@ -19,6 +19,7 @@
 
 #include "guest/message.h"
 #include "guest/names.h"
+#include "guest/stream.h"
 #include "guest/supervisor.h"
 
 /* A datagram whose addresses are on their way; the bytes come a moment earlier. */
@@ -137,29 +138,13 @@ static int64_t receive_netlink(struct supervisor *s, struct call *c, const struc
 	return m->flags & MSG_TRUNC ? length : n;
 }
 
-/* A stream's source is not said: the name's length is 0. MSG_TRUNC throws the bytes away. */
-static int64_t receive_stream(struct supervisor *s, struct call *c, const struct message *m)
-{
-	const struct message_result nothing = { .name = "" };
-	const size_t room = m->memory.total < GUEST_DATA_MAX ? m->memory.total : GUEST_DATA_MAX;
-	const int64_t length =
-		recv(c->fd, s->scratch, room, MSG_DONTWAIT | (m->flags & (MSG_PEEK | MSG_OOB)));
-
-	if (length < 0)
-		return errno == EINVAL && c->socket->state == SOCKET_FRESH ? -ENOTCONN : -errno;
-	const int64_t n = m->flags & MSG_TRUNC ? length : copy_out(c, m, s->scratch, length);
-	const int r = n < 0 ? (int)n : message_write_result(c, m, &nothing);
-
-	return r < 0 ? r : n;
-}
-
 static int64_t receive(struct supervisor *s, struct call *c, const struct message *m)
 {
 	if (m->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	switch (c->socket->kind) {
 	case SOCKET_TCP:
-		return receive_stream(s, c, m);
+		break; /* stream_receive.c */
 	case SOCKET_UDP:
 		return receive_datagram(s, c, m);
 	case SOCKET_NETLINK:
@@ -212,10 +197,14 @@ static void try_recvfrom(struct supervisor *s, struct call *c)
 
 void sys_recvfrom(struct supervisor *s, struct call *c)
 {
-	if (call_socket(s, c))
-		try_recvfrom(s, c);
-	else
+	const struct guest_socket *socket = call_socket(s, c);
+
+	if (!socket)
 		call_continue(s, c);
+	else if (socket->kind == SOCKET_TCP)
+		stream_receive(s, c);
+	else
+		try_recvfrom(s, c);
 }
 
 static void try_recvmsg(struct supervisor *s, struct call *c)
@@ -227,12 +216,6 @@ static void try_recvmsg(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, r);
 		return;
 	}
-	if (c->socket->kind == SOCKET_TCP && !m.memory.header.msg_name &&
-	    !(m.flags & (MSG_ERRQUEUE | MSG_TRUNC))) {
-		message_deinit(&m);
-		call_continue(s, c);
-		return;
-	}
 	r = receive(s, c, &m);
 	const int flags = m.flags;
 
@@ -242,10 +225,14 @@ static void try_recvmsg(struct supervisor *s, struct call *c)
 
 void sys_recvmsg(struct supervisor *s, struct call *c)
 {
-	if (call_socket(s, c))
-		try_recvmsg(s, c);
-	else
+	const struct guest_socket *socket = call_socket(s, c);
+
+	if (!socket)
 		call_continue(s, c);
+	else if (socket->kind == SOCKET_TCP)
+		stream_receive(s, c);
+	else
+		try_recvmsg(s, c);
 }
 
 static int64_t receive_next(struct supervisor *s, struct call *c, uint64_t at)
@@ -285,8 +272,10 @@ void sys_recvmmsg(struct supervisor *s, struct call *c)
 {
 	const struct guest_socket *socket = call_socket(s, c);
 
-	if (socket && socket->kind != SOCKET_TCP)
-		try_recvmmsg(s, c);
-	else
+	if (!socket)
 		call_continue(s, c);
+	else if (socket->kind == SOCKET_TCP)
+		stream_receive_many(s, c);
+	else
+		try_recvmmsg(s, c);
 }

@@ -14,6 +14,7 @@
 #include "guest/names.h"
 #include "guest/netlink.h"
 #include "guest/peer.h"
+#include "guest/stream.h"
 #include "guest/supervisor.h"
 #include "reeve/udp.h"
 
@@ -157,61 +158,11 @@ static void send_datagram(struct supervisor *s, struct call *c, const struct mes
 	call_keep(s, c, NULL, -1);
 }
 
-static void try_send_stream(struct supervisor *s, struct call *c);
-
-static int64_t send_stream(struct supervisor *s, struct call *c, const struct message *m)
-{
-	if (m->flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
-	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
-
-	if (n < 0)
-		return n;
-	const int64_t done = send(c->fd, s->scratch, (size_t)n,
-				  MSG_DONTWAIT | MSG_NOSIGNAL | (m->flags & MSG_OOB));
-
-	if (done >= 0)
-		return done;
-	/* The signal would have come from the kernel. */
-	if (errno == EPIPE && !(m->flags & MSG_NOSIGNAL))
-		(void)syscall(SYS_tgkill, descriptor_process(&s->descriptors, c->trapped.tid),
-			      c->trapped.tid, SIGPIPE);
-	return errno == EPIPE ? -EPIPE : -errno;
-}
-
 static int read_one(const struct call *c, struct message *ret)
 {
 	if (c->trapped.number == SYS_sendto)
 		return message_read_plain(c, ret);
 	return message_read_header(c, c->trapped.arguments[1], call_int(c, 2), ret);
-}
-
-static void conclude_stream(struct supervisor *s, struct call *c, const struct message *m)
-{
-	const int64_t n = send_stream(s, c, m);
-
-	if (n == -EAGAIN && !(m->flags & MSG_DONTWAIT) && !descriptor_is_nonblocking(c->fd)) {
-		if (c->is_kept)
-			return;
-		c->timeout_error = EAGAIN;
-		call_keep(s, c, try_send_stream, call_timeout_ms(c, SO_SNDTIMEO));
-		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLOUT);
-		return;
-	}
-	(void)call_answer(s, c, n);
-}
-
-static void try_send_stream(struct supervisor *s, struct call *c)
-{
-	struct message m;
-	const int r = read_one(c, &m);
-
-	if (r < 0) {
-		(void)call_answer(s, c, r);
-		return;
-	}
-	conclude_stream(s, c, &m);
-	message_deinit(&m);
 }
 
 static void send_netlink(struct supervisor *s, struct call *c, const struct message *m)
@@ -223,13 +174,10 @@ static void send_netlink(struct supervisor *s, struct call *c, const struct mess
 	(void)call_answer(s, c, n);
 }
 
-/* Unconnected streams say what is wrong themselves; a name on a stream is of no meaning. */
 static bool is_native(const struct guest_socket *socket, const struct message *m)
 {
 	const struct msghdr *h = &m->memory.header;
 
-	if (socket->kind == SOCKET_TCP)
-		return !h->msg_name && !(m->flags & MSG_FASTOPEN);
 	return socket->kind == SOCKET_UDP && socket->state == SOCKET_CONNECTED && !h->msg_name &&
 	       !h->msg_controllen && !socket->error;
 }
@@ -243,6 +191,10 @@ static void send_one(struct supervisor *s, struct call *c)
 		call_continue(s, c);
 		return;
 	}
+	if (socket->kind == SOCKET_TCP) {
+		stream_send(s, c);
+		return;
+	}
 	const int r = read_one(c, &m);
 
 	if (r < 0) {
@@ -253,10 +205,8 @@ static void send_one(struct supervisor *s, struct call *c)
 		call_continue(s, c);
 	else if (socket->kind == SOCKET_UDP)
 		send_datagram(s, c, &m);
-	else if (socket->kind == SOCKET_NETLINK)
-		send_netlink(s, c, &m);
 	else
-		conclude_stream(s, c, &m);
+		send_netlink(s, c, &m);
 	message_deinit(&m);
 }
 
@@ -308,6 +258,10 @@ void sys_sendmmsg(struct supervisor *s, struct call *c)
 	uint32_t i = 0;
 	int r = 0;
 
+	if (socket && socket->kind == SOCKET_TCP) {
+		stream_send_many(s, c);
+		return;
+	}
 	if (!socket || socket->kind != SOCKET_UDP) {
 		call_continue(s, c);
 		return;

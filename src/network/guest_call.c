@@ -340,12 +340,22 @@ static void set(struct guest_call *call)
 		     NULL);
 }
 
+static int64_t not_yet_sent(const struct reeve_tcp *tcp)
+{
+	struct reeve_tcp_info info;
+
+	reeve_tcp_info(tcp, &info);
+	return (int64_t)reeve_tcp_unsent(tcp) - (int64_t)info.bytes_in_flight;
+}
+
 static int get_value(const struct guest_socket *s, int64_t setting, int64_t *ret)
 {
 	if (setting == GUEST_SETTING_LINGER)
 		*ret = s->reset_on_close ? 0 : -1;
 	else if (setting == GUEST_SETTING_UNSENT)
 		*ret = s->tcp ? (int64_t)reeve_tcp_unsent(s->tcp) : 0;
+	else if (setting == GUEST_SETTING_NOT_YET_SENT)
+		*ret = s->tcp ? not_yet_sent(s->tcp) : 0;
 	else if (setting == GUEST_SETTING_ERROR)
 		*ret = s->tcp ? reeve_tcp_error(s->tcp) : reeve_udp_error(s->udp);
 	else if (s->tcp && setting >= 0 && setting < REEVE_TCP_OPTION_COUNT)
