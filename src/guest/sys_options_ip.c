@@ -113,8 +113,10 @@ static int get_mtu(struct supervisor *s, struct call *c, struct guest_socket *so
 
 	if (socket->state != SOCKET_CONNECTED)
 		return -ENOTCONN;
-	return option_write_int(c, call_int(c, 1) == IPPROTO_IP && mtu > UINT16_MAX ? UINT16_MAX
-										    : mtu);
+	/* IPv4 has no larger packets, whatever the link takes. */
+	return option_write_int(
+		c, mtu > UINT16_MAX && reeve_address_is_ipv4(&socket->remote.address) ? UINT16_MAX
+										      : mtu);
 }
 
 /* The kernel has a socket's port in that place. */

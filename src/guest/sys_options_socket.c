@@ -19,7 +19,7 @@
 
 static int set_linger(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
-	struct linger value;
+	struct linger value = { 0 };
 	int32_t first = 0;
 	int r = option_read(c, &first);
 
@@ -170,6 +170,15 @@ static int set_timestamping(struct supervisor *s, struct call *c, struct guest_s
 		       : OPTION_NATIVE;
 }
 
+/* Filters of connections are for who may administrate the network (Linux 6.18). */
+static int set_filter(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	(void)s;
+	return socket->kind == SOCKET_TCP && !descriptor_is_capable(c->trapped.tid, CAP_NET_ADMIN)
+		       ? option_refuse(c, EPERM)
+		       : OPTION_NATIVE;
+}
+
 static int set_rehash(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	return socket->kind == SOCKET_TCP ? option_set_row(s, c, socket)
@@ -301,6 +310,7 @@ const struct option_special options_of_socket[] = {
 	{ SOL_SOCKET, SO_PASSCRED, set_unsupported, get_unsupported },
 	{ SOL_SOCKET, SO_PEERCRED, NULL, get_credentials },
 	{ SOL_SOCKET, SO_BINDTODEVICE, set_device, get_device },
+	{ SOL_SOCKET, SO_ATTACH_FILTER, set_filter, NULL },
 	{ SOL_SOCKET, SO_PEERNAME, NULL, get_peer_name },
 	{ SOL_SOCKET, SO_ACCEPTCONN, NULL, get_listening },
 	{ SOL_SOCKET, SO_PEERSEC, NULL, get_unknown },

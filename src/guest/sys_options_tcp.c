@@ -234,7 +234,7 @@ static int get_congestion(struct supervisor *s, struct call *c, struct guest_soc
 	const char *name = congestion_names[socket->congestion];
 
 	(void)s;
-	memcpy(text, name, strlen(name));
+	memcpy(text, name, strnlen(name, sizeof(text) - 1));
 	return option_write(c, text, sizeof(text));
 }
 
