@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 	}
 	if (child < 0 || read(report[0], &listener, sizeof(listener)) != sizeof(listener))
 		fail("fork");
-	descriptor_cache_init(&f.descriptors);
+	descriptor_cache_init(&f.descriptors, -1);
 	listener = descriptor_get(&f.descriptors, child, listener);
 	if (listener < 0 || notify_init(&f.notify, listener) < 0 || write(go[1], "", 1) != 1)
 		fail("seccomp");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,23 +16,24 @@
 
 #define DEPTH 64 /* of a tree of processes */
 
-void descriptor_cache_init(struct descriptor_cache *c)
+void descriptor_cache_init(struct descriptor_cache *c, int epoll_fd)
 {
-	for (int i = 0; i < DESCRIPTOR_CACHE; i++)
-		c->processes[i] = (struct descriptor_process){ .pidfd = -1 };
+	c->epoll_fd = epoll_fd;
 }
 
-static void forget(struct descriptor_process *p)
+void descriptor_forget(struct descriptor_cache *c, struct descriptor_process *p)
 {
-	if (p->pidfd >= 0)
-		close(p->pidfd);
-	*p = (struct descriptor_process){ .pidfd = -1 };
+	if (p->tid == 0)
+		return;
+	watch_stop(c->epoll_fd, &p->watch);
+	close(p->pidfd);
+	p->tid = 0;
 }
 
 void descriptor_cache_deinit(struct descriptor_cache *c)
 {
 	for (int i = 0; i < DESCRIPTOR_CACHE; i++)
-		forget(&c->processes[i]);
+		descriptor_forget(c, &c->processes[i]);
 }
 
 static void read_text(const char *path, char *ret, size_t size)
@@ -70,7 +72,7 @@ static int look_up(struct descriptor_cache *c, pid_t tid, struct descriptor_proc
 {
 	struct descriptor_process *p = &c->processes[(unsigned)tid % DESCRIPTOR_CACHE];
 
-	if (p->pidfd < 0 || p->tid != tid) {
+	if (p->tid != tid) {
 		const pid_t tgid = read_tgid(tid);
 
 		if (tgid == 0)
@@ -79,8 +81,15 @@ static int look_up(struct descriptor_cache *c, pid_t tid, struct descriptor_proc
 
 		if (fd < 0)
 			return fd;
-		forget(p);
-		*p = (struct descriptor_process){ .tid = tid, .tgid = tgid, .pidfd = fd };
+		descriptor_forget(c, p);
+		*p = (struct descriptor_process){
+			.tid = tid,
+			.tgid = tgid,
+			.pidfd = fd,
+			.watch = { .kind = WATCH_PROCESS, .fd = -1 },
+		};
+		/* Or else its end is seen when it is asked for again. */
+		(void)watch_start(c->epoll_fd, &p->watch, fd, EPOLLIN);
 	}
 	*ret = p;
 	return 0;
@@ -101,7 +110,7 @@ int descriptor_get(struct descriptor_cache *c, pid_t tid, int fd)
 			return copy;
 		if (errno != ESRCH)
 			return -errno;
-		forget(p);
+		descriptor_forget(c, p);
 	}
 	return -ESRCH;
 }

@@ -10,19 +10,26 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "guest/watch.h"
+
 #define DESCRIPTOR_CACHE 256
 
 struct descriptor_process {
-	pid_t tid, tgid;
-	int pidfd; /* of the thread; -1: the entry is free */
+	pid_t tid, tgid; /* 0: the entry is free */
+	int pidfd;       /* of the thread */
+	struct watch watch;
 };
 
 struct descriptor_cache {
+	int epoll_fd;
 	struct descriptor_process processes[DESCRIPTOR_CACHE];
 };
 
-void descriptor_cache_init(struct descriptor_cache *c);
+/* Of memory that is all zeroes. The threads' ends are told in that epoll set: descriptor_forget() is
+ * to be called then. */
+void descriptor_cache_init(struct descriptor_cache *c, int epoll_fd);
 void descriptor_cache_deinit(struct descriptor_cache *c);
+void descriptor_forget(struct descriptor_cache *c, struct descriptor_process *p);
 
 /* A duplicate of the thread's descriptor, close-on-exec. -EBADF, -EPERM, -ESRCH, ... */
 int descriptor_get(struct descriptor_cache *c, pid_t tid, int fd);

@@ -286,8 +286,8 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 	} else {
 		peer_drop_queue(s, socket);
 	}
-	if (socket->state == SOCKET_LISTENING)
-		s->listeners--;
+	listeners_remove(&s->listeners, socket);
+	liveness_remove(&s->liveness, socket);
 	if (socket->path) {
 		rendezvous_forget(&s->rendezvous, socket->path);
 		socket->path = 0;
@@ -370,7 +370,8 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 		return;
 	switch (m->type) {
 	case GUEST_STALE:
-		supervisor_sweep(s);
+		if (socket->state == SOCKET_LISTENING)
+			listeners_look(s, socket);
 		break;
 	case GUEST_RESET:
 		peer_reset(s, socket, m->error ? m->error : ECONNRESET);

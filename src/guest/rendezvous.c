@@ -129,6 +129,14 @@ uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[REN
 	return (uint32_t)snprintf(ret, RENDEZVOUS_FILE, "%s/%u", r->directory, path) + 1;
 }
 
+int rendezvous_probe(const struct rendezvous *r, int fd, uint32_t path)
+{
+	struct sockaddr_un name;
+	const socklen_t length = name_of(r, path, &name);
+
+	return connect(fd, (struct sockaddr *)&name, length) < 0 ? -errno : 0;
+}
+
 void rendezvous_forget(struct rendezvous *r, uint32_t path)
 {
 	struct sockaddr_un name;

@@ -35,6 +35,11 @@ int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path);
 
 /* The file's name, and its length with its NUL. */
 uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE]);
+
+/* -ECONNREFUSED: that listener has no holder any more. `fd`: an unconnected datagram socket, which
+ * stays one. */
+int rendezvous_probe(const struct rendezvous *r, int fd, uint32_t path);
+
 void rendezvous_forget(struct rendezvous *r, uint32_t path);
 
 /* The next connection that waits at the program's listener `fd` and was made by the process `pid`;

@@ -112,6 +112,8 @@ struct guest_socket *socket_new(struct socket_table *t, enum socket_kind kind, i
 	s->watch = (struct watch){ .kind = WATCH_END, .fd = -1 };
 	list_init(&s->calls);
 	list_init(&s->queue);
+	list_init(&s->listening);
+	list_init(&s->member);
 	socket_options_init(&s->options);
 	list_append(&t->all, &s->node);
 	t->count++;

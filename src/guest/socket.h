@@ -70,7 +70,6 @@ struct guest_socket {
 	bool is_bound;      /* `local` holds; its port may still be 0: put off */
 	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
 	bool is_attached;   /* `end` has been handed over */
-	bool is_watched;    /* in the liveness set */
 	bool has_reset;     /* reset while still in a listener's queue */
 	bool is_shut;       /* the program has shut down its sending */
 	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
@@ -87,13 +86,17 @@ struct guest_socket {
 	struct guest_socket *listener; /* while in its queue */
 	struct list queue;             /* of a listener; or the member in one */
 	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
-	int early_fd;  /* a listener's: accepted, and its announcement on its way; -1 */
-	uint32_t path; /* a listener's file; 0: none */
+	int early_fd;          /* a listener's: accepted, and its announcement on its way; -1 */
+	uint32_t path;         /* a listener's file; 0: none */
+	struct list listening; /* in the table of listeners, and by its port: */
+	struct guest_socket *next_by_port;
 
 	struct socket_options options;
 	struct socket_datagrams datagrams;
 	uint32_t netlink_pid, netlink_groups;
-	uint64_t sweep; /* the last sweep that saw it alive */
+	struct liveness_set *set; /* NULL: not watched */
+	struct list member;       /* of the set */
+	uint64_t seen;            /* the last look that saw it alive */
 };
 
 struct socket_index {

@@ -26,6 +26,9 @@
 #define SWEEP_PART        200
 #define SWEEP_INTERVAL_MS 500
 
+/* Looks at the listeners because a process has ended, too. */
+#define LOOK_PART 20
+
 /* Of one run at most; the file is the network's, and many write to it. */
 #define LOG_LINES 64
 
@@ -62,53 +65,44 @@ void supervisor_log(struct supervisor *s, const char *format, ...)
 	close(fd);
 }
 
-static bool is_swept(const struct guest_socket *socket, uint64_t sweep)
+void supervisor_look_at_port(struct supervisor *s, uint16_t port)
 {
-	if (!socket->is_watched || socket->sweep == sweep)
-		return false;
-	/* Of a connection the other end says when the program has closed. */
-	return socket->state != SOCKET_CONNECTED;
+	listeners_look_at_port(s, port);
+	liveness_look_at_port(s, port);
 }
 
-void supervisor_sweep(struct supervisor *s)
+/* When something that has just taken so long may be done again. */
+static struct reeve_time spaced(const struct supervisor *s, int64_t cost_ns, int64_t part,
+				int64_t least_ms)
 {
-	const uint64_t sweep = liveness_sweep(s);
+	const int64_t wanted = cost_ns * part / REEVE_NS_PER_MS;
 
-	if (sweep == 0)
-		return;
-	for (struct list *node = s->sockets.all.next, *next = NULL; node != &s->sockets.all;
-	     node = next) {
-		struct guest_socket *socket = list_entry(node, struct guest_socket, node);
-		const bool is_dead = is_swept(socket, sweep);
-
-		/* Its queue may hold the next in the list; once that is gone, it goes alone. */
-		if (is_dead && !socket->listener)
-			peer_drop_queue(s, socket);
-		next = node->next;
-		if (is_dead)
-			peer_drop(s, socket);
-	}
+	return reeve_time_add_ms(s->now, wanted > least_ms ? wanted : least_ms);
 }
 
 void supervisor_sweep_later(struct supervisor *s)
 {
-	const int64_t spaced = s->liveness.cost_ns * SWEEP_PART / REEVE_NS_PER_MS;
-
 	if (!timer_is_armed(&s->sweep_timer))
 		timer_arm(&s->timers, &s->sweep_timer,
-			  reeve_time_add_ms(
-				  s->now, spaced > SWEEP_INTERVAL_MS ? spaced : SWEEP_INTERVAL_MS));
+			  reeve_time_add_ms(s->now, SWEEP_INTERVAL_MS));
 }
 
-static bool has_unwatched_ends(struct supervisor *s)
+static void sweep(struct supervisor *s)
 {
-	list_for_each(node, &s->sockets.all) {
-		const struct guest_socket *socket = list_entry(node, struct guest_socket, node);
+	struct reeve_time next = REEVE_NEVER;
+	bool is_watching = true;
 
-		if (socket->is_watched && socket->state != SOCKET_CONNECTED)
-			return true;
+	listeners_look_at_all(s);
+	if (!reeve_time_before(s->now, s->sweep_due)) {
+		is_watching = liveness_sweep(s);
+		s->sweep_due = spaced(s, s->liveness.cost_ns, SWEEP_PART, SWEEP_INTERVAL_MS);
 	}
-	return false;
+	if (is_watching)
+		next = s->sweep_due;
+	if (s->listeners.count)
+		next = reeve_time_min(
+			next, spaced(s, s->listeners.cost_ns, SWEEP_PART, SWEEP_INTERVAL_MS));
+	timer_arm(&s->timers, &s->sweep_timer, next);
 }
 
 static void run_timers(struct supervisor *s)
@@ -123,9 +117,7 @@ static void run_timers(struct supervisor *s)
 			call_timer(s, t);
 			continue;
 		}
-		supervisor_sweep(s);
-		if (has_unwatched_ends(s))
-			supervisor_sweep_later(s);
+		sweep(s);
 	}
 }
 
@@ -223,6 +215,15 @@ static void reap(struct supervisor *s)
 	}
 }
 
+/* One that has ended may have held some, whose ports should refuse from now on. */
+static void look_at_listeners(struct supervisor *s)
+{
+	if (s->has_ended || reeve_time_before(s->now, s->listen_due))
+		return; /* the next sweep finds them */
+	listeners_look_at_all(s);
+	s->listen_due = spaced(s, s->listeners.cost_ns, LOOK_PART, 0);
+}
+
 /* The front passes signals on by itself; that it is gone before the program means it was killed,
  * and then the program would have been, too. After it, it means that the front waits no longer for
  * the rest of the tree. */
@@ -254,8 +255,7 @@ static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
 		return;
 	case WATCH_SIGNAL:
 		reap(s);
-		if (!s->has_ended && s->listeners)
-			supervisor_sweep(s);
+		look_at_listeners(s);
 		return;
 	case WATCH_FRONT:
 		front_gone(s);
@@ -266,6 +266,10 @@ static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
 	case WATCH_CALL:
 		c = container_of(w, struct call, watch);
 		c->retry(s, c);
+		return;
+	case WATCH_PROCESS:
+		descriptor_forget(&s->descriptors,
+				  container_of(w, struct descriptor_process, watch));
 		return;
 	}
 }
@@ -308,6 +312,7 @@ static int watch_all(struct supervisor *s)
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->signal_fd < 0 || s->epoll_fd < 0)
 		return -errno;
+	descriptor_cache_init(&s->descriptors, s->epoll_fd);
 	s->notify_watch = (struct watch){ .kind = WATCH_NOTIFY, .fd = -1 };
 	s->signal_watch = (struct watch){ .kind = WATCH_SIGNAL, .fd = -1 };
 	s->front_watch = (struct watch){ .kind = WATCH_FRONT, .fd = -1 };
@@ -336,10 +341,10 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/log", start->private_directory);
 	list_init(&s->calls);
 	list_init(&s->free_calls);
+	liveness_init(&s->liveness);
 	s->now = supervisor_clock();
 	timers_init(&s->timers, s->now);
 	timer_init(&s->sweep_timer, SUPERVISOR_TIMER_SWEEP);
-	descriptor_cache_init(&s->descriptors);
 	s->scratch = malloc(GUEST_DATA_MAX);
 	int r = s->scratch ? 0 : -ENOMEM;
 
@@ -350,7 +355,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	if (r == 0)
 		r = socket_table_init(&s->sockets);
 	if (r == 0)
-		r = liveness_init(&s->liveness);
+		r = listeners_init(&s->listeners);
 	if (r == 0)
 		r = rendezvous_init(&s->rendezvous, start->directory);
 	return r < 0 ? r : watch_all(s);
@@ -375,6 +380,7 @@ static void deinit(struct supervisor *s)
 	channel_deinit(&s->channel);
 	rendezvous_deinit(&s->rendezvous);
 	liveness_deinit(&s->liveness);
+	listeners_deinit(&s->listeners);
 	descriptor_cache_deinit(&s->descriptors);
 	notify_deinit(&s->notify);
 	free(s->scratch);

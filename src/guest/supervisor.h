@@ -17,6 +17,7 @@
 #include "guest/count.h"
 #include "guest/descriptor.h"
 #include "guest/interfaces.h"
+#include "guest/listeners.h"
 #include "guest/liveness.h"
 #include "guest/notify.h"
 #include "guest/protocol.h"
@@ -32,16 +33,18 @@ struct supervisor {
 	struct descriptor_cache descriptors;
 	struct socket_table sockets;
 	struct liveness liveness;
+	struct listeners listeners;
 	struct rendezvous rendezvous;
 	struct interfaces interfaces;
 	struct guest_welcome welcome;
 
 	struct list calls, free_calls;
-	uint32_t kept;      /* calls that wait */
-	uint32_t listeners; /* sockets that listen */
+	uint32_t kept; /* calls that wait */
 	int64_t look_cost_ns;
 	struct timers timers;
 	struct timer sweep_timer;
+	struct reeve_time sweep_due;  /* of what is not a listener */
+	struct reeve_time listen_due; /* of the listeners, when a process has ended */
 	struct reeve_time now;
 
 	pid_t program;
@@ -83,8 +86,8 @@ struct reeve_time supervisor_clock(void);
 void supervisor_log(struct supervisor *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Frees what the program no longer holds. */
-void supervisor_sweep(struct supervisor *s);
+/* Frees what the program no longer holds of the sockets that could have that local port. */
+void supervisor_look_at_port(struct supervisor *s, uint16_t port);
 
-/* Arms the next sweep, if it is not armed. */
+/* Arms the next look for sockets that the program no longer holds, if it is not armed. */
 void supervisor_sweep_later(struct supervisor *s);

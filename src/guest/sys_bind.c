@@ -71,8 +71,8 @@ static void bound(struct supervisor *s, struct request *r, const struct guest_me
 		struct name name;
 
 		c->progress = 1;
-		supervisor_sweep(s);
 		if (c->socket && read_local(c, c->socket, &name) == 0) {
+			supervisor_look_at_port(s, name.socket.port);
 			ask_bind(s, c, &name);
 			return;
 		}
@@ -132,7 +132,9 @@ static int open_listener(struct supervisor *s, const struct call *c, struct gues
 	m.data_length = rendezvous_file(&s->rendezvous, socket->path, path);
 	channel_send(s, &m, path, -1);
 	socket->state = SOCKET_LISTENING;
-	s->listeners++;
+	liveness_remove(&s->liveness, socket);
+	listeners_add(&s->listeners, socket);
+	supervisor_sweep_later(s);
 	return 0;
 }
 
@@ -197,7 +199,8 @@ static void shut_listener(struct supervisor *s, struct call *c)
 	peer_tell(s, socket, GUEST_CLOSE);
 	socket->is_known = false;
 	socket->state = SOCKET_CLOSED;
-	s->listeners--;
+	listeners_remove(&s->listeners, socket);
+	liveness_add(&s->liveness, socket, c->fd);
 	(void)shutdown(c->fd, SHUT_RDWR);
 	(void)call_answer(s, c, 0);
 	call_retry_all(s, socket);

@@ -163,6 +163,7 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 		socket->remote = answer->remote;
 		socket->is_bound = true;
 		socket->state = SOCKET_CONNECTED;
+		liveness_remove(&s->liveness, socket);
 		peer_attach(s, socket);
 	} else {
 		fail(s, socket, error);
@@ -193,7 +194,7 @@ static int revive(struct supervisor *s, struct call *c)
 	}
 	close(c->fd);
 	c->fd = fd;
-	dead->is_watched = false;
+	liveness_remove(&s->liveness, dead);
 	dead->state = SOCKET_FRESH;
 	socket_set_cookie(&s->sockets, dead, cookie);
 	liveness_add(&s->liveness, dead, fd);
@@ -228,8 +229,8 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 		}
 	}
 	/* The port may be that of a listener which this tree has closed just now. */
-	if (s->listeners && is_own(s, &name->socket.address))
-		supervisor_sweep(s);
+	if (is_own(s, &name->socket.address))
+		listeners_look_at_port(s, name->socket.port);
 	struct guest_message m = peer_message(socket, GUEST_CONNECT, c->fd);
 
 	m.remote = name->socket;

@@ -78,8 +78,10 @@ static void create(struct supervisor *s, struct call *c, struct guest_socket *so
 	}
 	socket->hint_fd = call_answer_fd(s, c, fd, type & SOCK_CLOEXEC);
 	close(fd);
-	if (socket->hint_fd < 0 && socket->end < 0)
+	if (socket->hint_fd < 0 && socket->end < 0) {
+		liveness_remove(&s->liveness, socket);
 		socket_free(&s->sockets, socket);
+	}
 }
 
 static void create_internet(struct supervisor *s, struct call *c, int family)

@@ -9,8 +9,9 @@ enum watch_kind {
 	WATCH_CHANNEL,
 	WATCH_SIGNAL,
 	WATCH_FRONT,
-	WATCH_END,  /* of a guest_socket */
-	WATCH_CALL, /* of a call */
+	WATCH_END,     /* of a guest_socket */
+	WATCH_CALL,    /* of a call */
+	WATCH_PROCESS, /* of a descriptor_process */
 };
 
 struct watch {
