@@ -1,12 +1,13 @@
 /*
  * The floor that the traps alone set: runs a program under Reeve's own filter and answers its
  * trapped calls with the least that makes sockets which work, AF_UNIX ones joined directly: no
- * names but the port, no identities, no options, no network process, no TCP. What Reeve does is
- * measured against it, since no supervisor can be faster.
+ * names but the port, no identities, no options, no network process, no TCP; UDP is the kernel's.
+ * What Reeve does is measured against it, since no supervisor can be faster.
  *
  *	floor PROGRAM [ARGUMENT...]
  *
- * Programs that are started so find each other by port. Signals do not interrupt accept().
+ * Programs that are started so find each other by port. Signals do not interrupt accept(); SIGTERM
+ * is passed on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -104,19 +105,40 @@ static void do_named(struct floor *f, const struct trapped *t, int fd)
 	const int r = t->number == SYS_bind ? bind(fd, (const struct sockaddr *)&name, length)
 					    : connect(fd, (const struct sockaddr *)&name, length);
 
-	(void)notify_answer(&f->notify, t, r < 0 ? -errno : 0);
+	if (r < 0 && errno == EAFNOSUPPORT)
+		(void)notify_continue(&f->notify, t); /* none of ours */
+	else
+		(void)notify_answer(&f->notify, t, r < 0 ? -errno : 0);
 }
 
-/* accept() with an address is given one of the family's shape. */
+/* Whoever asks for an address is given one of the family's shape. */
 static void write_name(const struct trapped *t)
 {
-	const struct sockaddr_in name = { .sin_family = AF_INET };
+	const struct sockaddr_in name = { .sin_family = AF_INET,
+					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const uint32_t length = sizeof(name);
+	uint32_t room;
 
-	if (t->arguments[1] == 0)
+	if (t->arguments[1] == 0 || memory_read(t->tid, t->arguments[2], &room, sizeof(room)) < 0)
 		return;
-	(void)memory_write(t->tid, t->arguments[1], &name, sizeof(name));
+	(void)memory_write(t->tid, t->arguments[1], &name, room < length ? room : length);
 	(void)memory_write(t->tid, t->arguments[2], &length, sizeof(length));
+}
+
+static void do_getname(struct floor *f, const struct trapped *t, int fd)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t length = sizeof(name);
+	const int r = t->number == SYS_getsockname
+			      ? getsockname(fd, (struct sockaddr *)&name, &length)
+			      : getpeername(fd, (struct sockaddr *)&name, &length);
+
+	if (r < 0 || name.sun_family != AF_UNIX) {
+		(void)notify_continue(&f->notify, t); /* an error too is the kernel's to say */
+		return;
+	}
+	write_name(t);
+	(void)notify_answer(&f->notify, t, 0);
 }
 
 /* False when nobody waits in the queue. */
@@ -162,32 +184,45 @@ static bool do_accept(struct floor *f, const struct trapped *t, int fd)
 	return false;
 }
 
-static void handle(struct floor *f, const struct trapped *t)
+static void handle_descriptor(struct floor *f, const struct trapped *t)
 {
-	if (t->number == SYS_socket) {
-		do_socket(f, t);
-		return;
-	}
-	if (t->number == SYS_setsockopt) {
-		(void)notify_answer(&f->notify, t, 0);
-		return;
-	}
-	if (t->number != SYS_bind && t->number != SYS_connect && t->number != SYS_accept &&
-	    t->number != SYS_accept4) {
-		(void)notify_continue(&f->notify, t);
-		return;
-	}
 	const int fd = descriptor_get(&f->descriptors, t->tid, int_argument(t, 0));
 	bool is_kept = false;
 
-	if (fd < 0)
+	if (fd < 0) {
 		(void)notify_continue(&f->notify, t);
-	else if (t->number == SYS_bind || t->number == SYS_connect)
+		return;
+	}
+	if (t->number == SYS_bind || t->number == SYS_connect)
 		do_named(f, t, fd);
+	else if (t->number == SYS_getsockname || t->number == SYS_getpeername)
+		do_getname(f, t, fd);
 	else
 		is_kept = do_accept(f, t, fd);
-	if (fd >= 0 && !is_kept)
+	if (!is_kept)
 		close(fd);
+}
+
+static void handle(struct floor *f, const struct trapped *t)
+{
+	switch (t->number) {
+	case SYS_socket:
+		do_socket(f, t);
+		return;
+	case SYS_setsockopt:
+		(void)notify_answer(&f->notify, t, 0);
+		return;
+	case SYS_bind:
+	case SYS_connect:
+	case SYS_getsockname:
+	case SYS_getpeername:
+	case SYS_accept:
+	case SYS_accept4:
+		handle_descriptor(f, t);
+		return;
+	default:
+		(void)notify_continue(&f->notify, t);
+	}
 }
 
 static void retry(struct floor *f, struct pended *p)
@@ -235,9 +270,17 @@ static _Noreturn void run(const struct sock_fprog *filter, int report_fd, int go
 	_exit(1);
 }
 
+static pid_t program;
+
+static void pass_on(int number)
+{
+	(void)kill(program, number);
+}
+
 int main(int argc, char **argv)
 {
 	static struct floor f;
+	const struct sigaction action = { .sa_handler = pass_on };
 	const struct filter_options options = { .udp_lite = true, .hold_dumpable = true };
 	struct sock_fprog filter;
 	int report[2], go[2], listener = -1, status = 0;
@@ -249,23 +292,24 @@ int main(int argc, char **argv)
 	if (filter_build(&options, &filter) < 0 || pipe2(report, O_CLOEXEC) < 0 ||
 	    pipe2(go, O_CLOEXEC) < 0)
 		fail("pipe");
-	const pid_t child = fork();
-
-	if (child == 0) {
+	program = fork();
+	if (program == 0) {
 		/* A server goes with the measurement that stops its floor. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		run(&filter, report[1], go[0], argv + 1);
 	}
-	if (child < 0 || read(report[0], &listener, sizeof(listener)) != sizeof(listener))
+	(void)sigaction(SIGTERM, &action, NULL);
+	if (program < 0 || read(report[0], &listener, sizeof(listener)) != sizeof(listener))
 		fail("fork");
 	descriptor_cache_init(&f.descriptors, -1);
-	listener = descriptor_get(&f.descriptors, child, listener);
+	listener = descriptor_get(&f.descriptors, program, listener);
 	if (listener < 0 || notify_init(&f.notify, listener) < 0 || write(go[1], "", 1) != 1)
 		fail("seccomp");
 	for (int i = 0; i < MOST_CALLS; i++)
 		f.pended[i].fd = -1;
 	serve(&f);
-	if (waitpid(child, &status, 0) < 0)
-		fail("waitpid");
+	while (waitpid(program, &status, 0) < 0)
+		if (errno != EINTR)
+			fail("waitpid");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -4,16 +4,22 @@ A place is used as a context manager. `server` and `client` go in front of a com
 what the client connects to.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
+import socket
 import subprocess
+import tempfile
 import time
 
 from harness import BUILD, Unavailable, output
 
 PREFIX = "198.18.100"
+PROBES = 200
+LONGEST = 60  # seconds, for what takes one or two
 
 
 class Place:
@@ -21,6 +27,7 @@ class Place:
     server = []
     client = []
     address = "127.0.0.1"
+    trapped = None  # calls of all commands that have ended, where they are counted
 
     def __enter__(self):
         return self
@@ -28,15 +35,31 @@ class Place:
     def __exit__(self, *_):
         return None
 
-    def start(self, command):
-        """A server that is stopped by stop()."""
-        return subprocess.Popen([*self.server, *map(str, command)], stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    @contextlib.contextmanager
+    def serving(self, command, port=None):
+        """While the server runs; from when it listens at the port of TCP, if one is given."""
+        server = subprocess.Popen([*self.server, *map(str, command)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            if port:
+                self.wait_for(port, server)
+            yield
+        finally:
+            self.end(server)
+
+    def end(self, server):
+        server.terminate()
+        try:
+            server.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+            raise RuntimeError(f"{self.subject}: the server did not end") from None
 
     def wait_for(self, port, server):
         """Until something listens there; by connecting, because the servers take many clients."""
         probe = f"exec 3<>/dev/tcp/{self.address}/{port}"
-        for _ in range(200):
+        for _ in range(PROBES):
             if subprocess.run([*self.client, "bash", "-c", probe], check=False,
                               stderr=subprocess.DEVNULL).returncode == 0:
                 return
@@ -45,17 +68,32 @@ class Place:
             time.sleep(0.05)
         raise RuntimeError(f"{self.subject}: nothing listens on port {port}")
 
-    @staticmethod
-    def stop(server):
-        server.terminate()
-        server.wait()
-
     def run(self, command):
-        return output([*self.client, *command])
+        return output([*self.client, *command], timeout=LONGEST)
+
+
+def free_port():
+    """A port that no server of this machine has, outside of what clients are given."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as probe_udp:
+            try:
+                probe.bind(("", port))
+                probe_udp.bind(("", port))
+            except OSError:
+                continue
+            return port
 
 
 class Loopback(Place):
     subject = "kernel loopback"
+
+
+class Floor(Place):
+    """Trapped as under Reeve, and answered with the least that works."""
+
+    subject = "floor"
+    server = client = [str(BUILD / "bench/floor")]
 
 
 class Veth(Place):
@@ -157,19 +195,22 @@ class Pasta(Namespace):
 
 
 class Reeve(Place):
-    """One host, or two."""
+    """One host, or two; trapped calls are counted."""
 
-    def __init__(self, hosts):
-        self.subject = "reeve"
+    def __init__(self, hosts, subject="reeve", options=()):
+        self.subject = subject
         self.command = shutil.which("reeve", path=str(BUILD / "src/cli"))
         if not self.command:
             raise Unavailable(f"reeve: not built in {BUILD}")
+        if options and options[0].partition("=")[0] not in output([self.command, "run", "--help"]):
+            raise Unavailable(f"{subject}: this reeve has no {options[0]}")
         self.network = f"bench-{os.getpid()}-{hosts}"
-        run = [self.command, "run", "--network", self.network, "--host"]
+        run = [self.command, "run", "--network", self.network, *options, "--host"]
         self.server = [*run, "server"]
         self.client = [*run, "client" if hosts == 2 else "server"]
         self.address = "server" if hosts == 2 else "127.0.0.1"
         self.hosts = hosts
+        self.trapped = 0
 
     def __enter__(self):
         output([self.command, "network", "--network", self.network, "--keep"])
@@ -186,19 +227,46 @@ class Reeve(Place):
         subprocess.run([self.command, "down", "--network", self.network], check=False,
                        stdout=subprocess.DEVNULL)
 
+    @contextlib.contextmanager
+    def counting(self):
+        """The option that counts what runs meanwhile."""
+        with tempfile.NamedTemporaryFile(prefix="reeve-bench-") as file:
+            yield [f"--count-to={file.name}", "--"]
+            counts = json.load(file)
+            self.trapped += counts["at_once"] + counts["waited"]
 
-ONE_HOST = [Loopback, lambda: Reeve(1)]
+    @contextlib.contextmanager
+    def serving(self, command, port=None):
+        with self.counting() as option, super().serving([*option, *command], port):
+            yield
+
+    def run(self, command):
+        with self.counting() as option:
+            return super().run([*option, *command])
+
+
+ONE_HOST = [Loopback, Floor, lambda: Reeve(1)]
 TWO_HOSTS = [Veth, Slirp, Pasta, lambda: Reeve(2)]
+RATIOS = [("reeve", "floor"), ("reeve", "kernel loopback"), ("reeve", "kernel veth")]
 
 
 def each(results, places, action):
-    """action(place) in every place that can be had; why one cannot is noted."""
+    """action(place) in every place that can be had; why one cannot is noted. A peer may fail."""
     for make in places:
         try:
             with make() as place:
-                action(place)
+                run_in(results, place, action)
         except Unavailable as reason:
             results.note(str(reason))
+
+
+def run_in(results, place, action):
+    try:
+        action(place)
+    except RuntimeError as reason:
+        if isinstance(place, Reeve):
+            raise
+        results.note(f"{place.subject}: {reason}")
 
 
 def congestion_control():

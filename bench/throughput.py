@@ -6,8 +6,8 @@ import places
 
 NAME = "throughput"
 SUMMARY = "iperf3, one stream: on one host, and between two"
+RATIOS = places.RATIOS
 
-PORT = 5201
 SECONDS = 2
 
 
@@ -16,13 +16,10 @@ def measure(results, run):
 
     def iperf(case, *flags):
         def action(place):
-            server = place.start(["iperf3", "-s", "-p", PORT])
-            try:
-                place.wait_for(PORT, server)
-                report = json.loads(place.run(["iperf3", "-c", place.address, "-p", PORT, "-J",
+            port = places.free_port()
+            with place.serving(["iperf3", "-s", "-p", port], port):
+                report = json.loads(place.run(["iperf3", "-c", place.address, "-p", port, "-J",
                                                "-t", SECONDS, *flags]))
-            finally:
-                place.stop(server)
             results.add(case, place.subject, "received",
                         report["end"]["sum_received"]["bits_per_second"], "bit/s")
         return action
