@@ -197,15 +197,14 @@ class Pasta(Namespace):
 class Reeve(Place):
     """One host, or two; trapped calls are counted."""
 
-    def __init__(self, hosts, subject="reeve", options=()):
-        self.subject = subject
+    subject = "reeve"
+
+    def __init__(self, hosts):
         self.command = shutil.which("reeve", path=str(BUILD / "src/cli"))
         if not self.command:
             raise Unavailable(f"reeve: not built in {BUILD}")
-        if options and options[0].partition("=")[0] not in output([self.command, "run", "--help"]):
-            raise Unavailable(f"{subject}: this reeve has no {options[0]}")
         self.network = f"bench-{os.getpid()}-{hosts}"
-        run = [self.command, "run", "--network", self.network, *options, "--host"]
+        run = [self.command, "run", "--network", self.network, "--host"]
         self.server = [*run, "server"]
         self.client = [*run, "client" if hosts == 2 else "server"]
         self.address = "server" if hosts == 2 else "127.0.0.1"
