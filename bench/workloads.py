@@ -19,7 +19,7 @@ class Workload:
     name = None
     metric = "requests"
     is_tcp = True
-    idle = ["true"]  # a client that asks nothing
+    idle = ["true"]  # a client that asks nothing; None: client() takes how many times it asks
 
     def server(self, port):
         raise NotImplementedError

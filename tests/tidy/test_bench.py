@@ -1,0 +1,151 @@
+"""What the benches make of their runs, and of what the tools print."""
+
+import io
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(os.environ["REEVE_SOURCE"])
+sys.path.insert(0, str(ROOT / "bench"))
+
+import workloads  # noqa: E402
+from harness import Results, quantity  # noqa: E402
+
+
+def results_of(runs, ratios=(), unit="1/s"):
+    """One case; runs: subject -> value, of each."""
+    results = Results("b", ratios)
+    for results.run, values in enumerate(runs):
+        for subject, value in values.items():
+            results.add("case", subject, "metric", value, unit)
+    return results
+
+
+def values_of(results):
+    return {row["subject"]: (row["value"], row["unit"], row["runs"]) for row in results.rows()}
+
+
+def test_medians():
+    results = results_of([{"reeve": 5}, {"reeve": 1}, {"reeve": 3}])
+    assert values_of(results) == {"reeve": (3, "1/s", 3)}
+
+
+def test_ratios_are_those_of_each_run():
+    """Not of the medians: run 2 was disturbed as a whole."""
+    runs = [{"reeve": 50, "kernel": 100}, {"reeve": 6, "kernel": 10}, {"reeve": 70, "kernel": 100}]
+    found = values_of(results_of(runs, [("reeve", "kernel"), ("reeve", "absent")]))
+    assert found.pop("reeve / kernel") == (0.6, "", 3)
+    assert set(found) == {"reeve", "kernel"}
+
+
+def test_a_run_without_the_peer_gives_no_ratio():
+    runs = [{"reeve": 50, "kernel": 100}, {"reeve": 6}]
+    assert values_of(results_of(runs, [("reeve", "kernel")]))["reeve / kernel"] == (0.5, "", 1)
+
+
+def test_only_rates_have_ratios():
+    runs = [{"reeve": 50, "kernel": 100}]
+    assert "reeve / kernel" not in values_of(results_of(runs, [("reeve", "kernel")], "ns"))
+
+
+def test_table():
+    results = Results("b", [("reeve", "kernel")])
+    results.add("one", "reeve", "rate", 1500, "1/s")
+    results.add("two", "kernel", "time", 2500, "ns")
+    results.add("one", "kernel", "rate", 3000, "1/s")
+    results.add("one", "reeve", "traps", 4, "calls")
+    results.note("a note")
+    text = io.StringIO()
+    results.print_table(text)
+    assert text.getvalue().splitlines() == [
+        "case  metric     kernel      reeve  reeve / kernel",
+        "one   rate    3,000 1/s  1,500 1/s            0.50",
+        "one   traps                4 calls",
+        "two   time       2.5 us",
+        "medians of 1 interleaved runs",
+        "a note",
+    ]
+
+
+@pytest.mark.parametrize("value, unit, text", [
+    (999, "ns", "999 ns"), (57.6e6, "ns", "57.6 ms"), (2.09e9, "bit/s", "2.09 Gbit/s"),
+    (16383.2, "1/s", "16,383 1/s"), (0.00874, "calls", "0.00874 calls"), (0.6, "", "0.60")])
+def test_quantities(value, unit, text):
+    assert quantity(value, unit) == text
+
+
+def test_redis_benchmark_is_read():
+    text = ('"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms"\n'
+            '"SET","30266.34","0.855","0.1","0.8"\n')
+    assert workloads.Redis("SET", 30000).read(text) == (30266.34, 30000, 50)
+
+
+WRK = """Running 2s test @ http://127.0.0.1:20000/page
+  1 threads and 20 connections
+  2755 requests in 2.03s, 3.17MB read
+{errors}Requests/sec:   1360.30
+Transfer/sec:      1.56MB
+"""
+
+
+def test_wrk_is_read():
+    kept, closed = workloads.Web("keepalive"), workloads.Web("close", "-H", "Connection: close")
+    text = WRK.format(errors="")
+    assert kept.read(text) == (1360.3, 2755, 20) and kept.complaint(text) is None
+    assert closed.read(text) == (1360.3, 2755, 2755)
+    text = WRK.format(errors="  Socket errors: connect 0, read 5, write 0, timeout 0\n")
+    assert kept.complaint(text) == "Socket errors: connect 0, read 5, write 0, timeout 0"
+
+
+def test_pgbench_is_read():
+    text = ("scaling factor: 1\nnumber of clients: 4\n"
+            "number of transactions actually processed: 7103\n"
+            "initial connection time = 13.9 ms\n"
+            "tps = 3530.12 (without initial connection time)\n")
+    assert workloads.Postgres.read(workloads.Postgres, text) == (3530.12, 7103, 4)
+
+
+def test_udp_pair_is_read():
+    pair = workloads.UdpPair()
+    assert pair.read("4715.3 0\n") == (4715.3, pair.count, None)
+    assert pair.complaint("4715.3 0\n") is None
+    assert pair.complaint("4715.3 2\n") == f"2 of {pair.count} datagrams were lost"
+
+
+class Counted:
+    """A place where the server costs 20 calls, the client 3 a request."""
+
+    subject, address = "reeve", "127.0.0.1"
+
+    def __init__(self):
+        self.trapped = 0
+
+    def serving(self, command, port):
+        place = self
+
+        class Serving:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                place.trapped += 20
+
+        return Serving()
+
+    def run(self, command):
+        if command == ["true"]:
+            return ""
+        self.trapped += 3 * workloads.Pair.count
+        return "1234.5\n"
+
+
+def test_traps_are_those_of_the_requests(monkeypatch):
+    monkeypatch.setattr(workloads, "IDLE", {})
+    results = Results("b")
+    for results.run in range(2):
+        workloads.measure(results, "one host", Counted(), workloads.Pair())
+    found = {row["metric"]: (row["value"], row["runs"]) for row in results.rows()}
+    assert found == {"connections": (1234.5, 2), "traps per request": (3, 2),
+                     "traps per connection": (3, 2)}
