@@ -13,6 +13,7 @@ struct guest_socket;
 struct supervisor;
 
 void netlink_bind(struct supervisor *s, struct call *c);
+void netlink_connect(struct supervisor *s, struct call *c);
 void netlink_getsockname(struct supervisor *s, struct call *c);
 void netlink_getpeername(struct supervisor *s, struct call *c);
 void netlink_setsockopt(struct supervisor *s, struct call *c);

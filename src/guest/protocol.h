@@ -139,5 +139,6 @@ struct guest_interface {
 	uint8_t mac[6];
 	uint8_t loopback, up;
 	uint32_t address_count;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	struct reeve_prefix addresses[8];
 };

@@ -93,7 +93,8 @@ struct guest_socket {
 
 	struct socket_options options;
 	struct socket_datagrams datagrams;
-	uint32_t netlink_pid, netlink_groups;
+	uint32_t netlink_pid, netlink_groups, netlink_options; /* bit n: option n is set */
+	int netlink_type;
 	struct liveness_set *set; /* NULL: not watched */
 	struct list member;       /* of the set */
 	uint64_t seen;            /* the last look that saw it alive */

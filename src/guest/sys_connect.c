@@ -336,7 +336,7 @@ void sys_connect(struct supervisor *s, struct call *c)
 		return;
 	}
 	if (socket->kind == SOCKET_NETLINK) {
-		(void)call_answer(s, c, 0);
+		netlink_connect(s, c);
 		return;
 	}
 	const int r = s->channel.is_lost ? -ENETDOWN

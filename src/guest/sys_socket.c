@@ -123,10 +123,12 @@ static void create_netlink(struct supervisor *s, struct call *c)
 	}
 	struct guest_socket *socket = socket_new(&s->sockets, SOCKET_NETLINK, AF_NETLINK);
 
-	if (socket)
+	if (socket) {
+		socket->netlink_type = type & ~TYPE_FLAGS;
 		create(s, c, socket, type);
-	else
+	} else {
 		(void)call_answer(s, c, -ENOBUFS);
+	}
 }
 
 void sys_socket(struct supervisor *s, struct call *c)

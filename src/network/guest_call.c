@@ -448,6 +448,10 @@ static void interfaces(struct guest_call *call)
 		i->mtu = info.mtu;
 		i->up = info.up;
 		i->loopback = count == 0;
+		i->rx_packets = info.rx_packets;
+		i->rx_bytes = info.rx_bytes;
+		i->tx_packets = info.tx_packets;
+		i->tx_bytes = info.tx_bytes;
 		while (n < array_length(i->addresses) &&
 		       reeve_host_address(stack, count, n, &i->addresses[n]) == 0)
 			n++;
