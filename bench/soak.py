@@ -25,6 +25,7 @@ ROUNDS = 20
 WARM_UP = 4  # rounds
 SOCKETS = 2 * 6  # of the two servers
 PATIENCE = 600
+CONNECTED = "03"  # in /proc/net/unix
 
 
 class Program:
@@ -139,6 +140,12 @@ class Soak:
                 raise RuntimeError(f"does not settle: {sorted(set(states))}")
             time.sleep(0.05)
 
+    def is_asked(self):
+        """The network process still holds the connection of a command that has just ended."""
+        table = pathlib.Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+        return any(line.endswith(f"/{self.place.network}/control") and line.split()[5] == CONNECTED
+                   for line in table)
+
     def processes(self):
         """(what, pid) of each process of Reeve's."""
         yield "network process", self.pid
@@ -148,6 +155,8 @@ class Soak:
 
     def sample(self):
         """By process: its descriptors, and the bytes that are its own."""
+        while self.is_asked():
+            time.sleep(0.01)
         return {what: {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "memory": memory(pid)}
                 for what, pid in self.processes()}
 
