@@ -336,8 +336,9 @@ static int datagram_socket(void)
 	return fd;
 }
 
-/* One there and one back; or none back, which UDP allows. */
-static void exchange(int fd, bool is_connected)
+/* One there and one back; false when none came back, which UDP allows, or late, which nobody may take
+ * for the next. */
+static bool exchange(int fd, bool is_connected)
 {
 	const struct sockaddr_in name = soak_name(address, first_port + SOAK_ECHO);
 	const size_t size = datagram_size();
@@ -352,10 +353,12 @@ static void exchange(int fd, bool is_connected)
 	expect("datagram", "send", n, (long)size);
 	n = is_connected ? recv(fd, in, sizeof(in), 0)
 			 : recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from, &length);
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && errno == EAGAIN) {
 		lost++;
-	else
-		expect("datagram", "recv", n, (long)size);
+		return false;
+	}
+	expect("datagram", "recv", n, (long)size);
+	return true;
 }
 
 /* Some of one socket's. Returns how many datagrams there were. */
@@ -370,8 +373,9 @@ static uint32_t some_datagrams(uint32_t most)
 
 		if (is_connected)
 			expect("datagram", "connect", connect_to(fd, SOAK_ECHO), 0);
-		for (; count < most; count += 2)
-			exchange(fd, is_connected);
+		do
+			count += 2;
+		while (exchange(fd, is_connected) && count < most);
 	} else {
 		/* To a closed port, or echoes that nobody reads. */
 		expect("datagram", "connect", connect_to(fd, kind ? SOAK_CLOSED : SOAK_ECHO), 0);
@@ -408,7 +412,7 @@ static _Noreturn void hang(void)
 		(void)stream(0);
 		(void)connect_to(stream(SOCK_NONBLOCK), SOAK_ECHO);
 		(void)connected("hang", SOAK_ONCE);
-		exchange(datagram_socket(), false);
+		(void)exchange(datagram_socket(), false);
 	}
 	puts("hanging");
 	fflush(stdout);

@@ -31,4 +31,3 @@ def test_nothing_is_left():
             most = NETWORK_GROWTH if what == "network process" else SUPERVISOR_GROWTH
             assert now["memory"] - first[what]["memory"] < most * CONNECTIONS * ROUNDS, what
         assert descriptors(last) == descriptors(first)
-        assert soak.lost == 0
