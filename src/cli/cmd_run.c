@@ -12,7 +12,7 @@
 #define HOST_NAME_MOST 63 /* it is a label of DNS: RFC 1035, 2.3.4 */
 
 struct run_values {
-	const char *host, *ip, *allow_port, *udp, *count_to;
+	const char *host, *ip, *allow_port, *udp, *loopback, *count_to;
 	bool count;
 };
 
@@ -24,6 +24,14 @@ static int parse_udp(const char *text, bool *ret_lite)
 	if (strcmp(text, "lite") != 0)
 		return say_fail(RUN_FAILED, "--udp takes full or lite, not '%s'", text);
 	*ret_lite = true;
+	return 0;
+}
+
+static int parse_loopback(const char *text, bool *ret_direct)
+{
+	*ret_direct = text && strcmp(text, "direct") == 0;
+	if (text && !*ret_direct && strcmp(text, "exact") != 0)
+		return say_fail(RUN_FAILED, "--loopback takes exact or direct, not '%s'", text);
 	return 0;
 }
 
@@ -39,6 +47,8 @@ static int run(const struct invocation *invocation, const void *values)
 	char error[NETWORK_ERROR_TEXT];
 	int status = parse_udp(v->udp, &options.udp_lite);
 
+	if (status == 0)
+		status = parse_loopback(v->loopback, &options.is_direct);
 	if (status)
 		return status;
 	if (strlen(v->host) > HOST_NAME_MOST)
@@ -93,6 +103,14 @@ static const struct option_spec options[] = {
 	  .help = "'full' (as ever): UDP is exact; 'lite': sendmsg and recvmsg\n"
 		  "                             cost less, UDP's control messages are missing",
 	  .offset = offsetof(struct run_values, udp) },
+	{ .name = "loopback",
+	  .kind = OPTION_TEXT,
+	  .argument = "HOW",
+	  .help = "'exact' (as ever): connections inside the host are TCP;\n"
+		  "                             'direct': faster, where both programs say so, but\n"
+		  "                             their ends look like AF_UNIX's, and no capture "
+		  "sees them",
+	  .offset = offsetof(struct run_values, loopback) },
 	{ .name = "count",
 	  .kind = OPTION_FLAG,
 	  .help = "when its last process has ended, say which calls were trapped,\n"

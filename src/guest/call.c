@@ -123,7 +123,7 @@ static struct reeve_time next_look(const struct supervisor *s, const struct call
 	return (struct reeve_time){ (t.ns + grid - 1) / grid * grid };
 }
 
-void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
+void call_hold(struct supervisor *s, struct call *c, call_retry *retry)
 {
 	if (!c->is_kept) {
 		c->is_kept = true;
@@ -131,11 +131,20 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 		list_append(&s->calls, &c->node);
 		if (c->socket)
 			list_append(&c->socket->calls, &c->waiting);
-		timer_arm(&s->timers, &c->look, next_look(s, c));
-		if (timeout_ms >= 0)
-			timer_arm(&s->timers, &c->deadline, reeve_time_add_ms(s->now, timeout_ms));
 	}
 	c->retry = retry;
+}
+
+void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
+{
+	const bool is_new = !timer_is_armed(&c->look);
+
+	call_hold(s, c, retry);
+	if (!is_new)
+		return;
+	timer_arm(&s->timers, &c->look, next_look(s, c));
+	if (timeout_ms >= 0)
+		timer_arm(&s->timers, &c->deadline, reeve_time_add_ms(s->now, timeout_ms));
 }
 
 void call_retry_all(struct supervisor *s, struct guest_socket *socket)

@@ -76,6 +76,9 @@ struct guest_socket *call_socket(struct supervisor *s, struct call *c);
 /* Keeps it, in the socket's list if there is one. `timeout_ms` < 0: none. */
 void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms);
 
+/* The same for a moment that has a sure end: no signal and no time ends it, until call_keep(). */
+void call_hold(struct supervisor *s, struct call *c, call_retry *retry);
+
 /* Retries all that wait for the socket. */
 void call_retry_all(struct supervisor *s, struct guest_socket *socket);
 

@@ -242,6 +242,12 @@ static bool program_has_closed(const struct guest_socket *socket)
 
 void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 {
+	/* A direct one is its two programs' own; unless it was never joined. */
+	if (socket->is_direct) {
+		if (socket->listener)
+			peer_drop(s, socket);
+		return;
+	}
 	socket->error = error;
 	socket->is_known = false;
 	if (socket->listener) {
@@ -292,7 +298,9 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 		rendezvous_forget(&s->rendezvous, socket->path);
 		socket->path = 0;
 	}
-	if (socket->is_known && !socket->is_attached)
+	if (socket->is_known && socket->is_direct)
+		peer_tell_later(s, socket, GUEST_CLOSE);
+	else if (socket->is_known && !socket->is_attached)
 		peer_tell(s, socket,
 			  socket->state == SOCKET_CONNECTING ? GUEST_ABORT : GUEST_CLOSE);
 	watch_stop(s->epoll_fd, &socket->watch);
@@ -329,7 +337,9 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 		return;
 	}
 	socket->end = channel_take_descriptor(&s->channel);
-	socket->is_attached = true;
+	socket->is_direct = m->flags & GUEST_DIRECT;
+	socket->is_attached = !socket->is_direct;
+	socket->joiner = socket->is_direct ? (pid_t)m->pid : (pid_t)s->welcome.pid;
 	socket->local = m->local;
 	socket->remote = m->remote;
 	socket->options = listener->options;
@@ -373,6 +383,10 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 		if (socket->state == SOCKET_LISTENING)
 			listeners_look(s, socket);
 		break;
+	case GUEST_EXACT:
+		socket->is_offered = false;
+		call_retry_all(s, socket);
+		break;
 	case GUEST_RESET:
 		peer_reset(s, socket, m->error ? m->error : ECONNRESET);
 		break;
@@ -401,6 +415,7 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 static void lose(struct supervisor *s, struct guest_socket *socket)
 {
 	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_CONNECTED) {
+		socket->is_known = socket->is_known && !socket->is_direct;
 		peer_reset(s, socket, ECONNRESET);
 		return;
 	}

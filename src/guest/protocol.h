@@ -30,6 +30,12 @@
  *	reset     the network process writes out what it has received, says RESET with the errno, and
  *	          closes its end; the supervisor makes the program see it
  *
+ *	direct	CONNECT with GUEST_DIRECT asks for it: ANSWER with GUEST_DIRECT and the listener's
+ *		file (data), to which the supervisor connects the program's socket, and INCOMING with
+ *		GUEST_DIRECT and no descriptor at the other side (pid: the connecting supervisor); or
+ *		EXACT, and all goes its ordinary way. CLOSE when the program has closed; ABORT when
+ *		it was not joined, and the other side is told RESET
+ *
  * Urgent data, one byte of it, is AF_UNIX's own at the attached end (MSG_OOB), both ways, so that
  * SIGURG, EPOLLPRI and SO_OOBINLINE are the kernel's.
  *
@@ -43,7 +49,7 @@
 #include "port/policy.h"
 #include "reeve/address.h"
 
-#define GUEST_PROTOCOL_VERSION 2
+#define GUEST_PROTOCOL_VERSION 3
 #define GUEST_INCOMING         (UINT64_C(1) << 63)
 #define GUEST_DATA_MAX         65536
 #define GUEST_HOST_NAME        64
@@ -77,6 +83,7 @@ enum guest_message_type {
 	GUEST_INCOMING_CONNECTION, /* socket: its new number; value: the listener's; both names;
 				      + a copy of the network process's end */
 	GUEST_STALE,               /* nobody listens at the file of this listener any more */
+	GUEST_EXACT,               /* a connect that asked for a direct join has not met one */
 	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
 	GUEST_CLOSED,              /* done in order; the duplicate may go */
 	GUEST_DATAGRAM, /* UDP: one of value bytes was just written to the attached end, from `remote`
@@ -90,6 +97,7 @@ enum guest_flags {
 	GUEST_REUSE_ADDRESS = 1 << 2, /* BIND, CONNECT, LISTEN: as the socket has it now */
 	GUEST_REUSE_PORT = 1 << 3,
 	GUEST_IPV6_ONLY = 1 << 4,
+	GUEST_DIRECT = 1 << 5, /* CONNECT, its ANSWER, INCOMING */
 };
 
 /* What SET and GET speak of: enum reeve_tcp_option or reeve_udp_option, and these. */
@@ -118,6 +126,7 @@ struct guest_hello {
 	uint32_t version;
 	uint32_t uid;
 	uint32_t supervisor_pid, program_pid;
+	uint8_t is_direct;            /* its listeners take direct joins */
 	char host[GUEST_HOST_NAME];   /* NUL-terminated */
 	struct reeve_address address; /* all zeroes: whichever the host has or gets */
 	struct port_grant grant;

@@ -86,12 +86,13 @@ void rendezvous_deinit(struct rendezvous *r)
 	r->fd = -1;
 }
 
-static bool is_from(pid_t pid, int fd)
+/* The process at the other end; 0 when that can't be said. */
+static pid_t made_by(int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == pid;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? 0 : peer.pid;
 }
 
 int rendezvous_join(struct rendezvous *r, int fd)
@@ -106,7 +107,7 @@ int rendezvous_join(struct rendezvous *r, int fd)
 
 		if (end < 0)
 			return -errno;
-		if (is_from(r->pid, end))
+		if (made_by(end) == r->pid)
 			return end;
 		close(end);
 	}
@@ -145,21 +146,26 @@ void rendezvous_forget(struct rendezvous *r, uint32_t path)
 	(void)unlink(name.sun_path);
 }
 
-int rendezvous_accept(pid_t pid, int fd, bool nonblocking)
+int rendezvous_connect(int fd, const char *file)
 {
-	for (;;) {
-		/* The program's listener may block; this process must not. */
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
 
-		if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
-			return -EAGAIN;
-		const int accepted =
-			accept4(fd, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", file);
+	return connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
+}
 
-		if (accepted < 0)
-			return -errno;
-		if (is_from(pid, accepted))
-			return accepted;
-		close(accepted);
-	}
+int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid)
+{
+	/* The program's listener may block; this process must not. */
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
+		return -EAGAIN;
+	const int accepted =
+		accept4(fd, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+
+	if (accepted < 0)
+		return -errno;
+	*ret_pid = made_by(accepted);
+	return accepted;
 }

@@ -42,6 +42,9 @@ int rendezvous_probe(const struct rendezvous *r, int fd, uint32_t path);
 
 void rendezvous_forget(struct rendezvous *r, uint32_t path);
 
-/* The next connection that waits at the program's listener `fd` and was made by the process `pid`;
- * others are closed. -EAGAIN when there is none. */
-int rendezvous_accept(pid_t pid, int fd, bool nonblocking);
+/* Connects the program's socket `fd`, in place, to a file of another program's. */
+int rendezvous_connect(int fd, const char *file);
+
+/* The next connection that waits at the program's listener `fd`, and which process made it; -EAGAIN
+ * when there is none. */
+int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid);

@@ -138,6 +138,7 @@ static void fill_hello(const struct run_options *o, pid_t program, struct guest_
 		.uid = geteuid(),
 		.supervisor_pid = (uint32_t)getpid(),
 		.program_pid = (uint32_t)program,
+		.is_direct = o->is_direct,
 		.address = o->address,
 		.grant = o->grant,
 	};
@@ -281,6 +282,7 @@ static int supervisor_main(const struct run *r)
 	struct guest_welcome welcome;
 	struct supervisor_start start = {
 		.network_fd = r->options->network_fd,
+		.is_direct = r->options->is_direct,
 		.front_fd = r->front_fd,
 		.is_counting = r->options->is_counting || r->options->count_to,
 		.directory = r->directory,

@@ -26,6 +26,7 @@ struct run_options {
 	bool is_counting;       /* a table of trapped calls on stderr, at the tree's end */
 	FILE *count_to;         /* the same as JSON, or NULL */
 	const char *count_name; /* of that file */
+	bool is_direct; /* connections inside the host are joined directly where they can be */
 	bool udp_lite; /* sendmsg and recvmsg stay native: faster for streams, less exact for UDP */
 	char **argv;
 };

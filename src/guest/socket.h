@@ -72,6 +72,8 @@ struct guest_socket {
 	bool is_attached;   /* `end` has been handed over */
 	bool has_reset;     /* reset while still in a listener's queue */
 	bool is_shut;       /* the program has shut down its sending */
+	bool is_offered;    /* CONNECTING, and it may yet be joined directly */
+	bool is_direct;     /* joined to another program's socket: `end` is -1 */
 	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
 	int error;          /* SO_ERROR */
@@ -84,9 +86,11 @@ struct guest_socket {
 	int hint_fd;
 
 	struct guest_socket *listener; /* while in its queue */
+	pid_t joiner;                  /* there: the process whose connection it is */
 	struct list queue;             /* of a listener; or the member in one */
 	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
 	int early_fd;          /* a listener's: accepted, and its announcement on its way; -1 */
+	pid_t early_joiner;    /* whose connection that is */
 	uint32_t path;         /* a listener's file; 0: none */
 	struct list listening; /* in the table of listeners, and by its port: */
 	struct guest_socket *next_by_port;

@@ -333,6 +333,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->go_fd = start->go_fd;
 	s->program = start->program;
 	s->is_killable = start->is_killable;
+	s->is_direct = start->is_direct;
 	s->is_counting = start->is_counting;
 	s->welcome = *start->welcome;
 	s->interfaces.gateway = start->welcome->gateway;

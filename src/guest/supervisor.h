@@ -49,6 +49,7 @@ struct supervisor {
 
 	pid_t program;
 	bool is_killable; /* received calls are answered before signals interrupt them */
+	bool is_direct;   /* connections inside the host are joined directly where they can be */
 	bool has_ended;
 	bool reported_ended;
 	char private_directory[108]; /* the network process's; closed to the program */
@@ -68,6 +69,7 @@ struct supervisor_start {
 	int go_fd;                           /* a byte lets the program begin; taken */
 	pid_t program;
 	bool is_killable;
+	bool is_direct;
 	bool is_counting;      /* and the front is told what */
 	const char *directory; /* of the rendezvous */
 	const char *private_directory;

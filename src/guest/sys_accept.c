@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,17 +11,17 @@
 #include "guest/peer.h"
 #include "guest/supervisor.h"
 
-/* The program's new end belongs to the oldest of the queue: both have one order. */
-static struct guest_socket *take(struct guest_socket *listener)
+/* The program's new end belongs to the oldest of the queue that the same process has joined: theirs
+ * have one order. NULL when it is not announced yet. */
+static struct guest_socket *announced(const struct guest_socket *listener, pid_t joiner)
 {
-	struct list *node = list_pop(&listener->queue);
+	list_for_each(node, &listener->queue) {
+		struct guest_socket *socket = list_entry(node, struct guest_socket, queue);
 
-	if (!node)
-		return NULL;
-	struct guest_socket *socket = list_entry(node, struct guest_socket, queue);
-
-	socket->listener = NULL;
-	return socket;
+		if (socket->joiner == joiner)
+			return socket;
+	}
+	return NULL;
 }
 
 static void give_up(struct supervisor *s, struct guest_socket *socket)
@@ -66,48 +67,67 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 	if (socket->has_reset) {
 		socket->state = SOCKET_RESET;
 		peer_reset_end(socket, fd);
-		liveness_add(&s->liveness, socket, fd);
-		supervisor_sweep_later(s);
 	} else {
 		report(s, c->socket, socket);
+	}
+	/* Of others the network process's end says when the program has closed. */
+	if (socket->has_reset || socket->is_direct) {
+		liveness_add(&s->liveness, socket, fd);
+		supervisor_sweep_later(s);
 	}
 	socket->hint_fd = call_answer_fd(s, c, fd, flags & SOCK_CLOEXEC);
 }
 
-/* The program's new end; -EAGAIN: there is none. It stays with the listener while its announcement
- * is still on its way, and may then be another call's. */
-static int next_end(struct supervisor *s, const struct call *c)
+/* A connection of the network process's, or of another program's supervisor where those may join;
+ * strangers' are closed. -EAGAIN when there is none. */
+static int accept_known(const struct supervisor *s, const struct call *c, pid_t *ret_joiner)
+{
+	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
+
+	for (;;) {
+		const int fd = rendezvous_accept(c->fd, is_nonblocking, ret_joiner);
+
+		if (fd < 0 || s->is_direct || *ret_joiner == (pid_t)s->welcome.pid)
+			return fd;
+		close(fd);
+	}
+}
+
+/* The program's new end, and in *ret_socket what it is; -EAGAIN: there is none. While its
+ * announcement is still on its way it stays with the listener, and may then be another call's. */
+static int next_end(struct supervisor *s, const struct call *c, struct guest_socket **ret_socket)
 {
 	struct guest_socket *listener = c->socket;
 	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
 	int fd = listener->early_fd;
 
-	listener->early_fd = -1;
 	if (fd < 0)
-		fd = rendezvous_accept((pid_t)s->welcome.pid, c->fd, is_nonblocking);
+		fd = accept_known(s, c, &listener->early_joiner);
 	else
 		(void)fcntl(fd, F_SETFL, is_nonblocking ? O_NONBLOCK : 0);
-	if (list_is_empty(&listener->queue) && fd >= 0)
-		listener->early_fd = fd;
+	*ret_socket = fd >= 0 ? announced(listener, listener->early_joiner) : NULL;
+	listener->early_fd = *ret_socket || fd < 0 ? -1 : fd;
 	return fd;
 }
 
 static void try_accept(struct supervisor *s, struct call *c)
 {
-	struct guest_socket *listener = c->socket;
+	struct guest_socket *listener = c->socket, *socket = NULL;
 
 	if (listener->state != SOCKET_LISTENING) {
 		(void)call_answer(s, c, -EINVAL);
 		return;
 	}
-	const int fd = next_end(s, c);
+	const int fd = next_end(s, c, &socket);
 
 	if (fd < 0 && fd != -EAGAIN) {
 		(void)call_answer(s, c, fd == -EMFILE ? -ENFILE : fd);
 		return;
 	}
-	if (fd >= 0 && listener->early_fd < 0) {
-		hand_over(s, c, take(listener), fd);
+	if (socket) {
+		list_remove(&socket->queue);
+		socket->listener = NULL;
+		hand_over(s, c, socket, fd);
 		close(fd);
 		return;
 	}
@@ -116,6 +136,9 @@ static void try_accept(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EAGAIN);
 		return;
 	}
+	/* A direct one is announced before it is there. */
+	if (!list_is_empty(&listener->queue) && c->watch.fd < 0)
+		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLIN);
 	if (c->is_kept)
 		return;
 	c->timeout_error = EAGAIN;

@@ -47,12 +47,24 @@ static void go_on(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = c->socket;
 
-	if (!socket || socket->state != SOCKET_CONNECTING || socket->end >= 0)
+	if (!socket || socket->state != SOCKET_CONNECTING || socket->is_offered || socket->end >= 0)
 		return;
 	const int r = peer_fill(s, socket, c->fd);
 
 	if (r < 0)
 		supervisor_log(s, "cannot join a socket: error %d", -r);
+}
+
+static call_retry try_connect;
+
+static void wait_for(struct supervisor *s, struct call *c)
+{
+	const bool waits = !descriptor_is_nonblocking(c->fd);
+
+	c->progress = waits ? WAITS : DOES_NOT_WAIT;
+	c->interrupt = go_on;
+	c->timeout_error = EINPROGRESS;
+	call_keep(s, c, try_connect, waits ? call_timeout_ms(c, SO_SNDTIMEO) : MOMENT_MS);
 }
 
 /* What the state of the socket means to a call that waits for it. */
@@ -62,6 +74,8 @@ static void try_connect(struct supervisor *s, struct call *c)
 
 	switch (socket->state) {
 	case SOCKET_CONNECTING:
+		if (!socket->is_offered)
+			wait_for(s, c);
 		return;
 	case SOCKET_CONNECTED:
 		if (c->progress == WAITS)
@@ -127,6 +141,21 @@ static int join(struct supervisor *s, struct guest_socket *socket)
 	return socket->end < 0 ? socket->end : 0;
 }
 
+/* Straight to the other program's listener. */
+static int join_directly(struct guest_socket *socket, const char *file, size_t length)
+{
+	const struct call *c = first_waiting(socket);
+
+	if (!c || length == 0 || file[length - 1] != '\0')
+		return -ENOENT;
+	const int r = rendezvous_connect(c->fd, file);
+
+	if (r == 0 && c->progress == DOES_NOT_WAIT)
+		make_edge(c->fd);
+	socket->is_direct = r == 0;
+	return r;
+}
+
 static void fail(struct supervisor *s, struct guest_socket *socket, int error)
 {
 	struct call *c = first_waiting(socket);
@@ -150,21 +179,29 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
 	int error = answer->error;
 
-	(void)data;
 	if (!socket || socket->state != SOCKET_CONNECTING)
 		return;
-	if (error == 0 && join(s, socket) < 0) {
+	socket->is_offered = false;
+	const int joined = error ? 0
+			   : answer->flags & GUEST_DIRECT
+				   ? join_directly(socket, (const char *)data, answer->data_length)
+				   : join(s, socket);
+
+	if (joined < 0) {
 		peer_tell(s, socket, GUEST_ABORT);
 		socket->is_known = false;
-		error = ECONNABORTED;
+		error = joined == -ECONNREFUSED ? ECONNREFUSED : ECONNABORTED;
 	}
 	if (error == 0) {
 		socket->local = answer->local;
 		socket->remote = answer->remote;
 		socket->is_bound = true;
 		socket->state = SOCKET_CONNECTED;
-		liveness_remove(&s->liveness, socket);
-		peer_attach(s, socket);
+		/* A direct one has no other end that would say when the program has closed. */
+		if (!socket->is_direct) {
+			liveness_remove(&s->liveness, socket);
+			peer_attach(s, socket);
+		}
 	} else {
 		fail(s, socket, error);
 	}
@@ -201,16 +238,6 @@ static int revive(struct supervisor *s, struct call *c)
 	return 0;
 }
 
-static void wait_for(struct supervisor *s, struct call *c)
-{
-	const bool waits = !descriptor_is_nonblocking(c->fd);
-
-	c->progress = waits ? WAITS : DOES_NOT_WAIT;
-	c->interrupt = go_on;
-	c->timeout_error = EINPROGRESS;
-	call_keep(s, c, try_connect, waits ? call_timeout_ms(c, SO_SNDTIMEO) : MOMENT_MS);
-}
-
 static bool is_own(const struct supervisor *s, const struct reeve_address *a)
 {
 	return reeve_address_is_loopback(a) || reeve_address_equal(a, &s->welcome.address);
@@ -233,7 +260,11 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 		listeners_look_at_port(s, name->socket.port);
 	struct guest_message m = peer_message(socket, GUEST_CONNECT, c->fd);
 
+	const bool is_offered = s->is_direct && is_own(s, &name->socket.address);
+
 	m.remote = name->socket;
+	if (is_offered)
+		m.flags |= GUEST_DIRECT;
 	peer_tell_options(s, socket);
 	struct request *r = channel_request(s, &m, NULL, connected);
 
@@ -245,7 +276,15 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 	socket->error = 0;
 	socket->state = SOCKET_CONNECTING;
 	socket->hint_fd = call_int(c, 0);
-	wait_for(s, c);
+	socket->is_offered = is_offered;
+	if (!is_offered) {
+		wait_for(s, c);
+		return;
+	}
+	/* Filling the socket would spoil the join: so the answer whether there is one comes first,
+	 * and that takes no longer than the network process needs to look. */
+	c->progress = descriptor_is_nonblocking(c->fd) ? DOES_NOT_WAIT : WAITS;
+	call_hold(s, c, try_connect);
 }
 
 static void connect_stream(struct supervisor *s, struct call *c, const struct name *name)

@@ -157,6 +157,7 @@ static void hello(struct guest_call *call)
 	session->host->programs++;
 	session->supervisor = (pid_t)h.supervisor_pid;
 	session->actor = (struct port_actor){ .is_owner = h.uid == geteuid(), .grant = h.grant };
+	session->is_direct = h.is_direct;
 	memcpy(session->command, h.command, sizeof(session->command));
 	tree_add(&session->members, (pid_t)h.program_pid);
 	if (call->fd >= 0 &&
@@ -231,6 +232,8 @@ static void connect_stream(struct guest_call *call, struct guest_socket *s)
 	}
 	s->connecting = true;
 	s->connect_request = call->message->request;
+	if (call->message->flags & GUEST_DIRECT)
+		guest_direct_offer(s);
 }
 
 static void connect_datagram(struct guest_call *call, struct guest_socket *s)
@@ -422,7 +425,9 @@ static void do_close(struct guest_call *call)
 
 	if (!s)
 		return;
-	if (s->reset_on_close || call->message->type == GUEST_ABORT)
+	guest_direct_end(s, call->message->type == GUEST_CLOSE);
+	/* Of a direct one nothing is left to be delivered, nor to be waited for. */
+	if (s->reset_on_close || s->is_direct || call->message->type == GUEST_ABORT)
 		reeve_tcp_abort(s->tcp);
 	else
 		reeve_tcp_close(s->tcp);
@@ -498,6 +503,7 @@ static void dispatch(struct guest_call *call)
 	case GUEST_REFUSED:
 	case GUEST_INCOMING_CONNECTION:
 	case GUEST_STALE:
+	case GUEST_EXACT:
 	case GUEST_RESET:
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:

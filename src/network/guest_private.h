@@ -35,6 +35,7 @@ struct guest_session {
 	bool gone;
 	bool is_done; /* the tree has ended in order */
 	bool is_delivering;
+	bool is_direct; /* its listeners take direct joins */
 	struct port_actor actor;
 	uint32_t uid;
 	pid_t supervisor;
@@ -63,6 +64,11 @@ struct guest_socket {
 	uint32_t connect_request; /* to be answered when the handshake is done */
 	bool connecting;
 	bool connected;
+
+	struct list offer;         /* in the host's, of a connect that may be joined directly */
+	unsigned offer_rounds;     /* of the host's work that are left to it */
+	bool is_direct;            /* joined: only a name */
+	struct guest_socket *peer; /* a direct one's other side, while both are there */
 
 	uint32_t backlog;  /* a listener's */
 	char *path;        /* its file; NULL: not open yet */
@@ -139,6 +145,20 @@ void guest_handle(struct guest_call *call);
 bool guest_stream_attach(struct guest_socket *s, int fd_take); /* false: it cannot be watched */
 void guest_stream_accepted(struct guest_socket *s);
 void guest_stream_accept(struct guest_socket *listener);
+
+/* guest_direct.c */
+void guest_direct_offer(struct guest_socket *s);
+void guest_direct_withdraw(struct guest_socket *s);
+/* One round is over. True when it was the last: all goes its ordinary way now. */
+bool guest_direct_round(struct guest_socket *s);
+/* The offer at the other end of what the listener is about to accept; NULL: none. */
+struct guest_socket *guest_direct_find(const struct guest_socket *listener,
+				       const struct reeve_tcp *tcp);
+/* Tells both supervisors. */
+void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
+		       struct guest_socket *offer);
+/* Before the socket goes. `was_joined`: as far as its supervisor knows. */
+void guest_direct_end(struct guest_socket *s, bool was_joined);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);

@@ -83,6 +83,7 @@ struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t nu
 	s->session = session;
 	s->number = number;
 	list_init(&s->dead);
+	list_init(&s->offer);
 	loop_source_init(&s->source, attached_ready);
 	b = bucket_of(number, session->buckets);
 	s->next = session->sockets[b];
@@ -192,6 +193,8 @@ void guest_socket_drop(struct guest_socket *s)
 	*at = s->next;
 	session->count--;
 	uncount(s);
+	guest_direct_withdraw(s);
+	guest_direct_end(s, true);
 	if (s->owner.host)
 		socket_owner_deinit(&s->owner);
 	if (fd >= 0) {

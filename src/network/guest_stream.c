@@ -329,6 +329,7 @@ static void answer_connect(struct guest_socket *s, int error)
 		.error = error,
 	};
 
+	guest_direct_withdraw(s);
 	s->connecting = false;
 	s->connected = error == 0;
 	if (error == 0)
@@ -368,6 +369,20 @@ static void turn_away(struct guest_socket *listener, struct reeve_tcp *tcp, int 
 			 strerror(-error));
 }
 
+static struct guest_socket *accepted_new(const struct guest_socket *listener)
+{
+	struct guest_session *session = listener->session;
+	struct guest_socket *s = guest_socket_add(session, GUEST_INCOMING | session->next_incoming);
+
+	if (!s)
+		return NULL;
+	socket_owner_init(&s->owner, &guest_stream_ops, session->host);
+	s->owner.program = session->command;
+	s->owner.pid = listener->owner.pid;
+	s->connected = true;
+	return s;
+}
+
 /* False when the session is gone. */
 static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 {
@@ -376,16 +391,11 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 		.type = GUEST_INCOMING_CONNECTION,
 		.value = (int64_t)listener->number,
 	};
-	struct guest_socket *s = guest_socket_add(session, GUEST_INCOMING | session->next_incoming);
-	const int fd = s ? connect_to(listener->path) : -ENOMEM;
+	struct guest_socket *offer = guest_direct_find(listener, tcp);
+	struct guest_socket *s = accepted_new(listener);
+	const int fd = !s ? -ENOMEM : offer ? -1 : connect_to(listener->path);
 
-	if (s) {
-		socket_owner_init(&s->owner, &guest_stream_ops, session->host);
-		s->owner.program = session->command;
-		s->owner.pid = listener->owner.pid;
-		s->connected = true;
-	}
-	if (fd < 0 || !guest_stream_attach(s, fd)) {
+	if (!s || (!offer && (fd < 0 || !guest_stream_attach(s, fd)))) {
 		if (s)
 			guest_socket_drop(s);
 		turn_away(listener, tcp, fd < 0 ? fd : -ENOMEM);
@@ -397,6 +407,10 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	s->listener = listener->number;
 	listener->pending++;
 	reeve_tcp_set_user(tcp, &s->owner);
+	if (offer) {
+		guest_direct_join(listener, s, offer);
+		return !session->gone;
+	}
 	m.socket = s->number;
 	guest_socket_name(s, &m);
 	return guest_send_descriptor(session, &m, fd);
@@ -423,6 +437,8 @@ static void stream_event(struct socket_owner *owner, const struct reeve_event *e
 			guest_stream_accept(s);
 		return;
 	}
+	if (s->is_direct)
+		return;
 	if (event->what & REEVE_URGENT)
 		s->urgent_in = true;
 	if (event->what & REEVE_FAILED) {
@@ -434,7 +450,11 @@ static void stream_event(struct socket_owner *owner, const struct reeve_event *e
 		}
 		s->failed = error ? error : ECONNRESET;
 	} else if (s->connecting && (event->what & REEVE_CONNECTED)) {
-		answer_connect(s, 0);
+		/* An offer's answer has to wait for whether it is met. */
+		if (list_is_linked(&s->offer))
+			s->connected = true;
+		else
+			answer_connect(s, 0);
 	}
 	pump(s);
 }
@@ -443,10 +463,13 @@ static void stream_resume(struct socket_owner *owner)
 {
 	struct guest_socket *s = container_of(owner, struct guest_socket, owner);
 
-	if (s->is_listener)
+	if (s->is_listener) {
 		guest_stream_accept(s);
-	else
-		pump(s);
+		return;
+	}
+	if (list_is_linked(&s->offer) && guest_direct_round(s) && s->tcp && s->connected)
+		answer_connect(s, 0);
+	pump(s);
 }
 
 const struct socket_owner_ops guest_stream_ops = {

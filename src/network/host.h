@@ -49,6 +49,7 @@ struct network_host {
 	struct list node;              /* in the table's list */
 	struct network_host *next_by_name;
 	struct list resolvers;    /* dns.c's */
+	struct list offers;       /* guest_direct.c's */
 	uint32_t own_sockets;     /* of the stack's: the name server's */
 	struct socket_owner self; /* of what the gateway has open */
 };
