@@ -311,5 +311,6 @@ int main(int argc, char **argv)
 	while (waitpid(program, &status, 0) < 0)
 		if (errno != EINTR)
 			fail("waitpid");
+	free(filter.filter);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 ROOT = pathlib.Path(os.environ["REEVE_SOURCE"])
 sys.path.insert(0, str(ROOT / "bench"))
 
+import places  # noqa: E402
 import workloads  # noqa: E402
 from harness import Results, quantity  # noqa: E402
 
@@ -149,3 +151,59 @@ def test_traps_are_those_of_the_requests(monkeypatch):
     found = {row["metric"]: (row["value"], row["runs"]) for row in results.rows()}
     assert found == {"connections": (1234.5, 2), "traps per request": (3, 2),
                      "traps per connection": (3, 2)}
+
+
+FLOOR = pathlib.Path(os.environ["REEVE_BUILD"]) / "bench" / "floor"
+PYTHON = "/usr/bin/python3"
+
+
+def floor(code, **settings):
+    return subprocess.Popen([FLOOR, PYTHON, "-c", code], text=True, stdout=subprocess.PIPE,
+                            stdin=subprocess.DEVNULL, **settings)
+
+
+SERVE = """
+import socket
+listener = socket.create_server(("127.0.0.1", {port}))
+print(listener.getsockname()[0], flush=True)
+connection, address = listener.accept()
+connection.sendall(connection.recv(9))
+print(address[0], connection.getpeername()[0])
+connection.recv(9)
+"""
+ASK = """
+import errno, socket
+client = socket.socket()
+client.setblocking(False)
+client.connect(("127.0.0.1", {port}))
+print(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), client.getsockname()[0])
+client.setblocking(True)
+client.sendall(b"asked")
+print(client.recv(9))
+client.close()
+udp = socket.socket(type=socket.SOCK_DGRAM)
+udp.bind(("127.0.0.1", 0))
+udp.sendto(b"to itself", udp.getsockname())
+print(udp.recv(9))
+raise SystemExit(7)
+"""
+
+
+def test_floor_carries_a_connection():
+    port = places.free_port()
+    with floor(SERVE.format(port=port)) as server:
+        assert server.stdout.readline() == "127.0.0.1\n"
+        with floor(ASK.format(port=port)) as client:
+            assert client.stdout.read() == "0 127.0.0.1\nb'asked'\nb'to itself'\n"
+        assert client.returncode == 7
+        assert server.stdout.read() == "127.0.0.1 127.0.0.1\n"
+    assert server.returncode == 0
+
+
+def test_floor_passes_sigterm_on():
+    code = ("import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(3)); "
+            "print('ready', flush=True); time.sleep(60)")
+    with floor(code) as program:
+        assert program.stdout.readline() == "ready\n"
+        program.terminate()
+    assert program.returncode == 3
