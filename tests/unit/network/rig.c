@@ -142,10 +142,12 @@ struct guest_message rig_call(struct rig_session *s, struct guest_message m)
 	return answer;
 }
 
-void rig_join(struct rig *rig, struct rig_session *s, const char *host)
+static void join(struct rig *rig, struct rig_session *s, const char *host, bool is_direct)
 {
 	struct guest_message m = { .type = GUEST_HELLO };
-	struct guest_hello h = { .version = GUEST_PROTOCOL_VERSION, .uid = geteuid() };
+	struct guest_hello h = { .version = GUEST_PROTOCOL_VERSION,
+				 .uid = geteuid(),
+				 .is_direct = is_direct };
 	int pair[2];
 
 	*s = (struct rig_session){ .rig = rig, .received_fd = -1 };
@@ -157,6 +159,16 @@ void rig_join(struct rig *rig, struct rig_session *s, const char *host)
 	rig_send(s, &m, &h, sizeof(h), -1);
 	m = rig_receive(s, &s->welcome, sizeof(s->welcome));
 	assert_int_equal(m.type, GUEST_WELCOME);
+}
+
+void rig_join(struct rig *rig, struct rig_session *s, const char *host)
+{
+	join(rig, s, host, false);
+}
+
+void rig_join_direct(struct rig *rig, struct rig_session *s, const char *host)
+{
+	join(rig, s, host, true);
 }
 
 long rig_read(struct rig *rig, int fd, void *bytes, size_t size)

@@ -34,6 +34,8 @@ int rig_control(struct rig *rig);
 
 /* A supervisor's connection, welcomed. The caller closes rig_session.fd. */
 void rig_join(struct rig *rig, struct rig_session *session, const char *host);
+/* One whose program's connections inside the host are joined directly. */
+void rig_join_direct(struct rig *rig, struct rig_session *session, const char *host);
 
 /* Sends a message; a request is given a number. */
 void rig_send(struct rig_session *s, struct guest_message *m, const void *data, size_t length,

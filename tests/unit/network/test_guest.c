@@ -452,6 +452,85 @@ static void test_backlog(void **state)
 	}
 }
 
+static void connect_directly(struct pair *p, uint64_t socket)
+{
+	struct guest_message m = message(GUEST_CONNECT, socket);
+
+	m.request = ++p->client.request;
+	m.flags = GUEST_DIRECT;
+	m.remote = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = PORT };
+	rig_send(&p->client, &m, NULL, 0, -1);
+}
+
+/* Both sides are told who the other is, and where to meet; the ports are taken until they say that
+ * the programs have closed. */
+static void test_direct(void **state)
+{
+	struct pair *p = *state;
+	char file[64] = "";
+	struct guest_message m, incoming;
+
+	close(p->server.fd);
+	close(p->client.fd);
+	rig_join_direct(p->rig, &p->server, "web");
+	rig_join_direct(p->rig, &p->client, "web");
+	listen_on(p, 10);
+	connect_directly(p, 300);
+	incoming = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(incoming.type, GUEST_INCOMING_CONNECTION);
+	assert_int_equal(incoming.flags, GUEST_DIRECT);
+	assert_int_equal(p->server.received_fd, -1);
+	m = rig_receive(&p->client, file, sizeof(file));
+	assert_int_equal(m.type, GUEST_ANSWER);
+	assert_int_equal(m.error, 0);
+	assert_int_equal(m.flags, GUEST_DIRECT);
+	assert_string_equal(file, p->path);
+	assert_true(reeve_sockaddr_equal(&m.local, &incoming.remote));
+	/* Never joined: the other side may forget it. */
+	m = message(GUEST_ABORT, 300);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	expect(&p->server, GUEST_RESET, incoming.socket, ECONNRESET);
+	m = message(GUEST_CLOSE, incoming.socket);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	/* Joined and closed: nobody is told anything. */
+	connect_directly(p, 301);
+	incoming = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(rig_receive(&p->client, file, sizeof(file)).error, 0);
+	m = message(GUEST_CLOSE, 301);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	rig_settle(p->rig);
+	assert_int_equal(recv(p->server.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
+	m = message(GUEST_CLOSE, incoming.socket);
+	rig_send(&p->server, &m, NULL, 0, -1);
+}
+
+/* Where only one side wants it, where there is no listener, and where the backlog is full. */
+static void test_not_direct(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+
+	close(p->client.fd);
+	rig_join_direct(p->rig, &p->client, "web");
+	connect_directly(p, 300);
+	expect(&p->client, GUEST_ANSWER, 300, ECONNREFUSED);
+	listen_on(p, 0);
+	for (uint64_t i = 301; i < 303; i++) {
+		connect_directly(p, i);
+		expect(&p->client, GUEST_EXACT, i, 0);
+		m = rig_receive(&p->client, NULL, 0);
+		assert_int_equal(m.type, GUEST_ANSWER);
+		assert_int_equal(m.error, 0);
+		assert_int_equal(m.flags, 0);
+	}
+	connect_directly(p, 303);
+	expect(&p->client, GUEST_EXACT, 303, 0);
+	for (uint64_t i = 301; i < 304; i++) {
+		m = message(GUEST_ABORT, i);
+		rig_send(&p->client, &m, NULL, 0, -1);
+	}
+}
+
 /* A listener whose last holder is gone is named to the supervisor, and the peer is reset. */
 static void test_stale_listener(void **state)
 {
@@ -701,6 +780,8 @@ int main(void)
 		CASE(test_well_known_is_granted),
 		CASE(test_bind_conflict),
 		CASE(test_backlog),
+		CASE(test_direct),
+		CASE(test_not_direct),
 		CASE(test_stale_listener),
 		CASE(test_parcel),
 		CASE(test_supervisor_dies),
