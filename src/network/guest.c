@@ -47,17 +47,8 @@ void guest_session_over(struct guest_session *session)
 
 /* From here on nothing is heard of it and nothing told. It is freed when the turn is over, or when
  * what its programs have written is delivered. */
-void guest_session_end(struct guest_session *session, const char *why)
+static void end(struct guest_session *session, const char *why, unsigned killed)
 {
-	unsigned killed = 0;
-
-	if (session->gone)
-		return;
-	session->gone = true;
-	/* An orderly supervisor goes when the tree has: then nobody is found. Before it hears that
-	 * its connection has ended, so that no call of theirs is answered with that. */
-	if (session->host)
-		killed = tree_kill(&session->members);
 	hang_up(session);
 	if (killed > 0)
 		log_line("supervisor %d %s: ended %u processes of '%s' on host '%s'",
@@ -71,6 +62,20 @@ void guest_session_end(struct guest_session *session, const char *why)
 	session->is_delivering = true;
 	list_remove(&session->node);
 	list_append(&session->server->delivering, &session->node);
+}
+
+void guest_session_end(struct guest_session *session, const char *why)
+{
+	unsigned killed = 0;
+
+	if (session->gone)
+		return;
+	session->gone = true;
+	/* An orderly supervisor goes when the tree has: then nobody is found. Before it hears that
+	 * its connection has ended, so that no call of theirs is answered with that. */
+	if (session->host)
+		killed = tree_kill(&session->members);
+	end(session, why, killed);
 }
 
 static void session_free(struct guest_session *session)
@@ -305,26 +310,63 @@ static void mean_whole_tree(struct guest_session *session)
 	session->members.spared = session->supervisor;
 }
 
-void guest_terminate_all(struct guest_server *s)
+/* The trees of all sessions, in their order, and room for a count of each. NULL without memory. */
+struct all_trees {
+	size_t count;
+	unsigned *killed;
+	const struct tree_members *trees[];
+};
+
+static struct all_trees *all_trees(struct guest_server *s)
 {
+	struct all_trees *all = calloc(1, sizeof(*all) + s->session_count * sizeof(all->trees[0]));
+
+	if (!all)
+		return NULL;
 	list_for_each(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
-		if (!session->host)
-			continue;
 		mean_whole_tree(session);
-		tree_terminate(&session->members);
+		all->trees[all->count++] = &session->members;
 	}
+	all->killed = calloc(all->count + 1, sizeof(all->killed[0]));
+	if (all->killed)
+		return all;
+	free(all);
+	return NULL;
+}
+
+static void all_trees_free(struct all_trees *all)
+{
+	if (all)
+		free(all->killed);
+	free(all);
+}
+
+void guest_terminate_all(struct guest_server *s)
+{
+	struct all_trees *all = all_trees(s);
+
+	if (all)
+		tree_terminate_all(all->trees, all->count);
+	all_trees_free(all);
 }
 
 void guest_end_all(struct guest_server *s)
 {
+	struct all_trees *all = all_trees(s);
+	size_t i = 0;
+
+	if (all && all->count > 0)
+		tree_kill_all(all->trees, all->count, all->killed);
 	list_for_each_safe(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
-		mean_whole_tree(session);
-		guest_session_end(session, "is told to end");
+		session->gone = true;
+		end(session, "is told to end",
+		    all ? all->killed[i++] : tree_kill(&session->members));
 	}
+	all_trees_free(all);
 }
 
 struct guest_server *guest_server_free(struct guest_server *s)

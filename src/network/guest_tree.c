@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 struct process {
 	pid_t pid, parent;
 	uint64_t began;
-	bool doomed;
+	size_t tree; /* whose it is, counted from 1; 0: nobody's */
+	bool is_told;
 };
 
 struct process_list {
@@ -149,7 +151,7 @@ static bool is_member(const struct tree_members *m, const struct process *p)
 }
 
 /* Whom a member has begotten; each pass goes one generation further at least. */
-static void doom_descendants(struct process_list *list)
+static void claim_descendants(struct process_list *list)
 {
 	bool more = true;
 
@@ -157,12 +159,34 @@ static void doom_descendants(struct process_list *list)
 		more = false;
 		for (size_t i = 0; i < list->count; i++) {
 			struct process *p = &list->processes[i];
-			const struct process *parent = p->doomed ? NULL : find(list, p->parent);
+			const struct process *parent = p->tree ? NULL : find(list, p->parent);
 
-			if (parent && parent->doomed)
-				p->doomed = more = true;
+			if (parent && parent->tree) {
+				p->tree = parent->tree;
+				more = true;
+			}
 		}
 	}
+}
+
+static void claim(struct process_list *list, pid_t pid, uint64_t began, size_t tree, bool is_told)
+{
+	struct process *p = find(list, pid);
+
+	if (!p || p->began != began)
+		return;
+	p->tree = tree;
+	p->is_told = p->is_told || is_told;
+}
+
+static void claim_members(struct process_list *list, const struct tree_members *m, size_t tree)
+{
+	struct process *spared = m->spared ? find(list, m->spared) : NULL;
+
+	for (uint32_t i = 0; i < m->count; i++)
+		claim(list, m->members[i].pid, m->members[i].began, tree, false);
+	if (spared)
+		spared->is_told = true;
 }
 
 /* By a pidfd, and a look that it is still the one that was meant. */
@@ -190,57 +214,66 @@ static bool is_anyone_alive(const struct tree_members *m)
 	return false;
 }
 
-/* One generation of the list. Those that were told become members, so that what they have forked
- * meanwhile is found the next time. */
-static unsigned signal_round(const struct tree_members *m, struct tree_members *told, int number)
+/* One generation of the list. Those that were told are members from then on, so that what they have
+ * forked meanwhile is found the next time. Returns how many there were. */
+static size_t signal_round(const struct tree_members *const *trees, size_t count, int number,
+			   struct process_list *told)
 {
 	struct process_list list = { 0 };
-	unsigned count = 0;
+	const size_t before = told->count;
 
 	read_all(&list);
-	for (size_t i = 0; i < list.count; i++)
-		list.processes[i].doomed =
-			is_member(m, &list.processes[i]) || is_member(told, &list.processes[i]);
-	doom_descendants(&list);
+	for (size_t i = 0; i < count; i++)
+		claim_members(&list, trees[i], i + 1);
+	for (size_t i = 0; i < told->count; i++)
+		claim(&list, told->processes[i].pid, told->processes[i].began,
+		      told->processes[i].tree, true);
+	claim_descendants(&list);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct process *p = &list.processes[i];
 
-		if (!p->doomed || p->pid == m->spared || is_member(told, p) ||
-		    !signal_one(p, number))
+		if (!p->tree || p->is_told || !signal_one(p, number))
 			continue;
 		/* One that is stopped hears of it when it goes on. */
 		if (number != SIGKILL)
 			signal_one(p, SIGCONT);
-		remember(told, p);
-		count++;
+		add(told, p);
 	}
 	free(list.processes);
-	return count;
+	return told->count - before;
 }
 
 /* Until a round finds nobody new. */
-static unsigned signal_all(const struct tree_members *m, int number)
+static void signal_all(const struct tree_members *const *trees, size_t count, int number,
+		       unsigned *ret_counts)
 {
-	struct tree_members *told;
-	unsigned total = 0, count = 1;
+	struct process_list told = { 0 };
+	unsigned rounds = 0;
 
-	if (!is_anyone_alive(m))
-		return 0;
-	told = calloc(1, sizeof(*told));
-	for (unsigned i = 0; told && count > 0 && i < ROUNDS; i++) {
-		count = signal_round(m, told, number);
-		total += count;
-	}
-	free(told);
-	return total;
+	while (signal_round(trees, count, number, &told) > 0 && ++rounds < ROUNDS)
+		;
+	for (size_t i = 0; ret_counts && i < count; i++)
+		ret_counts[i] = 0;
+	for (size_t i = 0; ret_counts && i < told.count; i++)
+		ret_counts[told.processes[i].tree - 1]++;
+	free(told.processes);
 }
 
-void tree_terminate(const struct tree_members *m)
+void tree_terminate_all(const struct tree_members *const *trees, size_t count)
 {
-	signal_all(m, SIGTERM);
+	signal_all(trees, count, SIGTERM, NULL);
+}
+
+void tree_kill_all(const struct tree_members *const *trees, size_t count, unsigned *ret_counts)
+{
+	signal_all(trees, count, SIGKILL, ret_counts);
 }
 
 unsigned tree_kill(const struct tree_members *m)
 {
-	return signal_all(m, SIGKILL);
+	unsigned count = 0;
+
+	if (is_anyone_alive(m))
+		tree_kill_all(&m, 1, &count);
+	return count;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,8 +25,12 @@ int tree_parent(pid_t pid, pid_t *ret_parent);
 
 void tree_add(struct tree_members *m, pid_t pid);
 
-/* Asks every member and all that descend from one to end: SIGTERM. */
-void tree_terminate(const struct tree_members *m);
-
 /* Ends every member that still runs, and all processes that descend from one. Returns how many. */
 unsigned tree_kill(const struct tree_members *m);
+
+/* The same for many trees at once, as all processes of the machine are looked at for it; how many
+ * there were of each. */
+void tree_kill_all(const struct tree_members *const *trees, size_t count, unsigned *ret_counts);
+
+/* Asks them to end: SIGTERM. */
+void tree_terminate_all(const struct tree_members *const *trees, size_t count);

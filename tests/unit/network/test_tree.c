@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,6 +100,33 @@ static void test_kill(void **state)
 	assert_int_equal(tree_kill(&members), 0);
 }
 
+/* Two trees at once, of one of which a process is spared. */
+static void test_kill_all(void **state)
+{
+	static struct tree_members members[3];
+	const struct tree_members *const trees[] = { &members[0], &members[1], &members[2] };
+	pid_t children[2], roots[2];
+	unsigned counts[3] = { 9, 9, 9 };
+
+	(void)state;
+	memset(members, 0, sizeof(members));
+	for (unsigned i = 0; i < 2; i++) {
+		roots[i] = make_tree(&children[i]);
+		tree_add(&members[2 * i], roots[i]);
+	}
+	members[2].spared = roots[1];
+	tree_kill_all(trees, 3, counts);
+	assert_int_equal(counts[0], 2);
+	assert_int_equal(counts[1], 0);
+	assert_int_equal(counts[2], 1);
+	expect_killed(roots[0]);
+	expect_killed(children[0]);
+	assert_int_equal(kill(roots[1], 0), 0);
+	kill(roots[1], SIGKILL);
+	expect_killed(roots[1]);
+	expect_killed(children[1]);
+}
+
 /* The same number at another time is somebody else. */
 static void test_number_given_away(void **state)
 {
@@ -141,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parent),
 		cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_kill_all),
 		cmocka_unit_test(test_number_given_away),
 		cmocka_unit_test(test_many_members),
 	};
