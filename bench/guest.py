@@ -14,7 +14,7 @@ RATIOS = places.RATIOS
 @functools.cache
 def all_workloads():
     """What can be measured here, and why the rest cannot."""
-    found = [workloads.Redis("SET", 30000, "-t", "set"),
+    found = [workloads.Redis("SET", 20000, "-t", "set"),
              workloads.Redis("GET, 16 at once", 200000, "-t", "get", "-P", 16),
              workloads.Web("keepalive"),
              workloads.Web("connection: close", "-H", "Connection: close")]

@@ -27,6 +27,7 @@ class Place:
     server = []
     client = []
     address = "127.0.0.1"
+    has_udp = True  # of its own
     trapped = None  # calls of all commands that have ended, where they are counted
 
     def __enter__(self):
@@ -198,13 +199,14 @@ class Reeve(Place):
     """One host, or two; trapped calls are counted."""
 
     subject = "reeve"
+    options = []
 
     def __init__(self, hosts):
         self.command = shutil.which("reeve", path=str(BUILD / "src/cli"))
         if not self.command:
             raise Unavailable(f"reeve: not built in {BUILD}")
         self.network = f"bench-{os.getpid()}-{hosts}"
-        run = [self.command, "run", "--network", self.network, "--host"]
+        run = [self.command, "run", "--network", self.network, *self.options, "--host"]
         self.server = [*run, "server"]
         self.client = [*run, "client" if hosts == 2 else "server"]
         self.address = "server" if hosts == 2 else "127.0.0.1"
@@ -244,9 +246,18 @@ class Reeve(Place):
             return super().run([*option, *command])
 
 
-ONE_HOST = [Loopback, Floor, lambda: Reeve(1)]
+class Direct(Reeve):
+    """The programs of one host are joined directly; UDP is as ever."""
+
+    subject = "reeve direct"
+    has_udp = False
+    options = ["--loopback=direct"]
+
+
+ONE_HOST = [Loopback, Floor, lambda: Reeve(1), lambda: Direct(1)]
 TWO_HOSTS = [Veth, Slirp, Pasta, lambda: Reeve(2)]
-RATIOS = [("reeve", "floor"), ("reeve", "kernel loopback"), ("reeve", "kernel veth")]
+RATIOS = [("reeve", "floor"), ("reeve", "kernel loopback"), ("reeve", "kernel veth"),
+          ("reeve direct", "kernel loopback")]
 
 
 def each(results, places, action):

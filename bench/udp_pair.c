@@ -3,7 +3,8 @@
  * server answers whoever asks.
  *
  *	udp_pair server PORT		until it is killed
- *	udp_pair client ADDRESS PORT N	prints how many a second, and how many had to be sent again
+ *	udp_pair client ADDRESS PORT MS	asks for so long; prints how many a second, how many in all,
+ *					and how many had to be sent again
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -68,14 +69,14 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "server") == 0)
 		serve(argv[2]);
 	if (argc != 5 || strcmp(argv[1], "client") != 0) {
-		fprintf(stderr, "usage: udp_pair server PORT | client ADDRESS PORT N\n");
+		fprintf(stderr, "usage: udp_pair server PORT | client ADDRESS PORT MS\n");
 		return 64;
 	}
 	const struct sockaddr_in name = pair_name(argv[2], argv[3]);
-	const uint32_t count = measure_number(argv[4]);
+	const uint64_t most_ns = measure_number(argv[4]) * UINT64_C(1000000);
 	const struct timeval wait = { .tv_usec = WAIT_US };
 	const int fd = pair_socket(SOCK_DGRAM);
-	uint32_t lost = 0;
+	uint32_t done = 0, lost = 0;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
 	    connect(fd, (const struct sockaddr *)&name, sizeof(name)))
@@ -83,8 +84,8 @@ int main(int argc, char **argv)
 	(void)exchange(fd, UINT32_MAX);
 	const uint64_t from = measure_now_ns();
 
-	for (uint32_t i = 0; i < count; i++)
-		lost += exchange(fd, i);
-	printf("%.1f %u\n", count / ((double)(measure_now_ns() - from) / 1e9), lost);
+	for (; measure_now_ns() - from < most_ns; done++)
+		lost += exchange(fd, done);
+	printf("%.1f %u %u\n", done / ((double)(measure_now_ns() - from) / 1e9), done, lost);
 	return 0;
 }

@@ -12,14 +12,14 @@ import time
 from harness import BUILD, Unavailable, output
 from places import free_port
 
-SECONDS = 2
+SECONDS = 1
 
 
 class Workload:
     name = None
     metric = "requests"
     is_tcp = True
-    idle = ["true"]  # a client that asks nothing; None: client() takes how many times it asks
+    idle = ["true"]  # a client that asks nothing; None: client() for so many seconds
 
     def server(self, port):
         raise NotImplementedError
@@ -50,6 +50,8 @@ def exchange(place, workload, port, client):
 def measure(results, case, place, workload):
     """Adds the rate, and where they are counted the calls that were trapped for it: those of the
     server's start and end are left out, by counting once what they are without a request."""
+    if not (workload.is_tcp or place.has_udp):
+        return
     port = free_port()
     name = f"{workload.name}, {case}"
     text, trapped = exchange(place, workload, port, workload.client(place.address, port))
@@ -74,16 +76,17 @@ class Pair(Workload):
 
     name = "connect pair"
     metric = "connections"
-    count = 3000
+    most = 10000
 
     def server(self, port):
         return [BUILD / "bench/pair", "server", port]
 
     def client(self, address, port):
-        return [BUILD / "bench/pair", "client", address, port, self.count]
+        return [BUILD / "bench/pair", "client", address, port, self.most, SECONDS * 1000]
 
     def read(self, text):
-        return float(text), self.count, self.count
+        rate, count = text.split()
+        return float(rate), int(count), int(count)
 
 
 class UdpPair(Workload):
@@ -92,20 +95,20 @@ class UdpPair(Workload):
     name = "UDP pair"
     is_tcp = False
     idle = None
-    count = 10000
 
     def server(self, port):
         return [BUILD / "bench/udp_pair", "server", port]
 
-    def client(self, address, port, count=count):
-        return [BUILD / "bench/udp_pair", "client", address, port, count]
+    def client(self, address, port, seconds=SECONDS):
+        return [BUILD / "bench/udp_pair", "client", address, port, seconds * 1000]
 
     def read(self, text):
-        return float(text.split()[0]), self.count, None
+        rate, count, _ = text.split()
+        return float(rate), int(count), None
 
     def complaint(self, text):
-        lost = int(text.split()[1])
-        return f"{lost} of {self.count} datagrams were lost" if lost else None
+        _, count, lost = map(float, text.split())
+        return f"{lost:.0f} of {count:.0f} datagrams were lost" if lost else None
 
 
 class Redis(Workload):

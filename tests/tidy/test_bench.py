@@ -111,15 +111,15 @@ def test_pgbench_is_read():
 
 def test_udp_pair_is_read():
     pair = workloads.UdpPair()
-    assert pair.read("4715.3 0\n") == (4715.3, pair.count, None)
-    assert pair.complaint("4715.3 0\n") is None
-    assert pair.complaint("4715.3 2\n") == f"2 of {pair.count} datagrams were lost"
+    assert pair.read("4715.3 4716 0\n") == (4715.3, 4716, None)
+    assert pair.complaint("4715.3 4716 0\n") is None
+    assert pair.complaint("4715.3 4716 2\n") == "2 of 4716 datagrams were lost"
 
 
 class Counted:
     """A place where the server costs 20 calls, the client 3 a request."""
 
-    subject, address = "reeve", "127.0.0.1"
+    subject, address, has_udp = "reeve", "127.0.0.1", True
 
     def __init__(self):
         self.trapped = 0
@@ -139,8 +139,8 @@ class Counted:
     def run(self, command):
         if command == ["true"]:
             return ""
-        self.trapped += 3 * workloads.Pair.count
-        return "1234.5\n"
+        self.trapped += 3 * 1235
+        return "1234.5 1235\n"
 
 
 def test_traps_are_those_of_the_requests(monkeypatch):
