@@ -8,13 +8,23 @@
 #include "cli/say.h"
 
 const struct command *const commands[] = {
-	&command_run,     &command_ports,
-	&command_hosts,   &command_services,
-	&command_address, &command_ping,
-	&command_link,    &command_capture,
-	&command_impair,  &command_network,
-	&command_down,    &command_version,
-	&command_help,    NULL,
+	&command_run,
+	&command_ports,
+	&command_hosts,
+	&command_services,
+	&command_up,
+	&command_status,
+	&command_restart,
+	&command_address,
+	&command_ping,
+	&command_link,
+	&command_capture,
+	&command_impair,
+	&command_network,
+	&command_down,
+	&command_version,
+	&command_help,
+	NULL,
 };
 
 const struct command *command_find(const char *name)

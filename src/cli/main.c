@@ -18,6 +18,7 @@
 #include "guest/run.h"
 #include "network/connect.h"
 #include "network/main.h"
+#include "service/manager.h"
 
 /* `reeve NETWORK_VERB NAME READY_FD`. */
 static int run_network_process(int argc, char **argv)
@@ -29,6 +30,16 @@ static int run_network_process(int argc, char **argv)
 	const struct network_options options = { .network = argv[2], .ready_fd = (int)ready_fd };
 
 	return network_main(&options);
+}
+
+/* `reeve MANAGER_VERB HOST FD`. */
+static int run_manager(int argc, char **argv)
+{
+	int64_t fd;
+
+	if (argc != 4 || quantity_count(argv[3], 3, INT32_MAX, &fd) < 0)
+		return say_fail(EX_USAGE, "'%s' is for reeve's own use", MANAGER_VERB);
+	return manager_main(argv[2], (int)fd);
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -84,6 +95,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(name, NETWORK_VERB) == 0)
 		return run_network_process(argc, argv);
+	if (strcmp(name, MANAGER_VERB) == 0)
+		return run_manager(argc, argv);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)

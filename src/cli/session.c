@@ -18,11 +18,13 @@
 #define REPLY_TIMEOUT 20000 /* ms; the network process answers in microseconds, if it is well */
 #define METHOD_TEXT   128
 #define LINE_TEXT     512
+#define PLACE_TEXT    256
 
 struct session {
 	struct varlink *varlink;
 	char *network;
-	bool last; /* the reply of the current call that was to be the last has come */
+	char about[PLACE_TEXT]; /* "F:3:5: ", or "" */
+	bool last;              /* the reply of the current call that was to be the last has come */
 };
 
 static int no_network(const char *network, enum session_start start, struct session **ret)
@@ -93,6 +95,11 @@ static const struct {
 	{ "NoSuchLink", EX_UNAVAILABLE,
 	  "no link '{name}' in network '{network}'; 'reeve link' lists them" },
 	{ "LinkExists", EX_UNAVAILABLE, "link '{name}' is there already; 'reeve link' shows it" },
+	{ "ServicesRefused", EX_UNAVAILABLE, "{reason}" },
+	{ "NoManager", EX_UNAVAILABLE, "host '{host}' runs no services" },
+	{ "ManagerExists", EX_TEMPFAIL, "host '{host}' has just got services from another call" },
+	{ "ManagerGone", EX_UNAVAILABLE,
+	  "the services of host '{host}' have ended; 'reeve up' starts them" },
 	{ "Refused", EX_NOPERM, "refused: {reason}" },
 	{ "org.varlink.service.InvalidParameter", EX_USAGE,
 	  "network '{network}' does not accept this value of '{parameter}'" },
@@ -189,7 +196,7 @@ static int complain_error(struct session *s, const struct varlink_reply *reply)
 		if (strcmp(errors[i].error, name) != 0)
 			continue;
 		fill_in(s, errors[i].words, reply->parameters, line);
-		return say_fail(errors[i].status, "%s", line);
+		return say_fail(errors[i].status, "%s%s", s->about, line);
 	}
 	char *text = json_dumps(reply->parameters, JSON_COMPACT);
 	const int status = say_fail(EX_PROTOCOL, "network '%s' answers %s %s", s->network,
@@ -197,6 +204,11 @@ static int complain_error(struct session *s, const struct varlink_reply *reply)
 
 	free(text);
 	return status;
+}
+
+void session_about(struct session *s, const char *place)
+{
+	snprintf(s->about, sizeof(s->about), "%s%s", place, *place ? ": " : "");
 }
 
 static int complain_transport(const struct session *s, int error)

@@ -21,6 +21,10 @@ enum session_start {
 int session_open(const char *network, enum session_start start, struct session **ret);
 struct session *session_free(struct session *s);
 
+/* What the calls from here on are about, a place in a file say, as a prefix of complaints: "F:3:5";
+ * "": of nothing in particular. */
+void session_about(struct session *s, const char *place);
+
 /* One call of io.reeve.Network with one reply. `parameters_take` may be NULL. 0 and, if wanted,
  * *ret the reply's parameters (a new reference); or the exit status after a complaint. */
 int session_call(struct session *s, const char *method, json_t *parameters_take, json_t **ret);

@@ -188,6 +188,8 @@ static void take_message(struct front *f, const struct front_message *m)
 	switch (m->kind) {
 	case FRONT_STARTED:
 		f->pid = m->value;
+		/* Its status is that of an exit with 0. */
+		f->has_ended = f->options->is_detached;
 		return;
 	case FRONT_SAY:
 		(void)fprintf(stderr, "reeve: %.*s\n", (int)sizeof(m->text), m->text);

@@ -16,7 +16,7 @@ void front_block_signals(sigset_t *ret_before);
 struct counts;
 struct run_options;
 
-/* Waits for the program's end at `fd`, the supervisor's reports; the exit status. Ends the caller
+/* Waits for the program's end, or for its beginning if it is detached, at `fd`, the supervisor's reports; the exit status. Ends the caller
  * itself if a signal has ended the program. `before`: the caller's signals. When calls are counted
  * it waits for the end of the whole tree, and prints them. */
 int front_main(int fd, const struct run_options *options, const sigset_t *before);

@@ -145,7 +145,9 @@ static void fill_hello(const struct run_options *o, pid_t program, struct guest_
 	(void)snprintf(ret->host, sizeof(ret->host), "%s", o->host);
 	size_t used = 0;
 
-	for (char **a = o->argv; *a && used + 1 < sizeof(ret->command); a++) {
+	if (o->title)
+		(void)snprintf(ret->command, sizeof(ret->command), "%s", o->title);
+	for (char **a = o->argv; !o->title && *a && used + 1 < sizeof(ret->command); a++) {
 		const int n = snprintf(ret->command + used, sizeof(ret->command) - used, "%s%s",
 				       used ? " " : "", *a);
 
@@ -285,6 +287,7 @@ static int supervisor_main(const struct run *r)
 		.is_direct = r->options->is_direct,
 		.front_fd = r->front_fd,
 		.is_counting = r->options->is_counting || r->options->count_to,
+		.is_detached = r->options->is_detached,
 		.directory = r->directory,
 		.private_directory = private_directory,
 		.welcome = &welcome,

@@ -229,7 +229,7 @@ static void look_at_listeners(struct supervisor *s)
  * the rest of the tree. */
 static void front_gone(struct supervisor *s)
 {
-	if (!s->reported_ended)
+	if (!s->reported_ended && !s->is_detached)
 		(void)kill(s->program, SIGKILL);
 	else if (s->is_counting)
 		front_count(s->front_fd, &s->counts);
@@ -335,6 +335,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->is_killable = start->is_killable;
 	s->is_direct = start->is_direct;
 	s->is_counting = start->is_counting;
+	s->is_detached = start->is_detached;
 	s->welcome = *start->welcome;
 	s->interfaces.gateway = start->welcome->gateway;
 	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",

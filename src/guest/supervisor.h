@@ -52,6 +52,7 @@ struct supervisor {
 	bool is_direct;   /* connections inside the host are joined directly where they can be */
 	bool has_ended;
 	bool reported_ended;
+	bool is_detached;            /* nobody waits for the program */
 	char private_directory[108]; /* the network process's; closed to the program */
 	char log_path[128];          /* the network process's log */
 	uint32_t logged;             /* lines */
@@ -70,7 +71,8 @@ struct supervisor_start {
 	pid_t program;
 	bool is_killable;
 	bool is_direct;
-	bool is_counting;      /* and the front is told what */
+	bool is_counting; /* and the front is told what */
+	bool is_detached;
 	const char *directory; /* of the rendezvous */
 	const char *private_directory;
 	const struct guest_welcome *welcome;

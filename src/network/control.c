@@ -32,7 +32,7 @@ struct control_server {
 static const struct control_method *const method_tables[] = {
 	control_service_methods, control_network_methods, control_host_methods,
 	control_socket_methods,  control_link_methods,    control_capture_methods,
-	control_ping_methods,
+	control_ping_methods,    control_manager_methods,
 };
 
 static void client_gone(struct control_client *client)

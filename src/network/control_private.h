@@ -58,6 +58,7 @@ extern const struct control_method control_socket_methods[];
 extern const struct control_method control_link_methods[];
 extern const struct control_method control_capture_methods[];
 extern const struct control_method control_ping_methods[];
+extern const struct control_method control_manager_methods[];
 
 /* The answer. Takes the parameters; NULL: none. `continues`: more answers follow. False when the
  * client takes no more: it is too slow, or gone. */

@@ -310,6 +310,33 @@ static void mean_whole_tree(struct guest_session *session)
 	session->members.spared = session->supervisor;
 }
 
+static struct guest_session *find_program(const struct guest_server *s, pid_t program)
+{
+	list_for_each(node, &s->sessions) {
+		struct guest_session *session = list_entry(node, struct guest_session, node);
+
+		if (session->host && session->program == program)
+			return session;
+	}
+	return NULL;
+}
+
+void guest_set_managed(struct guest_server *s, pid_t program, bool is_managed)
+{
+	struct guest_session *session = find_program(s, program);
+
+	if (session)
+		session->is_managed = is_managed;
+}
+
+void guest_set_grant(struct guest_server *s, pid_t program, const struct port_grant *grant)
+{
+	struct guest_session *session = find_program(s, program);
+
+	if (session)
+		session->actor.grant = *grant;
+}
+
 /* The trees of all sessions, in their order, and room for a count of each. NULL without memory. */
 struct all_trees {
 	size_t count;
@@ -317,7 +344,7 @@ struct all_trees {
 	const struct tree_members *trees[];
 };
 
-static struct all_trees *all_trees(struct guest_server *s)
+static struct all_trees *all_trees(struct guest_server *s, bool with_managed)
 {
 	struct all_trees *all = calloc(1, sizeof(*all) + s->session_count * sizeof(all->trees[0]));
 
@@ -326,6 +353,8 @@ static struct all_trees *all_trees(struct guest_server *s)
 	list_for_each(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
+		if (session->is_managed && !with_managed)
+			continue;
 		mean_whole_tree(session);
 		all->trees[all->count++] = &session->members;
 	}
@@ -345,7 +374,7 @@ static void all_trees_free(struct all_trees *all)
 
 void guest_terminate_all(struct guest_server *s)
 {
-	struct all_trees *all = all_trees(s);
+	struct all_trees *all = all_trees(s, false);
 
 	if (all)
 		tree_terminate_all(all->trees, all->count);
@@ -354,7 +383,7 @@ void guest_terminate_all(struct guest_server *s)
 
 void guest_end_all(struct guest_server *s)
 {
-	struct all_trees *all = all_trees(s);
+	struct all_trees *all = all_trees(s, true);
 	size_t i = 0;
 
 	if (all && all->count > 0)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "port/policy.h"
+
 struct network;
 struct network_host;
 struct guest_server;
@@ -27,6 +29,11 @@ int guest_adopt(struct guest_server *s, int fd_take);
 bool guest_is_inside(const struct guest_server *s, pid_t pid);
 
 uint32_t guest_session_count(const struct guest_server *s);
+
+/* Of the session whose program is the process: whether it is a manager of services, which is not
+ * told to end with the others but by its connection (managers.h); and what its programs may bind. */
+void guest_set_managed(struct guest_server *s, pid_t program, bool is_managed);
+void guest_set_grant(struct guest_server *s, pid_t program, const struct port_grant *grant);
 
 /* Asks all programs to end; their sessions end when they have. */
 void guest_terminate_all(struct guest_server *s);

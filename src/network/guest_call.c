@@ -156,6 +156,7 @@ static void hello(struct guest_call *call)
 	host_hold(session->host);
 	session->host->programs++;
 	session->supervisor = (pid_t)h.supervisor_pid;
+	session->program = (pid_t)h.program_pid;
 	session->actor = (struct port_actor){ .is_owner = h.uid == geteuid(), .grant = h.grant };
 	session->is_direct = h.is_direct;
 	memcpy(session->command, h.command, sizeof(session->command));

@@ -38,7 +38,8 @@ struct guest_session {
 	bool is_direct; /* its listeners take direct joins */
 	struct port_actor actor;
 	uint32_t uid;
-	pid_t supervisor;
+	pid_t supervisor, program;
+	bool is_managed; /* its program is a manager of services, which is told to end otherwise */
 	struct tree_members members;
 	char command[256];
 	struct guest_socket **sockets; /* by number, chained */

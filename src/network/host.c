@@ -12,6 +12,7 @@
 #include "network/dns.h"
 #include "network/gateway.h"
 #include "network/log.h"
+#include "network/managers.h"
 #include "network/recording.h"
 
 #define NAME_BUCKETS   65536
@@ -413,6 +414,7 @@ void host_remove(struct network_host *host)
 	else
 		table->count--;
 	list_remove(&host->node);
+	managers_host_removed(host);
 	recording_host_removed(host);
 	dns_close(host);
 	host->stack = reeve_host_free(host->stack);

@@ -1,5 +1,6 @@
 #include "network/lifetime.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "network/guest.h"
 #include "network/host.h"
 #include "network/log.h"
+#include "network/managers.h"
 
 #define DRAIN_MS 2000
 #define RETRY_MS 100
@@ -209,6 +212,25 @@ static void unlisten(struct lifetime *l)
 	control_close_listener(l->network->control);
 }
 
+const char *lifetime_logs(const struct lifetime *l)
+{
+	if (mkdir(l->paths.logs, 0700) < 0 && errno != EEXIST)
+		log_line("cannot make %s: %s", l->paths.logs, strerror(errno));
+	return l->paths.logs;
+}
+
+static void remove_logs(const struct lifetime *l)
+{
+	DIR *logs = opendir(l->paths.logs);
+	const struct dirent *entry;
+
+	while (logs && (entry = readdir(logs)))
+		unlinkat(dirfd(logs), entry->d_name, 0);
+	if (logs)
+		closedir(logs);
+	rmdir(l->paths.logs);
+}
+
 /* Nothing is left of a network that ended well. If a client is about to connect, it needs the
  * directory for the next. */
 static void remove_directory(const struct lifetime *l)
@@ -216,6 +238,7 @@ static void remove_directory(const struct lifetime *l)
 	if (network_lock(l->lock_fd, NETWORK_LOCK_CONNECT, F_WRLCK, false) < 0 ||
 	    !network_lock_is_current(l->lock_fd, l->paths.lock))
 		return;
+	remove_logs(l);
 	unlink(l->paths.log);
 	unlink(l->paths.lock); /* after it others may be at work here: only the empty one goes */
 	rmdir(l->paths.directory);
@@ -258,6 +281,7 @@ void lifetime_down(struct lifetime *l, int64_t grace_ms)
 		n->configured = false;
 		l->programs = guest_session_count(n->guests);
 		take_in_no_programs(l);
+		managers_end_all(n);
 		if (grace_ms > 0)
 			guest_terminate_all(n->guests);
 	}

@@ -33,6 +33,9 @@ struct lifetime {
 int lifetime_begin(struct lifetime *l, struct network *n, char error[PATH_ERROR_TEXT]);
 void lifetime_end(struct lifetime *l);
 
+/* Where services' logs are, made if it is not there. They go with the network. */
+const char *lifetime_logs(const struct lifetime *l);
+
 /* After each turn of the loop: stops it when the time has come. */
 void lifetime_settle(struct lifetime *l);
 

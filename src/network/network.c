@@ -10,6 +10,7 @@
 #include "network/guest.h"
 #include "network/host.h"
 #include "network/links.h"
+#include "network/managers.h"
 #include "network/recording.h"
 
 #define MAX_PORTS (NETWORK_MAX_HOSTS + NETWORK_MAX_LINKS + 1)
@@ -46,6 +47,7 @@ int network_init(struct network *n, const char *name, loop_settle_function *sett
 	list_init(&n->active);
 	list_init(&n->links);
 	list_init(&n->recordings);
+	list_init(&n->managers);
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		return -errno;
 	random_init(&n->random, seed);
@@ -65,6 +67,7 @@ int network_init(struct network *n, const char *name, loop_settle_function *sett
 
 void network_deinit(struct network *n)
 {
+	managers_free(n);
 	n->hosts = n->hosts ? host_table_free(n) : NULL;
 	links_free_all(n);
 	n->switch_ = switch_free(n->switch_);
@@ -105,6 +108,7 @@ bool network_settle(struct network *n)
 		guest_settle(n->guests);
 	if (n->control)
 		control_settle(n->control);
+	managers_settle(n);
 	activate_ready_ports(n);
 	return !list_is_empty(&n->active);
 }

@@ -63,6 +63,7 @@ struct network {
 	uint32_t max_hosts;     /* NETWORK_MAX_HOSTS, but for tests */
 	struct list links;      /* struct network_link */
 	struct list recordings; /* struct recording */
+	struct list managers;   /* struct manager_link */
 	struct guest_server *guests;
 	struct control_server *control;
 	struct lifetime *lifetime; /* NULL in tests that have none */

@@ -106,7 +106,8 @@ int path_resolve(const char *network, bool make, struct path_set *ret, char erro
 	    !join(paths.control, paths.directory, "control") ||
 	    !join(paths.guest, paths.directory, "guest") ||
 	    !join(paths.lock, paths.directory, "lock") ||
-	    !join(paths.log, paths.directory, "log")) {
+	    !join(paths.log, paths.directory, "log") ||
+	    !join(paths.logs, paths.directory, "logs")) {
 		snprintf(error, PATH_ERROR_TEXT, "%s/%s is too long for a socket's name", base,
 			 network);
 		return -ENAMETOOLONG;

@@ -18,6 +18,7 @@ struct path_set {
 	char guest[PATH_MAX_LENGTH];   /* guest/protocol.h, SOCK_SEQPACKET */
 	char lock[PATH_MAX_LENGTH];    /* what its bytes mean: connect.h */
 	char log[PATH_MAX_LENGTH];
+	char logs[PATH_MAX_LENGTH]; /* a directory: services' logs */
 };
 
 /* 1 to 31 of letters, digits, '-' and '_', the first a letter or a digit. */

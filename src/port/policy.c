@@ -64,6 +64,27 @@ int port_grant_parse(const char *text, struct port_grant *ret)
 	return 0;
 }
 
+int port_grant_join(struct port_grant *g, const struct port_grant *other)
+{
+	struct port_grant joined = *g;
+
+	for (uint32_t i = 0; i < other->count; i++) {
+		const struct port_range *range = &other->ranges[i];
+		bool is_there = false;
+
+		for (uint32_t j = 0; j < g->count && !is_there; j++)
+			is_there = g->ranges[j].first <= range->first &&
+				   g->ranges[j].last >= range->last;
+		if (is_there)
+			continue;
+		if (joined.count == PORT_GRANT_MAX)
+			return -E2BIG;
+		joined.ranges[joined.count++] = *range;
+	}
+	*g = joined;
+	return 0;
+}
+
 bool port_grant_covers(const struct port_grant *g, uint16_t port)
 {
 	for (uint32_t i = 0; i < g->count; i++) {

@@ -29,6 +29,8 @@ struct port_grant {
 /* "80,443,8000-8100". 0, or -EINVAL (not such a list, a range that runs backwards, port 0 or over
  * 65535), -E2BIG; *ret untouched then. */
 int port_grant_parse(const char *text, struct port_grant *ret);
+/* Adds what `other` covers. 0, or -E2BIG, *g untouched then. */
+int port_grant_join(struct port_grant *g, const struct port_grant *other);
 bool port_grant_covers(const struct port_grant *g, uint16_t port);
 
 struct port_actor {

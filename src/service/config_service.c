@@ -277,7 +277,7 @@ bool reader_service(struct reader *r, const struct node *value, struct config_se
 	d->service = s;
 	s->host = DEFAULT_HOST;
 	s->at_start = s->place;
-	s->directory = r->who->directory;
+	s->directory = arena_copy(&r->config->arena, r->who->directory, strlen(r->who->directory));
 	s->restart = RESTART_ON_FAILURE;
 	s->restart_delay_ms = DEFAULT_DELAY_MS;
 	s->restart_limit = DEFAULT_RESTART_LIMIT;

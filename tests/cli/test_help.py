@@ -9,7 +9,7 @@ import pytest
 from conftest import COMMAND, SOURCE, assert_golden
 
 EX_USAGE, EX_NOINPUT, EX_IOERR = 64, 66, 74
-COMMANDS = ["run", "ports", "hosts", "services", "address", "ping", "link", "capture", "impair",
+COMMANDS = ["run", "ports", "hosts", "services", "up", "status", "restart", "address", "ping", "link", "capture", "impair",
             "network", "down", "version", "help"]
 
 

@@ -1,0 +1,58 @@
+/*
+ * The managers of hosts' services (service/manager.h): programs in the network that are told what to
+ * do over a connection which they were started with. This side of it: who they are, and calls to
+ * them that are answered later. A manager whose connection ends is forgotten.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "port/policy.h"
+
+struct network;
+struct network_host;
+struct manager_link;
+
+/* An answer to a call. `reply` is borrowed: {"result": ...} or {"error": text}; NULL: the manager
+ * has gone. */
+typedef void manager_answer_function(void *user, const json_t *reply);
+
+/* Takes the descriptor in any case. 0; -EEXIST when the host has one; or a negative errno. */
+int manager_add(struct network_host *host, int fd_take);
+
+struct manager_link *manager_of(const struct network_host *host); /* NULL: it has none */
+struct manager_link *manager_first(const struct network *n);
+struct manager_link *manager_next(const struct network *n, const struct manager_link *l);
+struct network_host *manager_host(const struct manager_link *l);
+
+/* The file that it goes by, for its callers to keep; "" at first. */
+const char *manager_file(const struct manager_link *l);
+void manager_set_file(struct manager_link *l, const char *file);
+
+/* What its programs may bind. While a new file is taken over, what either grants; then of the one
+ * that holds. -E2BIG: that is too much. */
+int manager_grant(struct manager_link *l, const struct port_grant *grant);
+void manager_grant_done(struct manager_link *l, bool is_taken);
+
+/* The pid of its program, once it has said it; 0 before. */
+pid_t manager_pid(const struct manager_link *l);
+
+/* The request gets an id. The answer is called once, never from within; unless this is -ENOBUFS: too
+ * many calls are under way. */
+int manager_call(struct manager_link *l, json_t *request_take, manager_answer_function *answer,
+		 void *user);
+
+/* Whoever waits for answers does so no more; the manager's answers find nobody. */
+void manager_forget(struct network *n, const void *user);
+
+/* Tells all of them to end, with their services. */
+void managers_end_all(struct network *n);
+
+/* The host is about to be removed. */
+void managers_host_removed(const struct network_host *host);
+
+/* After each turn: frees those that have gone. */
+void managers_settle(struct network *n);
+void managers_free(struct network *n);
