@@ -108,7 +108,7 @@ class UdpPair(Workload):
 
     def complaint(self, text):
         _, count, lost = map(float, text.split())
-        return f"{lost:.0f} of {count:.0f} datagrams were lost" if lost else None
+        return f"{lost:.0f} of {count:.0f} answers did not come in 200 ms" if lost else None
 
 
 class Redis(Workload):

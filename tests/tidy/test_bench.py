@@ -113,7 +113,7 @@ def test_udp_pair_is_read():
     pair = workloads.UdpPair()
     assert pair.read("4715.3 4716 0\n") == (4715.3, 4716, None)
     assert pair.complaint("4715.3 4716 0\n") is None
-    assert pair.complaint("4715.3 4716 2\n") == "2 of 4716 datagrams were lost"
+    assert pair.complaint("4715.3 4716 2\n") == "2 of 4716 answers did not come in 200 ms"
 
 
 class Counted:
