@@ -206,14 +206,15 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 print(socket.if_nameindex())
 print(socket.inet_ntoa(fcntl.ioctl(s, 0x8915, struct.pack("256s", b"eth0"))[20:24]))
 u = socket.socket(socket.AF_UNIX)
-print(socket.inet_ntoa(fcntl.ioctl(u, 0x8915, struct.pack("256s", b"eth0"))[20:24]))
-try:
-    fcntl.ioctl(s, 0x8916, struct.pack("256s", b"eth0"))
-except OSError as e:
-    print(e.errno)
+print(struct.unpack("=i", fcntl.ioctl(u, 0x8933, struct.pack("256s", b"eth0"))[16:20])[0])
+for c, request in ((u, 0x8915), (s, 0x8916)):
+    try:
+        fcntl.ioctl(c, request, struct.pack("256s", b"eth0"))
+    except OSError as e:
+        print(e.errno)
 """
     lines = reeve.python(code, "--host", "shown").stdout.splitlines()
-    assert lines == ["[(1, 'lo'), (2, 'eth0')]", address, address, "1"]
+    assert lines == ["[(1, 'lo'), (2, 'eth0')]", address, "2", "25", "1"]
 
 
 def test_changes_of_the_network_are_refused(reeve):
