@@ -66,7 +66,7 @@ int reeve_host_add_iface(struct reeve_host *host, const struct reeve_iface_confi
 int reeve_host_set_offloads(struct reeve_host *host, unsigned iface, uint32_t offloads);
 int reeve_host_iface(const struct reeve_host *host, unsigned iface, struct reeve_iface_info *ret);
 
-/* Also adds the route to the prefix. -EEXIST, -EINVAL, -ENOSPC (over 64), -ENODEV. */
+/* Also adds the route to the prefix. An address of IPv6 is lo's, a /128. -EEXIST, -EINVAL, -ENOSPC (over 64), -ENODEV. */
 int reeve_host_add_address(struct reeve_host *host, unsigned iface,
 			   const struct reeve_prefix *address);
 

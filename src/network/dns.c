@@ -11,12 +11,12 @@
 #include "network/host.h"
 #include "wire/dns.h"
 
-#define PORT         53
-#define EDNS_SIZE    1232 /* what needs no fragments anywhere */
-#define TTL_S        5    /* hosts come and go */
-#define NEGATIVE_S   1
-#define ANSWER_MAX   4096
-#define MAX_LOOPBACK 8
+#define PORT            53
+#define EDNS_SIZE       1232 /* what needs no fragments anywhere */
+#define TTL_S           5    /* hosts come and go */
+#define NEGATIVE_S      1
+#define ANSWER_MAX      4096
+#define MAX_NAMESERVERS 8
 
 static const struct dns_name root = { .length = 1 };
 
@@ -34,17 +34,16 @@ static void add_record(struct answer *a, uint16_t *count, const struct dns_recor
 
 static void add_address(struct answer *a, const struct reeve_address *address)
 {
-	uint8_t bytes[4];
+	const bool is_ipv4 = reeve_address_is_ipv4(address);
 	const struct dns_record record = {
 		.name = a->query->question.name,
-		.type = DNS_A,
+		.type = is_ipv4 ? DNS_A : DNS_AAAA,
 		.class = DNS_IN,
 		.ttl_s = TTL_S,
-		.data = bytes,
-		.data_length = sizeof(bytes),
+		.data = address->bytes + (is_ipv4 ? 12 : 0),
+		.data_length = is_ipv4 ? 4 : 16,
 	};
 
-	store_be32(bytes, reeve_address_to_ipv4(address));
 	add_record(a, &a->header.answers, &record);
 }
 
@@ -124,15 +123,21 @@ static unsigned resolve(const struct network *n, struct answer *a)
 		if (!host && !strcasecmp(label, "localhost")) {
 			if (wants(q, DNS_A))
 				add_address(a, &reeve_loopback_ipv4);
+			if (wants(q, DNS_AAAA))
+				add_address(a, &reeve_loopback_ipv6);
 			return DNS_NOERROR;
 		}
 		return host ? DNS_NOERROR : DNS_NXDOMAIN;
 	}
 	if (dns_name_reverse(&q->question.name, &address)) {
 		host = host_by_address(n, &address);
-		if (host && wants(q, DNS_PTR))
-			add_pointer(a, host->name);
-		return host ? DNS_NOERROR : DNS_NXDOMAIN;
+		const char *name = host                                  ? host->name
+				   : reeve_address_is_loopback(&address) ? "localhost"
+									 : NULL;
+
+		if (name && wants(q, DNS_PTR))
+			add_pointer(a, name);
+		return name ? DNS_NOERROR : DNS_NXDOMAIN;
 	}
 	return DNS_NXDOMAIN;
 }
@@ -277,49 +282,89 @@ int dns_open_gateway(struct network_host *gateway)
 	return open_port(gateway, NULL);
 }
 
-static bool add_loopback(struct reeve_address *list, unsigned *count, const char *text)
+/* What resolv.conf(5) names, as far as the hosts have to do with it. */
+struct nameservers {
+	struct reeve_address loopback[MAX_NAMESERVERS], ipv6[MAX_NAMESERVERS];
+	unsigned loopback_count, ipv6_count;
+	bool has_ipv4; /* some, of whatever kind */
+};
+
+static void add_once(struct reeve_address list[MAX_NAMESERVERS], unsigned *count,
+		     const struct reeve_address *a)
+{
+	for (unsigned i = 0; i < *count; i++)
+		if (reeve_address_equal(&list[i], a))
+			return;
+	if (*count < MAX_NAMESERVERS)
+		list[(*count)++] = *a;
+}
+
+static void add_nameserver(struct nameservers *n, const char *text)
 {
 	struct reeve_address a;
 
-	if (reeve_address_parse(text, &a) < 0 || !reeve_address_is_loopback(&a))
-		return false;
-	for (unsigned i = 0; i < *count; i++)
-		if (reeve_address_equal(&list[i], &a))
-			return false;
-	if (*count < MAX_LOOPBACK)
-		list[(*count)++] = a;
-	return true;
+	if (reeve_address_parse(text, &a) < 0)
+		return;
+	n->has_ipv4 |= reeve_address_is_ipv4(&a);
+	if (reeve_address_is_loopback(&a))
+		add_once(n->loopback, &n->loopback_count, &a);
+	else if (!reeve_address_is_ipv4(&a))
+		add_once(n->ipv6, &n->ipv6_count, &a);
 }
 
-/* resolv.conf(5): "nameserver ADDRESS", with white space between. */
-static void read_nameservers(struct reeve_address *list, unsigned *count)
+/* "nameserver ADDRESS", with white space between, and for IPv6 maybe a zone behind it. */
+static void read_nameservers(struct nameservers *n)
 {
 	FILE *file = fopen("/etc/resolv.conf", "re");
 	char line[256], address[64];
 
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, " nameserver %63s", address) == 1)
-			add_loopback(list, count, address);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, " nameserver %63s", address) != 1)
+			continue;
+		address[strcspn(address, "%")] = '\0';
+		add_nameserver(n, address);
+	}
 	if (file)
 		fclose(file);
 }
 
-int dns_open_resolvers(struct network_host *host)
+static int open_at(struct network_host *host, const struct reeve_address *a)
 {
-	struct reeve_address list[MAX_LOOPBACK];
-	unsigned count = 0;
+	const struct reeve_prefix to = { *a, reeve_address_is_ipv4(a) ? 32 : 128 };
+
+	return open_port(host, &to);
+}
+
+/* Hosts have no way to other addresses of IPv6. So one that is nothing but a resolver's is each
+ * host's own, where a program has no other to ask. */
+static int open_ipv6(struct network_host *host, const struct nameservers *n)
+{
 	int r = 0;
 
-	add_loopback(list, &count, "127.0.0.1");
-	add_loopback(list, &count, "127.0.0.53");
-	read_nameservers(list, &count);
-	for (unsigned i = 0; i < count && r == 0; i++) {
-		const struct reeve_prefix to = { list[i],
-						 reeve_address_is_ipv4(&list[i]) ? 32 : 128 };
+	for (unsigned i = 0; i < n->ipv6_count && r == 0; i++) {
+		const struct reeve_prefix own = { n->ipv6[i], 128 };
 
-		r = open_port(host, &to);
+		r = reeve_host_add_address(host->stack, 0, &own);
+		if (r == 0)
+			r = open_at(host, &n->ipv6[i]);
 	}
 	return r;
+}
+
+int dns_open_resolvers(struct network_host *host)
+{
+	struct nameservers n = { .loopback_count = 0 };
+	int r = 0;
+
+	read_nameservers(&n);
+	const bool has_ipv4 = n.has_ipv4;
+
+	/* Where none is named these are asked, too. */
+	add_nameserver(&n, "127.0.0.1");
+	add_nameserver(&n, "127.0.0.53");
+	for (unsigned i = 0; i < n.loopback_count && r == 0; i++)
+		r = open_at(host, &n.loopback[i]);
+	return r == 0 && !has_ipv4 ? open_ipv6(host, &n) : r;
 }
 
 void dns_close(struct network_host *host)

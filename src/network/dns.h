@@ -2,7 +2,8 @@
  * The network's name server: the hosts' names, and the names of their addresses. It has no address
  * of its own: it answers whatever resolver a program was configured with. On the gateway it takes
  * every query to port 53 that leaves for the outside; on each host those to loopback addresses
- * (127.0.0.1, 127.0.0.53, and what else resolv.conf names) where no program of the host listens.
+ * (127.0.0.1, 127.0.0.53, and what else resolv.conf names) where no program of the host listens; and,
+ * if resolv.conf names nothing but servers of IPv6, to those.
  * Queries to a host of the network go to that host.
  */
 #pragma once

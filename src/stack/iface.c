@@ -176,7 +176,8 @@ static int address_check(unsigned iface, const struct reeve_prefix *a)
 {
 	if (!reeve_address_is_ipv4(&a->address))
 		return iface == IFACE_LO && a->length == 128 &&
-				       reeve_address_equal(&a->address, &reeve_loopback_ipv6)
+				       !reeve_address_is_unspecified(&a->address) &&
+				       !reeve_address_is_multicast(&a->address)
 			       ? 0
 			       : -EINVAL;
 	if (a->length > 32 || reeve_address_is_unspecified(&a->address) ||
@@ -352,8 +353,21 @@ bool reeve_host_has_address(const struct reeve_host *host, const struct reeve_ad
 
 	if (reeve_address_is_loopback(a))
 		return true;
-	return reeve_address_is_ipv4(a) &&
-	       iface_relation_of(host, reeve_address_to_ipv4(a), &iface) == IFACE_OWN;
+	if (!reeve_address_is_ipv4(a))
+		return iface_is_own_ipv6(host, a);
+	return iface_relation_of(host, reeve_address_to_ipv4(a), &iface) == IFACE_OWN;
+}
+
+bool iface_is_own_ipv6(const struct reeve_host *host, const struct reeve_address *a)
+{
+	const struct iface_table *const t = host->ifaces;
+
+	if (reeve_address_equal(a, &reeve_loopback_ipv6))
+		return true;
+	for (unsigned i = 0; i < t->address_count; i++)
+		if (reeve_address_equal(&t->addresses[i].prefix.address, a))
+			return true;
+	return false;
 }
 
 bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_hop,

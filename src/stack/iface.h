@@ -52,6 +52,9 @@ bool iface_exists(const struct reeve_host *host, unsigned iface);
 enum iface_relation iface_relation_of(const struct reeve_host *host, uint32_t address,
 				      unsigned *ret_iface);
 
+/* ::1, and what else of IPv6 was given to lo: few, and looked through. */
+bool iface_is_own_ipv6(const struct reeve_host *host, const struct reeve_address *a);
+
 /* The interface's address for packets to `next_hop`: that of the network it is in, else the first.
  * False when it has none. */
 bool iface_source(const struct reeve_host *host, unsigned iface, uint32_t next_hop,

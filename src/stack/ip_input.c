@@ -196,7 +196,7 @@ static void input_ipv6_take(struct reeve_host *host, struct reeve_packet *p_take
 		host_drop_take(host, p_take, REEVE_DROP_IP_SHORT);
 		return;
 	}
-	if (!reeve_address_equal(&h.destination, &reeve_loopback_ipv6)) {
+	if (!iface_is_own_ipv6(host, &h.destination)) {
 		host_drop_take(host, p_take, REEVE_DROP_IP_NOT_OURS);
 		return;
 	}

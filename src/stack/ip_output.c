@@ -138,7 +138,7 @@ int ip_route_by(const struct reeve_host *host, const struct reeve_address *desti
 	if (given && iface_is_unusable(host, source))
 		return -EADDRNOTAVAIL;
 	if (!reeve_address_is_ipv4(destination)) {
-		if (!reeve_address_equal(destination, &reeve_loopback_ipv6))
+		if (!iface_is_own_ipv6(host, destination))
 			return -ENETUNREACH;
 		route_local(host, destination, IFACE_LO_MTU, &r);
 	} else if (reeve_address_is_loopback(destination) ||

@@ -129,7 +129,7 @@ static void test_options(void **unused)
 		assert_int_equal(SAYS(&full, SYS_getsockopt, 3, dirt | IPPROTO_IP, 1), NOTIFY);
 	}
 	assert_int_equal(SAYS(&full, SYS_setsockopt, 3, SOL_SOCKET, SO_RCVTIMEO), ALLOW);
-	assert_int_equal(SAYS(&full, SYS_getsockopt, 3, SOL_SOCKET, SO_RCVBUF), ALLOW);
+	assert_int_equal(SAYS(&full, SYS_getsockopt, 3, SOL_SOCKET, SO_RCVLOWAT), ALLOW);
 }
 
 static void test_data_calls(void **unused)
