@@ -11,11 +11,12 @@ FUZZ_SECONDS ?= 60
 TESTS ?=
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help build demo services test check lint format bench fuzz install
+.PHONY: help build demo services programs test check lint format bench fuzz install
 
 help:
 	@echo 'make demo      two web servers on port 80 and a client, each on a host of its own'
 	@echo 'make services  the ten classic services at once, on their well-known ports'
+	@echo 'make programs  real programs on hosts of a network, all of them; writes docs/programs.md'
 	@echo 'make test      build, and run every test (TESTS="NAME...": some of them)'
 	@echo 'make check     the same with $(SEEDS) seeds of simulation (SEEDS=N)'
 	@echo 'make lint      clang-format, clang-tidy, mandoc, shell and Python syntax'
@@ -47,6 +48,10 @@ demo: build
 services: build
 	@tools/packages.sh services
 	@BUILD=$(BUILD) /usr/bin/python3 -B tools/services
+
+programs: build
+	@tools/packages.sh programs services heavy
+	@REEVE_COMMAND=$(abspath $(BUILD))/src/cli/reeve tests/programs/table.py $(TESTS)
 
 test: build
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs $(TESTS)

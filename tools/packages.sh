@@ -5,7 +5,8 @@
 #	tools/packages.sh [GROUP...]
 #
 # packages.list beside this script has a package a line; one with a second word belongs to that
-# group (lint, fuzz, bench, programs) and is wanted only when the group is named.
+# group (lint, fuzz, bench, services, programs, and heavy: the programs that CI does without) and is
+# wanted only when the group is named.
 set -u
 
 list="$(dirname "${BASH_SOURCE[0]}")/packages.list"

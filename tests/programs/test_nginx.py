@@ -1,13 +1,25 @@
-"""Two nginx on port 80 of two hosts, with workers, sendfile and SO_REUSEPORT; curl fetches."""
+"""nginx: workers, sendfile, SO_REUSEPORT, a proxy; with curl.
 
-import hashlib
-import random
+Run: two servers on port 80 of two hosts, one of them with a listener for each worker; a page of
+5 MB from both; a proxy in front of another; TCP passed on and a configuration loaded anew.
+Must come out: each host's own page, the same bytes, 10 answers over one connection, status 7 where
+nobody listens.
+Limits: none known.
+"""
+
+import pytest
+from conftest import IS_ROOT
+
+PACKAGES = ["curl", "nginx-light"]
+VERSION = ["nginx", "-v"]
+HOSTS = 3
 
 CONFIGURATION = """
 worker_processes 2;
 daemon off;
+{user}
 pid {directory}/pid;
-error_log {directory}/error.log;
+error_log stderr;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
@@ -24,49 +36,53 @@ http {{
     }}
 }}
 """
+FETCH = ["curl", "-sS", "--max-time", "60"]
 
 
-def start(reeve, tmp_path, host, options="", more=""):
-    directory = tmp_path / host
-    (directory / "www").mkdir(parents=True)
-    for path in [tmp_path, *tmp_path.parents[:2]]:
-        path.chmod(0o755)  # root's workers run as another user
-    (directory / "www" / "name").write_text(f"this is {host}\n")
-    (directory / "conf").write_text(
-        CONFIGURATION.format(directory=directory, options=options, more=more))
-    reeve.start("--host", host, "nginx", "-e", f"{directory}/error.log", "-c", f"{directory}/conf")
-    return directory
+def start(site, host, options="", more="", ports=(80,)):
+    """Starts one; returns the directory of its pages."""
+    directory = site.scratch / host
+    pages = directory / "www"
+    pages.mkdir(parents=True, exist_ok=True)
+    (pages / "name").write_text(f"this is {host}\n")
+    (directory / "conf").write_text(CONFIGURATION.format(
+        directory=directory, options=options, more=more, user="user root;" if IS_ROOT else ""))
+    site.process = site.serve(host, "nginx", "-e", "stderr", "-c", directory / "conf", ports=ports)
+    return pages
 
 
-def test_two_servers_on_one_port(reeve, need, until_open, tmp_path):
+@pytest.fixture(autouse=True)
+def installed(need):
     need("nginx", "curl")
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    data = random.Random(seed).randbytes(5_000_000)
+
+
+def test_two_servers_on_one_port(site, data, same):
+    out, big = site.scratch / "out", data(5_000_000)
     for name in "web", "web2":
-        directory = start(reeve, tmp_path, name, " reuseport" if name == "web2" else "")
-        (directory / "www" / "big").write_bytes(data)
+        pages = start(site, name, " reuseport" if name == "web2" else "")
+        (pages / "big").write_bytes(big)
     for name in "web", "web2":
-        until_open(name, 80)
-        got = reeve.run("--host", "c", "curl", "-sS", "--max-time", "20", f"http://{name}/name")
-        assert got.stdout == f"this is {name}\n", got.stderr
-        out = tmp_path / f"{name}.out"
-        got = reeve.run("--host", "c", "curl", "-sS", "--max-time", "20", "-o", str(out), f"http://{name}/big")
-        assert got.returncode == 0, got.stderr
-        assert hashlib.sha256(out.read_bytes()).digest() == hashlib.sha256(data).digest()
+        assert site.client("c", *FETCH, f"http://{name}/name") == f"this is {name}\n"
+        site.client("c", *FETCH, "-o", out, f"http://{name}/big")
+        same(pages / "big", out)
 
 
-def test_proxy_and_keepalive(reeve, need, until_open, tmp_path):
-    need("nginx", "curl")
-    start(reeve, tmp_path, "back")
-    until_open("back", 80)
-    start(reeve, tmp_path, "front", more="location / { proxy_pass http://back/; }")
-    until_open("front", 80)
-    got = reeve.run("--host", "c", "curl", "-sS", "--max-time", "20", *["http://front/name"] * 10)
-    assert got.stdout == "this is back\n" * 10, got.stderr
+def test_proxy_and_keepalive(site):
+    start(site, "back")
+    start(site, "front", more="location / { proxy_pass http://back/; }")
+    assert site.client("c", *FETCH, *["http://front/name"] * 10) == "this is back\n" * 10
 
 
-def test_refused(reeve, need):
-    need("curl")
-    got = reeve.run("--host", "c", "curl", "-sS", "http://127.0.0.1:81/")
-    assert got.returncode == 7, got.stderr
+def test_reload(site):
+    """New workers on the same listeners, and old ones that end; no request is refused."""
+    start(site, "s")
+    pid = int((site.scratch / "s" / "pid").read_text())
+    pages = [f"http://s/name?{i}" for i in range(300)]
+    curl = site.reeve.start("--host", "c", "--", *FETCH, "-H", "Connection: close", *pages)
+    for _ in range(3):
+        site.client("s", "kill", "-HUP", pid)
+    assert curl.communicate(timeout=60)[0] == "this is s\n" * 300 and curl.returncode == 0
+
+
+def test_refused(site):
+    site.client("c", *FETCH, "http://127.0.0.1:81/", status=7)
