@@ -279,7 +279,7 @@ int front_main(int fd, const struct run_options *options, const sigset_t *before
 
 	if (status >= 0)
 		return status;
-	(void)sigprocmask(SIG_SETMASK, before, NULL);
+	/* Signals stay blocked: what is sent after the program's end does not change its status. */
 	if (WIFSIGNALED(f.status))
 		return die_of(WTERMSIG(f.status));
 	return WEXITSTATUS(f.status);
