@@ -207,6 +207,10 @@ static void complain(const json_t *service)
 {
 	const json_t *port = closed_port(service);
 	const char *reason = field_text(service, "reason"), *log = field_text(service, "log");
+	const char *verb = is_state(service, "failed")    ? "has failed"
+			   : is_state(service, "waiting") ? "fails"
+			   : is_state(service, "paused")  ? "is paused"
+							  : "does not start";
 	char place[512];
 
 	(void)snprintf(place, sizeof(place), "%s:%lld:%lld: service '%s'",
@@ -216,8 +220,8 @@ static void complain(const json_t *service)
 		say("%s runs, but does not listen on port %lld/%s", place,
 		    field_integer(port, "port"), field_text(port, "protocol"));
 	else
-		say("%s is %s: %s; its log is %s", place, field_text(service, "state"),
-		    reason ? reason : "-", log ? log : "-");
+		say("%s %s%s%s; its log is %s", place, verb, reason ? ": " : "",
+		    reason ? reason : "", log ? log : "-");
 }
 
 static int complain_all(const json_t *services, const char *name)

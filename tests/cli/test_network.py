@@ -47,11 +47,34 @@ NETWORK = {"name": "default", "version": "0.1.0", "pid": 4242, "prefix": "198.18
            "keep": False, "programs": 3, "hosts": 2, "uptime_ms": 3723004}
 
 
+
+
+def service(name, state, line, **more):
+    return {"name": name, "host": "www", "state": state, "start": "at-once", "ports": [], "pid": None,
+            "instances": 0, "starts": 0, "failures": 0, "since_ms": 3723004, "next_ms": None,
+            "last": None, "reason": None, "command": f"{name} -x", "log": f"/logs/{name}.log",
+            "file": "/srv/reeve.yaml", "line": line, "column": 3, **more}
+
+
+def port(number, **more):
+    return {"address": "", "port": number, "protocol": "tcp", "service": None, "open": True, **more}
+
+
+SERVICES = [
+    service("bad", "failed", 9, starts=11, failures=11, last="ended with status 1",
+            reason="ended with status 1, 11 times in a row"),
+    service("web", "running", 4, pid=4711, instances=1, starts=1,
+            ports=[port(80), port(443, address="2001:db8::1"),
+                   port(53, address="198.18.0.5", protocol="udp")]),
+    service("finger", "listening", 7, instances=3, starts=20, ports=[port(79)], start="nowait"),
+]
+
+
 # Without a network.
 
 @pytest.mark.parametrize("words, empty", [(["ports"], []), (["hosts"], []), (["link"], []),
                                           (["services", "--host", "web"], []),
-                                          (["network"], None)])
+                                          (["status"], []), (["network"], None)])
 def test_listings_without_a_network(reeve, words, empty):
     result = reeve(*words)
     assert result.status == 0
@@ -122,6 +145,49 @@ def test_hosts(reeve, network):
     assert_golden("hosts.txt", reeve("hosts").out)
     assert reeve("hosts", "list").out == reeve("hosts").out
     assert reeve("hosts", "--json").json == HOSTS
+
+
+def test_status(reeve, network):
+    """In the order of their file."""
+    network.answers["ListServices"] = {"services": SERVICES}
+    assert_golden("status.txt", reeve("status").out)
+    assert [s["name"] for s in reeve("status", "--json").json] == ["web", "finger", "bad"]
+    assert_golden("status_one.txt", reeve("status", "bad").out)
+    assert reeve("status", "bad", "--json").json == SERVICES[0]
+    result = reeve("status", "wbe")
+    assert result.status == EX_UNAVAILABLE
+    assert result.err == ("reeve status: no service 'wbe' in network 'default'; did you mean 'web'?\n")
+
+
+def test_restart(reeve, network):
+    network.answers["ListServices"] = {"services": SERVICES}
+    assert reeve("restart", "web").status == 0
+    assert network.called("RestartService") == [{"host": "www", "service": "web"}]
+    result = reeve("restart", "bad")
+    assert result.status == EX_UNAVAILABLE
+    assert result.err == ("reeve restart: /srv/reeve.yaml:9:3: service 'bad' has failed: ended with "
+                          "status 1, 11 times in a row; its log is /logs/bad.log\n")
+    network.answers["RestartService"] = Error("ServicesRefused", reason="no such thing")
+    assert reeve("restart", "web").err == "reeve restart: no such thing\n"
+
+
+def test_up_of_what_runs(reeve, network, tmp_path):
+    """Hosts and managers that are there are not made; the text of the file is what is sent."""
+    path = tmp_path / "reeve.yaml"
+    path.write_text("services: {web: {host: web, run: x, ports: [http, https], allow-port: 79-81}}")
+    network.answers["ListHosts"] = {"hosts": HOSTS}
+    network.answers["ListManagers"] = {"managers": [{"host": "web", "pid": 1, "file": str(path)}]}
+    network.answers["ListServices"] = {"services": SERVICES[1:]}
+    network.answers["ApplyServices"] = {"started": 1, "changed": 0, "kept": 0, "removed": 0}
+    result = reeve("up", str(path))
+    assert (result.status, result.err) == (0, "")
+    assert network.called("AddHost") == []
+    assert network.called("ApplyServices") == [
+        {"host": "web", "path": str(path), "directory": str(tmp_path), "name": str(path),
+         "text": path.read_text(), "grant": "79-81,443-443"}]
+    network.answers["ListManagers"] = {"managers": [{"host": "web", "pid": 1, "file": "/other"}]}
+    result = reeve("up", str(path))
+    assert result.status == EX_UNAVAILABLE and "runs the services of /other;" in result.err
 
 
 def test_links(reeve, network):

@@ -39,12 +39,15 @@ class Network:
         self.directory = directory
         self.environment = {k: v for k, v in os.environ.items()
                             if not k.startswith(("REEVE_", "LISTEN_"))}
-        self.environment.update(XDG_RUNTIME_DIR=str(directory / "r"), LC_ALL="C.UTF-8")
+        self.environment.update(XDG_RUNTIME_DIR=str(directory / "r"), LC_ALL="C.UTF-8",
+                                PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
         (directory / "r").mkdir(mode=0o700)
         self.started = []
 
     def run(self, *words, **settings):
         """A command that ends; its result is the caller's to look at."""
+        if words[0] == "up":
+            words += ("--wait", f"{PATIENCE - 10}s")
         settings.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run([COMMAND, *map(str, words)], env=self.environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
