@@ -40,8 +40,9 @@ class Program:
 
     def hear(self, word):
         """The rest of the line that begins with it."""
-        ready = select.select([self.process.stdout], [], [], PATIENCE)[0]
-        line = self.process.stdout.readline() if ready else ""
+        poll = select.poll()
+        poll.register(self.process.stdout, select.POLLIN)
+        line = self.process.stdout.readline() if poll.poll(PATIENCE * 1000) else ""
         if not line.startswith(word):
             raise RuntimeError(f"on host {self.host}: {line!r} instead of {word!r}")
         return line[len(word):]

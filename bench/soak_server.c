@@ -4,6 +4,7 @@
  *	soak_server PORT	says "ready", and serves until it is killed
  */
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "soak.h"
 
@@ -149,6 +150,7 @@ static void serve(const struct epoll_event *event)
 
 int main(int argc, char **argv)
 {
+	const struct rlimit files = { MOST_DESCRIPTORS, MOST_DESCRIPTORS };
 	struct epoll_event event;
 
 	if (argc != 2) {
@@ -156,6 +158,7 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	first_port = measure_number(argv[1]);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned port = 0; port < SOAK_LISTENERS; port++)
 		start_listener((enum soak_port)port);

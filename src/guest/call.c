@@ -18,6 +18,11 @@
 #define LOOK_FIRST_MS 20
 #define LOOK_LAST_MS  80
 
+/* After so many looks, some seconds, it is one of a server that has nothing to do, of which there may
+ * be many on a machine. */
+#define LOOKS_OF_IDLE 64
+#define LOOK_IDLE_MS  640
+
 /* Looks may take one part in so many of the time, however many calls are kept. */
 #define LOOK_PART 75
 
@@ -112,15 +117,24 @@ struct guest_socket *call_socket(struct supervisor *s, struct call *c)
 	return c->socket;
 }
 
-/* On a grid, so that many are looked at in one turn of the loop. */
+static int64_t interval_ms(unsigned looks)
+{
+	if (looks < 2)
+		return LOOK_FIRST_MS << looks;
+	return looks < LOOKS_OF_IDLE ? LOOK_LAST_MS : LOOK_IDLE_MS;
+}
+
+/* On a grid, so that many are looked at in one turn of the loop; but not on that of all other
+ * supervisors. */
 static struct reeve_time next_look(const struct supervisor *s, const struct call *c)
 {
-	const int64_t wanted = c->looks >= 2 ? LOOK_LAST_MS : LOOK_FIRST_MS << c->looks;
+	const int64_t wanted = interval_ms(c->looks);
 	const int64_t least = s->kept * s->look_cost_ns * LOOK_PART / REEVE_NS_PER_MS;
 	const int64_t grid = LOOK_FIRST_MS * REEVE_NS_PER_MS;
 	const struct reeve_time t = reeve_time_add_ms(s->now, wanted > least ? wanted : least);
 
-	return (struct reeve_time){ (t.ns + grid - 1) / grid * grid };
+	return (struct reeve_time){ (t.ns + grid - 1) / grid * grid +
+				    s->program % LOOK_FIRST_MS * REEVE_NS_PER_MS };
 }
 
 void call_hold(struct supervisor *s, struct call *c, call_retry *retry)

@@ -6,9 +6,9 @@
  * a request's done(), or the call's own retry() when its socket has changed.
  *
  * A kept call is deaf to signals but fatal ones. So each is looked at, first after 20 ms, then less
- * often, the more there are the less: if a signal waits that the program handles, the call is
- * answered with ERESTARTSYS, which the kernel makes into a restart or EINTR as the handler wants; one
- * with a deadline says EINTR, as the kernel's do.
+ * often, the longer it waits and the more there are: if a signal waits that the program handles, the
+ * call is answered with ERESTARTSYS, which the kernel makes into a restart or EINTR as the handler
+ * wants; one with a deadline says EINTR, as the kernel's do.
  */
 #pragma once
 

@@ -26,6 +26,9 @@
 #define SWEEP_PART        200
 #define SWEEP_INTERVAL_MS 500
 
+/* Each that finds a tree quiet doubles the time to the next, so often. */
+#define QUIET_SWEEPS 3
+
 /* Looks at the listeners because a process has ended, too. */
 #define LOOK_PART 20
 
@@ -89,20 +92,35 @@ void supervisor_sweep_later(struct supervisor *s)
 
 static void sweep(struct supervisor *s)
 {
+	const int64_t interval_ms = SWEEP_INTERVAL_MS << s->quiet_sweeps;
 	struct reeve_time next = REEVE_NEVER;
 	bool is_watching = true;
 
 	listeners_look_at_all(s);
 	if (!reeve_time_before(s->now, s->sweep_due)) {
 		is_watching = liveness_sweep(s);
-		s->sweep_due = spaced(s, s->liveness.cost_ns, SWEEP_PART, SWEEP_INTERVAL_MS);
+		s->sweep_due = spaced(s, s->liveness.cost_ns, SWEEP_PART, interval_ms);
 	}
 	if (is_watching)
 		next = s->sweep_due;
 	if (s->listeners.count)
-		next = reeve_time_min(
-			next, spaced(s, s->listeners.cost_ns, SWEEP_PART, SWEEP_INTERVAL_MS));
+		next = reeve_time_min(next,
+				      spaced(s, s->listeners.cost_ns, SWEEP_PART, interval_ms));
 	timer_arm(&s->timers, &s->sweep_timer, next);
+	if (s->quiet_sweeps < QUIET_SWEEPS)
+		s->quiet_sweeps++;
+}
+
+/* The program is about its sockets again. */
+static void end_quiet(struct supervisor *s)
+{
+	s->quiet_sweeps = 0;
+	if (!timer_is_armed(&s->sweep_timer))
+		return;
+	s->sweep_due = reeve_time_min(s->sweep_due, reeve_time_add_ms(s->now, SWEEP_INTERVAL_MS));
+	timer_arm(&s->timers, &s->sweep_timer,
+		  reeve_time_min(s->sweep_timer.expires,
+				 reeve_time_add_ms(s->now, SWEEP_INTERVAL_MS)));
 }
 
 static void run_timers(struct supervisor *s)
@@ -128,6 +146,8 @@ static void receive_call(struct supervisor *s)
 
 	if (r < 0)
 		return;
+	if (s->quiet_sweeps)
+		end_quiet(s);
 	struct call *c = call_new(s, &t);
 
 	if (c)

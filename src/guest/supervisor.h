@@ -44,6 +44,7 @@ struct supervisor {
 	struct timers timers;
 	struct timer sweep_timer;
 	struct reeve_time sweep_due;  /* of what is not a listener */
+	unsigned quiet_sweeps;        /* since the program made a call */
 	struct reeve_time listen_due; /* of the listeners, when a process has ended */
 	struct reeve_time now;
 

@@ -1,0 +1,64 @@
+"""A thousand programs on a thousand hosts of one network, each at the same port, and their end."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+import scale as bench  # noqa: E402
+from harness import output  # noqa: E402
+
+import pytest  # noqa: E402
+
+COUNT = 1000
+NOBODY = 65534
+
+ASK = """
+import socket, sys
+for i in range(int(sys.argv[1])):
+    with socket.create_connection((f"h{i}", 80)) as s:
+        said = b""
+        while piece := s.recv(99):
+            said += piece
+    assert said == b"h%d" % i, (i, said)
+print("all have answered")
+"""
+
+
+def answer_and_end():
+    with bench.Many(0) as many:
+        pid = many.network()["pid"]
+        before = len(os.listdir(f"/proc/{pid}/fd"))
+        many.start(COUNT)
+        assert len(os.listdir(f"/proc/{pid}/fd")) - before == 2 * COUNT
+        said = output([*many.run, "--host", "client", "/usr/bin/python3", "-c", ASK, COUNT])
+        assert said == "all have answered\n"
+        supervisors = [p.processes()["supervisor"] for p in many.programs]
+        many.down()
+        for left in (pid, *supervisors):
+            assert ended(left)
+
+
+def ended(pid):
+    """Whoever reaps it may still have to."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_as_we_are():
+    answer_and_end()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
+def test_as_an_ordinary_user():
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
+    subprocess.run([sys.executable, "-B", __file__], user=NOBODY, group=NOBODY, extra_groups=[],
+                   env=environment, cwd="/", check=True)
+
+
+if __name__ == "__main__":
+    answer_and_end()
