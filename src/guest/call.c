@@ -40,6 +40,7 @@ struct call *call_new(struct supervisor *s, const struct trapped *t)
 	if (s->is_counting)
 		c->received = supervisor_clock();
 	c->fd = -1;
+	c->begun = s->now;
 	c->watch = (struct watch){ .kind = WATCH_CALL, .fd = -1 };
 	timer_init(&c->look, CALL_TIMER_LOOK);
 	timer_init(&c->deadline, CALL_TIMER_DEADLINE);

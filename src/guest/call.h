@@ -44,6 +44,7 @@ struct call {
 	struct watch watch;    /* of `fd`, when the call waits for its readiness */
 	struct timer look, deadline;
 	int timeout_error; /* what the deadline answers; positive */
+	struct reeve_time begun;
 	unsigned looks;
 	bool has_signal;   /* seen at the last look, sent to the process as a whole */
 	uint64_t progress; /* the handler's own */

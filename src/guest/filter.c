@@ -55,7 +55,7 @@ static const int trapped_set[] = {
 	SO_SNDBUFFORCE,   SO_RCVBUFFORCE,      SO_ZEROCOPY,
 	SO_TXREHASH,      SO_TIMESTAMPING_OLD, SO_TIMESTAMPING_NEW,
 	SO_BINDTOIFINDEX, SO_PASSPIDFD,        SO_PASSRIGHTS,
-	SO_INQ,           SO_ATTACH_FILTER,
+	SO_INQ,           SO_ATTACH_FILTER,    SO_DONTROUTE,
 };
 
 static const int trapped_get[] = {

@@ -1,4 +1,4 @@
-/* Owns the reading and writing of msghdrs and control data. */
+/* Owns the reading and writing of msghdrs. */
 #include "guest/message.h"
 
 #include <errno.h>
@@ -43,70 +43,6 @@ int message_read_header(const struct call *c, uint64_t header, int flags, struct
 void message_deinit(struct message *m)
 {
 	memory_message_deinit(&m->memory);
-}
-
-static int32_t control_value(const struct cmsghdr *header)
-{
-	int32_t value = 0;
-
-	if (header->cmsg_len == CMSG_LEN(1))
-		return *CMSG_DATA(header);
-	if (header->cmsg_len >= CMSG_LEN(sizeof(value)))
-		memcpy(&value, CMSG_DATA(header), sizeof(value));
-	return value;
-}
-
-static void take_control(const struct cmsghdr *header, struct message_control *ret)
-{
-	const void *data = CMSG_DATA(header);
-	struct in_pktinfo v4;
-	struct in6_pktinfo v6;
-
-	if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO &&
-	    header->cmsg_len >= CMSG_LEN(sizeof(v4))) {
-		memcpy(&v4, data, sizeof(v4));
-		if (v4.ipi_spec_dst.s_addr)
-			ret->local.address = reeve_address_from_ipv4(ntohl(v4.ipi_spec_dst.s_addr));
-	}
-	if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO &&
-	    header->cmsg_len >= CMSG_LEN(sizeof(v6))) {
-		memcpy(&v6, data, sizeof(v6));
-		memcpy(ret->local.address.bytes, &v6.ipi6_addr, 16);
-	}
-	if ((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TTL) ||
-	    (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_HOPLIMIT))
-		ret->ttl = control_value(header);
-	if ((header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) ||
-	    (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS))
-		ret->tos = control_value(header);
-}
-
-int message_read_control(const struct call *c, const struct message *m, struct message_control *ret)
-{
-	union {
-		struct cmsghdr align;
-		uint8_t bytes[1024];
-	} control;
-	struct msghdr h = { .msg_control = &control };
-
-	*ret = (struct message_control){ .ttl = -1, .tos = -1 };
-	if (!m->memory.header.msg_control || m->memory.header.msg_controllen == 0)
-		return 0;
-	if (m->memory.header.msg_controllen > sizeof(control))
-		return -ENOBUFS;
-	h.msg_controllen = m->memory.header.msg_controllen;
-	const int r = memory_read(c->trapped.tid, (uint64_t)(uintptr_t)m->memory.header.msg_control,
-				  &control, h.msg_controllen);
-
-	if (r < 0)
-		return r;
-	for (struct cmsghdr *e = CMSG_FIRSTHDR(&h); e; e = CMSG_NXTHDR(&h, e)) {
-		if (e->cmsg_len < sizeof(*e) ||
-		    e->cmsg_len > h.msg_controllen - (size_t)((uint8_t *)e - control.bytes))
-			return -EINVAL;
-		take_control(e, ret);
-	}
-	return 0;
 }
 
 static int write_field(const struct call *c, uint64_t header, size_t offset, const void *value,
@@ -184,89 +120,4 @@ int message_write_result(const struct call *c, const struct message *m,
 	return r < 0 ? r
 		     : write_field(c, m->header, offsetof(struct msghdr, msg_flags), &flags,
 				   sizeof(flags));
-}
-
-struct control {
-	uint8_t *bytes;
-	uint32_t used;
-};
-
-static void put(struct control *to, int level, int type, const void *value, size_t size)
-{
-	const struct cmsghdr header = {
-		.cmsg_len = CMSG_LEN(size),
-		.cmsg_level = level,
-		.cmsg_type = type,
-	};
-
-	check(to->used + CMSG_SPACE(size) <= MESSAGE_CONTROL);
-	memset(to->bytes + to->used, 0, CMSG_SPACE(size));
-	memcpy(to->bytes + to->used, &header, sizeof(header));
-	memcpy(to->bytes + to->used + CMSG_LEN(0), value, size);
-	to->used += (uint32_t)CMSG_SPACE(size);
-}
-
-static uint32_t interface_of(const struct supervisor *s, const struct reeve_address *local)
-{
-	for (uint32_t i = 0; i < s->interfaces.count; i++)
-		if (!!s->interfaces.list[i].loopback == reeve_address_is_loopback(local))
-			return s->interfaces.list[i].index;
-	return 1;
-}
-
-static void put_ipv4(const struct supervisor *s, const struct guest_socket *socket,
-		     const struct socket_datagram *d, struct control *to)
-{
-	const struct socket_options *o = &socket->options;
-	const uint32_t address = htonl(reeve_address_to_ipv4(&d->local.address));
-	const int ttl = d->ttl;
-
-	if (socket_option(o, IPPROTO_IP, IP_PKTINFO)) {
-		const struct in_pktinfo info = {
-			.ipi_ifindex = (int)interface_of(s, &d->local.address),
-			.ipi_spec_dst.s_addr = address,
-			.ipi_addr.s_addr = address,
-		};
-
-		put(to, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	}
-	if (socket_option(o, IPPROTO_IP, IP_RECVTTL))
-		put(to, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (socket_option(o, IPPROTO_IP, IP_RECVTOS))
-		put(to, IPPROTO_IP, IP_TOS, &d->tos, sizeof(d->tos));
-}
-
-static void put_ipv6(const struct supervisor *s, const struct guest_socket *socket,
-		     const struct socket_datagram *d, struct control *to)
-{
-	const struct socket_options *o = &socket->options;
-	const int ttl = d->ttl, tos = d->tos;
-
-	if (socket_option(o, IPPROTO_IPV6, IPV6_RECVPKTINFO)) {
-		struct in6_pktinfo info = { .ipi6_ifindex = interface_of(s, &d->local.address) };
-
-		memcpy(&info.ipi6_addr, d->local.address.bytes, 16);
-		put(to, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-	}
-	if (socket_option(o, IPPROTO_IPV6, IPV6_RECVHOPLIMIT))
-		put(to, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
-	if (socket_option(o, IPPROTO_IPV6, IPV6_RECVTCLASS))
-		put(to, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-}
-
-uint32_t message_build_control(const struct supervisor *s, const struct guest_socket *socket,
-			       const struct socket_datagram *d, uint8_t ret[MESSAGE_CONTROL])
-{
-	struct control to = { .bytes = memset(ret, 0, MESSAGE_CONTROL) };
-	struct sockaddr_in original = { .sin_family = AF_INET, .sin_port = htons(d->local.port) };
-
-	if (reeve_address_is_ipv4(&d->local.address)) {
-		put_ipv4(s, socket, d, &to);
-		original.sin_addr.s_addr = htonl(reeve_address_to_ipv4(&d->local.address));
-		if (socket_option(&socket->options, IPPROTO_IP, IP_RECVORIGDSTADDR))
-			put(&to, IPPROTO_IP, IP_ORIGDSTADDR, &original, sizeof(original));
-	}
-	if (socket->family == AF_INET6)
-		put_ipv6(s, socket, d, &to);
-	return to.used;
 }

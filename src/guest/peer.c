@@ -27,7 +27,7 @@ struct guest_message peer_message(const struct guest_socket *socket, enum guest_
 	socklen_t length = sizeof(reuse);
 
 	if (socket->kind == SOCKET_UDP)
-		flags |= GUEST_UDP;
+		flags |= GUEST_UDP | (socket->is_echo ? GUEST_ECHO : 0);
 	if (socket->family == AF_INET6)
 		flags |= GUEST_IPV6;
 	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &length) == 0 && reuse)
@@ -57,13 +57,17 @@ void peer_tell_later(struct supervisor *s, const struct guest_socket *socket,
 	channel_send_later(s, &m);
 }
 
-static int64_t told_value(const struct option_row *row, int32_t value)
+static int64_t told_value(const struct guest_socket *socket, const struct option_row *row,
+			  int32_t value)
 {
 	/* Sizes are kept as the kernel tells them: twice what was asked for. */
 	if (row->level == SOL_SOCKET && (row->name == SO_SNDBUF || row->name == SO_RCVBUF))
 		return value / 2;
 	if (row->level == IPPROTO_TCP && row->name == TCP_LINGER2 && value < 0)
 		return 0;
+	if (socket->kind == SOCKET_UDP && row->udp == REEVE_UDP_PROBLEMS)
+		return socket_option(&socket->options, IPPROTO_IP, IP_RECVERR) ||
+		       socket_option(&socket->options, IPPROTO_IPV6, IPV6_RECVERR);
 	if (row->udp == REEVE_UDP_DONT_FRAGMENT && row->name != SO_BROADCAST &&
 	    (row->level == IPPROTO_IP || row->level == IPPROTO_IPV6))
 		return value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
@@ -82,7 +86,7 @@ void peer_tell_options(struct supervisor *s, struct guest_socket *socket)
 		struct guest_message m = peer_message(socket, GUEST_SET, -1);
 
 		m.value = setting;
-		m.value2 = told_value(row, socket->options.values[i]);
+		m.value2 = told_value(socket, row, socket->options.values[i]);
 		channel_send(s, &m, NULL, -1);
 	}
 	socket->is_known = true;
@@ -298,9 +302,10 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 		rendezvous_forget(&s->rendezvous, socket->path);
 		socket->path = 0;
 	}
+	/* Of a stream's attached end the network process sees for itself that it is closed. */
 	if (socket->is_known && socket->is_direct)
 		peer_tell_later(s, socket, GUEST_CLOSE);
-	else if (socket->is_known && !socket->is_attached)
+	else if (socket->is_known && (!socket->is_attached || socket->kind == SOCKET_UDP))
 		peer_tell(s, socket,
 			  socket->state == SOCKET_CONNECTING ? GUEST_ABORT : GUEST_CLOSE);
 	watch_stop(s->epoll_fd, &socket->watch);
@@ -356,19 +361,61 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 static void datagram(struct supervisor *s, struct guest_socket *socket,
 		     const struct guest_message *m)
 {
+	struct guest_arrival arrival;
+
+	memcpy(&arrival, &m->value, sizeof(arrival));
 	const struct socket_datagram d = {
 		.remote = m->remote,
 		.local = m->local,
-		.length = (uint32_t)m->value,
-		.ttl = (uint8_t)(m->value2 >> 8),
-		.tos = (uint8_t)m->value2,
+		.realtime_ns = m->value2,
+		.length = arrival.length,
+		.charge = arrival.charge,
+		.iface = (uint32_t)m->error,
+		.lost = m->pid,
+		.ttl = (uint8_t)(m->flags >> 8),
+		.tos = (uint8_t)m->flags,
 	};
 
 	socket_datagram_push(&socket->datagrams, &d);
 	call_retry_all(s, socket);
 }
 
-void peer_dispatch(struct supervisor *s, const struct guest_message *m)
+void peer_name_end(int fd)
+{
+	const struct sockaddr unnamed = { .sa_family = AF_UNIX };
+
+	/* The kernel chooses the name; a socket that has one keeps it. */
+	(void)bind(fd, &unnamed, sizeof(unnamed.sa_family));
+}
+
+void peer_clear_end(int fd)
+{
+	int native = 0;
+	socklen_t length = sizeof(native);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &native, &length);
+}
+
+int peer_take_error(struct guest_socket *socket, int fd)
+{
+	const int error = socket->error;
+
+	socket->error = 0;
+	/* As long as there are problems to be read, poll() says so. */
+	if (!socket->problems.count)
+		peer_clear_end(fd);
+	return error;
+}
+
+bool peer_error_is_on_its_way(const struct guest_socket *socket, int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return !socket->error && !socket->problems.count && poll(&p, 1, 0) > 0 &&
+	       p.revents & POLLERR;
+}
+
+void peer_dispatch(struct supervisor *s, const struct guest_message *m, const uint8_t *data)
 {
 	if (m->type == GUEST_INCOMING_CONNECTION) {
 		incoming(s, m);
@@ -397,6 +444,10 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m)
 	case GUEST_DATAGRAM:
 		datagram(s, socket, m);
 		break;
+	case GUEST_PROBLEM:
+		problems_push(&socket->problems, &m->remote, data, m->data_length);
+		call_retry_all(s, socket);
+		break;
 	case GUEST_SOCKET_ERROR:
 		socket->error = m->error;
 		call_retry_all(s, socket);
@@ -421,7 +472,7 @@ static void lose(struct supervisor *s, struct guest_socket *socket)
 	}
 	socket->is_known = socket->is_attached = false;
 	if (socket->kind == SOCKET_UDP && socket->end >= 0)
-		(void)watch_start(s->epoll_fd, &socket->watch, socket->end, EPOLLIN | EPOLLRDHUP);
+		(void)watch_start(s->epoll_fd, &socket->watch, socket->end, EPOLLIN);
 	while (!list_is_empty(&socket->calls))
 		(void)call_answer(s, list_entry(list_first(&socket->calls), struct call, waiting),
 				  -ENETDOWN);

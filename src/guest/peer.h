@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/protocol.h"
@@ -61,7 +62,21 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket);
 void peer_drop_queue(struct supervisor *s, struct guest_socket *listener);
 
 /* A message of the network process that is no answer. */
-void peer_dispatch(struct supervisor *s, const struct guest_message *m);
+void peer_dispatch(struct supervisor *s, const struct guest_message *m, const uint8_t *data);
+
+/*
+ * The pending error of a UDP socket, positive, and clears it. `fd`: a duplicate of the program's
+ * end, which has been made to fail too, with ECONNRESET, and is cleared with it.
+ */
+int peer_take_error(struct guest_socket *socket, int fd);
+void peer_clear_end(int fd);
+
+/* A datagram end that may have to be told of errors: whoever pokes it has to find it again. Nobody
+ * else can send to it, as it has its peer. `fd`: a duplicate of it. */
+void peer_name_end(int fd);
+
+/* The end fails already, and the message that says why has not been handled yet. */
+bool peer_error_is_on_its_way(const struct guest_socket *socket, int fd);
 
 /* The network process is gone: every connection is reset, every call that waits is answered,
  * listeners and UDP sockets are quiet. */

@@ -44,6 +44,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "port/policy.h"
@@ -69,7 +70,13 @@ enum guest_message_type {
 	GUEST_NAME,      /* answered with `local`, a deferred port chosen, and `remote` */
 	GUEST_SET,       /* value: setting, value2: the value */
 	GUEST_GET,       /* value: setting; answered with value2 (GUEST_SETTING_TCP_INFO: data) */
-	GUEST_SEND,      /* UDP, addressed: `remote`, `local` (unspecified: any), data. Answered */
+	GUEST_SEND,      /* UDP, addressed: `remote`, `local` (unspecified: any), value2: a struct
+			    guest_sending; data. Answered. Family unspecified and port 0: connected */
+	GUEST_SENT,      /* UDP: answered with value2, how many of a chain went out, and the error
+			    of the one that did not */
+	GUEST_MEMBER,    /* UDP: `remote`: the group, `local`: the source; value: enum
+			    reeve_udp_membership; value2: the interface, from 1, or 0. Answered */
+	GUEST_POKE,      /* UDP: the program's end is to poll an error again; no answer */
 	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
@@ -86,9 +93,13 @@ enum guest_message_type {
 	GUEST_EXACT,               /* a connect that asked for a direct join has not met one */
 	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
 	GUEST_CLOSED,              /* done in order; the duplicate may go */
-	GUEST_DATAGRAM, /* UDP: one of value bytes was just written to the attached end, from `remote`
-	                   to `local`; value2: ttl << 8 | tos */
-	GUEST_SOCKET_ERROR, /* UDP: an ICMP error for a connected socket */
+	GUEST_DATAGRAM, /* UDP: one was just written to the attached end, from `remote` to `local`;
+			   value: struct guest_arrival; value2: when it came, CLOCK_REALTIME in ns;
+			   flags: ttl << 8 | tos; error: the interface, from 1; pid: how many were
+			   lost so far */
+	GUEST_PROBLEM,  /* UDP: `remote`, and data: struct guest_problem, bytes quoted */
+	GUEST_SOCKET_ERROR, /* UDP: an ICMP error, behind its problem. The program's end says already
+			       that there is one, but not which */
 };
 
 enum guest_flags {
@@ -98,6 +109,39 @@ enum guest_flags {
 	GUEST_REUSE_PORT = 1 << 3,
 	GUEST_IPV6_ONLY = 1 << 4,
 	GUEST_DIRECT = 1 << 5, /* CONNECT, its ANSWER, INCOMING */
+	GUEST_ECHO = 1 << 6,   /* with GUEST_UDP: an echo socket; likewise with the first message */
+};
+
+/* What control data and flags of a call say of one datagram. */
+struct guest_sending {
+	uint16_t ttl, tos; /* and 1; 0: the socket's */
+	uint16_t out;      /* the interface, from 1; 0: the socket's */
+	uint16_t flags;    /* GUEST_SENDING_* */
+};
+
+enum {
+	GUEST_SENDING_DONT_ROUTE = 1 << 0,
+	GUEST_SENDING_MORE = 1 << 1,
+	/* One of several of one call, and the first of them: those behind one that fails are not
+	 * sent. GUEST_SENT asks what has become of them. */
+	GUEST_SENDING_CHAINED = 1 << 2,
+	GUEST_SENDING_FIRST = 1 << 3,
+};
+
+struct guest_arrival {
+	uint32_t length;
+	uint32_t charge; /* what it counts in SIOCOUTQ of the attached end until it is read */
+};
+
+static_assert(sizeof(struct guest_sending) == 8 && sizeof(struct guest_arrival) == 8,
+	      "they travel in a message's value");
+
+struct guest_problem { /* struct reeve_udp_problem */
+	int32_t error;
+	uint8_t is_local, type, code, ttl, tos;
+	uint32_t info, iface; /* from 1 */
+	struct reeve_address offender, local;
+	int64_t realtime_ns;
 };
 
 /* What SET and GET speak of: enum reeve_tcp_option or reeve_udp_option, and these. */

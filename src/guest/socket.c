@@ -135,6 +135,7 @@ struct guest_socket *socket_free(struct socket_table *t, struct guest_socket *so
 	list_remove(&socket->node);
 	t->count--;
 	free(socket->datagrams.ring);
+	problems_clear(&socket->problems);
 	free(socket);
 	return NULL;
 }
@@ -205,7 +206,7 @@ void socket_datagram_push(struct socket_datagrams *d, const struct socket_datagr
 	}
 	d->ring[(d->first + d->count) & (d->size - 1)] = *datagram;
 	d->count++;
-	d->bytes += datagram->length;
+	d->charged += datagram->charge;
 }
 
 const struct socket_datagram *socket_datagram_first(const struct socket_datagrams *d)
@@ -216,7 +217,7 @@ const struct socket_datagram *socket_datagram_first(const struct socket_datagram
 void socket_datagram_pop(struct socket_datagrams *d)
 {
 	check(d->count > 0);
-	d->bytes -= d->ring[d->first].length;
+	d->charged -= d->ring[d->first].charge;
 	d->first = (d->first + 1) & (d->size - 1);
 	d->count--;
 }

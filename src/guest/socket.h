@@ -5,8 +5,9 @@
  * supervisor keeps a duplicate while it is attached; of the program's own end it keeps none, or a
  * close would go unseen.
  *
- *	FRESH        no peer yet. TCP: an unconnected stream socket. UDP: one end of a pair whose
- *	             other end waits here until the network process learns of the socket
+ *	FRESH        no peer yet. TCP: an unconnected stream socket. UDP: one end of a pair of
+ *	             datagram sockets whose other end waits here until the network process learns of
+ *	             the socket
  *	LISTENING    a real AF_UNIX listener at a path of ours; `queue` holds what the program has
  *	             not yet accepted, in the order of its backlog
  *	CONNECTING   asked of the network process. `end` is there, and filler lies in it, when the
@@ -26,6 +27,7 @@
 
 #include "base/list.h"
 #include "guest/option.h"
+#include "guest/problem.h"
 #include "guest/watch.h"
 #include "reeve/address.h"
 
@@ -43,17 +45,20 @@ enum socket_state {
 
 #define SOCKET_DATAGRAMS 8192 /* whose addresses are kept at a time */
 
-/* The address of a datagram that waits in the program's end. */
+/* What is known of a datagram that waits in the program's end. */
 struct socket_datagram {
 	struct reeve_sockaddr remote, local;
-	uint32_t length;
+	int64_t realtime_ns;
+	uint32_t length, charge; /* struct guest_arrival */
+	uint32_t iface;          /* from 1 */
+	uint32_t lost;           /* by the socket before it */
 	uint8_t ttl, tos;
 };
 
 struct socket_datagrams {
 	struct socket_datagram *ring;
 	uint32_t size, first, count; /* size is 0 or a power of two */
-	uint64_t bytes;
+	uint64_t charged;
 };
 
 struct guest_socket {
@@ -74,6 +79,9 @@ struct guest_socket {
 	bool is_shut;       /* the program has shut down its sending */
 	bool is_offered;    /* CONNECTING, and it may yet be joined directly */
 	bool is_direct;     /* joined to another program's socket: `end` is -1 */
+	bool is_echo;       /* UDP: an echo socket (IPPROTO_ICMP) */
+	bool is_deaf;       /* UDP: shut down for receiving; */
+	bool is_mute;       /* for sending */
 	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
 	int error;          /* SO_ERROR */
@@ -97,6 +105,8 @@ struct guest_socket {
 
 	struct socket_options options;
 	struct socket_datagrams datagrams;
+	struct problems problems;
+	struct reeve_address multicast_source;                 /* IP_MULTICAST_IF as it was given */
 	uint32_t netlink_pid, netlink_groups, netlink_options; /* bit n: option n is set */
 	int netlink_type;
 	struct liveness_set *set; /* NULL: not watched */

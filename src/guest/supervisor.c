@@ -184,7 +184,7 @@ static void receive_messages(struct supervisor *s)
 			return;
 		}
 		if (m.type != GUEST_ANSWER) {
-			peer_dispatch(s, &m);
+			peer_dispatch(s, &m, data);
 			continue;
 		}
 		struct request *request = channel_take_request(&s->channel, m.request);
@@ -203,6 +203,8 @@ static void receive_end(struct supervisor *s, struct guest_socket *socket)
 
 	if (n > 0 && socket->kind == SOCKET_NETLINK)
 		netlink_input(s, socket, s->scratch, (size_t)n);
+	if (socket->kind == SOCKET_UDP)
+		return; /* what was sent is lost; sweeps find out that it was closed */
 	if (n > 0 || (n < 0 && errno == EAGAIN) || poll(&p, 1, 0) <= 0)
 		return; /* nothing more, or a datagram without a byte */
 	if (p.revents & POLLHUP)

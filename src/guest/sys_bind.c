@@ -206,6 +206,18 @@ static void shut_listener(struct supervisor *s, struct call *c)
 	call_retry_all(s, socket);
 }
 
+/* As in the kernel an unconnected one is shut down too, though the answer is that it can't be. */
+static void shut_datagrams(struct supervisor *s, struct call *c, int how)
+{
+	struct guest_socket *socket = c->socket;
+
+	socket->is_deaf |= how != SHUT_WR;
+	socket->is_mute |= how != SHUT_RD;
+	(void)shutdown(c->fd, how);
+	(void)call_answer(s, c, socket->state == SOCKET_CONNECTED ? 0 : -ENOTCONN);
+	call_retry_all(s, socket);
+}
+
 void sys_shutdown(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
@@ -213,7 +225,7 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 
 	if (socket && socket->state == SOCKET_CONNECTED && how != SHUT_RD)
 		socket->is_shut = true;
-	if (!socket || socket->state == SOCKET_CONNECTED) {
+	if (!socket || (socket->state == SOCKET_CONNECTED && socket->kind != SOCKET_UDP)) {
 		call_continue(s, c);
 		return;
 	}
@@ -225,6 +237,8 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 		shut_listener(s, c);
 	else if (socket->state == SOCKET_LISTENING)
 		(void)call_answer(s, c, 0);
+	else if (socket->kind == SOCKET_UDP)
+		shut_datagrams(s, c, how);
 	else
 		(void)call_answer(s, c, -ENOTCONN);
 }

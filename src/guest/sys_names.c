@@ -44,7 +44,9 @@ void sys_getsockname(struct supervisor *s, struct call *c)
 		netlink_getsockname(s, c);
 		return;
 	}
-	if (!socket->is_bound && socket->state != SOCKET_CONNECTING) {
+	const bool may_have_name = socket->kind == SOCKET_UDP && socket->is_known;
+
+	if (!socket->is_bound && !may_have_name && socket->state != SOCKET_CONNECTING) {
 		const struct reeve_sockaddr none = {
 			.address = socket->family == AF_INET6 ? reeve_any_ipv6 : reeve_any_ipv4,
 		};

@@ -183,12 +183,18 @@ static const struct option_special *find_in(const struct option_special *list, i
 
 static const struct option_special *find_special(const struct call *c)
 {
+	const struct option_special *special;
+
 	switch (level_of(c)) {
 	case SOL_SOCKET:
 		return find_in(options_of_socket, options_of_socket_count, c);
 	case IPPROTO_TCP:
 		return find_in(options_of_tcp, options_of_tcp_count, c);
 	case IPPROTO_IP:
+		special = find_in(options_of_groups, options_of_groups_count, c);
+		if (special)
+			return special;
+		return find_in(options_of_ip, options_of_ip_count, c);
 	case IPPROTO_IPV6:
 		return find_in(options_of_ip, options_of_ip_count, c);
 	default:

@@ -28,7 +28,9 @@ struct option_special {
 };
 
 extern const struct option_special options_of_socket[], options_of_tcp[], options_of_ip[];
+extern const struct option_special options_of_groups[];
 extern const int options_of_socket_count, options_of_tcp_count, options_of_ip_count;
+extern const int options_of_groups_count;
 
 /* The length that the program has given to setsockopt(). */
 uint32_t option_length(const struct call *c);

@@ -17,6 +17,8 @@
 #include "guest/supervisor.h"
 #include "guest/sys_options.h"
 
+#define ERROR_MOMENT_MS 2
+
 static int set_linger(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	struct linger value = { 0 };
@@ -117,8 +119,9 @@ static int bind_to(struct supervisor *s, struct call *c, struct guest_socket *so
 		return -EPERM;
 	if (index < 0)
 		return -EINVAL;
-	(void)s;
 	socket_option_set(&socket->options, SOL_SOCKET, SO_BINDTOIFINDEX, index);
+	if (socket->is_known)
+		peer_tell_options(s, socket);
 	return 0;
 }
 
@@ -237,8 +240,32 @@ static int get_zero(struct supervisor *s, struct call *c, struct guest_socket *s
 	return option_write_int(c, 0);
 }
 
+static void try_error(struct supervisor *s, struct call *c)
+{
+	(void)call_answer(s, c, option_write_int(c, peer_take_error(c->socket, c->fd)));
+}
+
+/* Nobody has said in time which error it is: it is an old one. */
+static void give_up_error(struct supervisor *s, struct call *c)
+{
+	(void)s;
+	(void)option_write_int(c, peer_take_error(c->socket, c->fd));
+}
+
+/* The program's end may fail a moment before it is said which error it is. */
+static int get_datagram_error(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	if (!peer_error_is_on_its_way(socket, c->fd))
+		return option_write_int(c, peer_take_error(socket, c->fd));
+	c->interrupt = give_up_error;
+	call_keep(s, c, try_error, ERROR_MOMENT_MS);
+	return OPTION_KEPT;
+}
+
 static int get_error(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
+	if (socket->kind == SOCKET_UDP)
+		return get_datagram_error(s, c, socket);
 	int error = socket->error;
 	int native = 0;
 	socklen_t length = sizeof(native);
@@ -268,7 +295,9 @@ static int get_domain(struct supervisor *s, struct call *c, struct guest_socket 
 static int get_protocol(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	(void)s;
-	return option_write_int(c, socket->kind == SOCKET_TCP ? IPPROTO_TCP : IPPROTO_UDP);
+	return option_write_int(c, socket->kind == SOCKET_TCP ? IPPROTO_TCP
+				   : socket->is_echo          ? IPPROTO_ICMP
+							      : IPPROTO_UDP);
 }
 
 static int get_listening(struct supervisor *s, struct call *c, struct guest_socket *socket)
@@ -302,6 +331,7 @@ static int get_peer_name(struct supervisor *s, struct call *c, struct guest_sock
 const struct option_special options_of_socket[] = {
 	{ SOL_SOCKET, SO_TYPE, NULL, get_type },
 	{ SOL_SOCKET, SO_ERROR, NULL, get_error },
+	{ SOL_SOCKET, SO_DONTROUTE, set_and_keep, NULL },
 	{ SOL_SOCKET, SO_BROADCAST, set_and_keep, NULL },
 	{ SOL_SOCKET, SO_SNDBUF, set_size, get_size },
 	{ SOL_SOCKET, SO_RCVBUF, set_size, get_size },

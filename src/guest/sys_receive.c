@@ -3,59 +3,60 @@
  * know: a datagram's source and control data; streams are stream.h's.
  *
  * A datagram's bytes lie in the program's end, its addresses in a queue of the supervisor's. The
- * program may take bytes without a trap, by read() or recv(): then the addresses queue holds more
- * bytes than the program's end, and what is too much at its front is dropped.
+ * program may take datagrams without a trap, by read() or recv(): then the addresses count more
+ * than what lies in the program's end, and what is too much at their front is dropped.
  */
 #include "guest/sys.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
+#include "guest/control.h"
 #include "guest/message.h"
 #include "guest/names.h"
+#include "guest/peer.h"
 #include "guest/stream.h"
 #include "guest/supervisor.h"
 
 /* A datagram whose addresses are on their way; the bytes come a moment earlier. */
 #define MOMENT_MS 2
 
-/* Datagrams without a byte are not seen in a count of bytes: the one at hand is looked at. */
-static int align_empty(struct socket_datagrams *d, int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-	const ssize_t length = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-	const int error = length < 0 ? errno : 0;
-
-	while (d->count && socket_datagram_first(d)->length == 0 && length != 0)
-		socket_datagram_pop(d);
-	if (error)
-		return -error;
-	if (d->count)
-		return 0;
-	return length == 0 && poll(&p, 1, 0) > 0 ? 0 : -EINPROGRESS;
-}
-
-/* 0: the first address is that of the first datagram. */
-static int align_datagrams(struct guest_socket *socket, int fd)
+/* What lies unread counts in our end; what the addresses count beyond that, the program has read
+ * without a trap. */
+static void align_datagrams(struct guest_socket *socket)
 {
 	struct socket_datagrams *d = &socket->datagrams;
 	int unread = 0;
 
-	if (ioctl(fd, FIONREAD, &unread) < 0)
-		return -errno;
-	while (d->count && d->bytes > (uint64_t)unread)
+	if (ioctl(socket->end, SIOCOUTQ, &unread) < 0)
+		return;
+	while (d->count && d->charged > (uint64_t)unread)
 		socket_datagram_pop(d);
-	if (d->bytes < (uint64_t)unread)
-		return -EINPROGRESS;
-	if (d->count == 0 || socket_datagram_first(d)->length == 0)
-		return align_empty(d, fd);
-	return 0;
+}
+
+/* The address of a datagram of that length, the oldest; false when it is still on its way. */
+static bool find_address(struct socket_datagrams *d, int64_t length, struct socket_datagram *ret)
+{
+	/* Never but when the kernel counts otherwise than it did. */
+	while (d->count && socket_datagram_first(d)->length != (uint32_t)length)
+		socket_datagram_pop(d);
+	if (!d->count)
+		return false;
+	*ret = *socket_datagram_first(d);
+	return true;
+}
+
+static bool waits(const struct call *c, int flags)
+{
+	return !(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !descriptor_is_nonblocking(c->fd);
 }
 
 static int64_t copy_out(const struct call *c, const struct message *m, const uint8_t *bytes,
@@ -68,53 +69,103 @@ static int64_t copy_out(const struct call *c, const struct message *m, const uin
 	return r < 0 ? r : (int64_t)n;
 }
 
-/* One datagram: the value of the call, -EAGAIN, or -EINPROGRESS: in a moment. */
-static int64_t receive_datagram(struct supervisor *s, struct call *c, const struct message *m)
+/* The first datagram's length, its bytes in the scratch memory. */
+static int64_t look_at_first(struct supervisor *s, const struct call *c)
 {
-	struct guest_socket *socket = c->socket;
+	const int flags = MSG_DONTWAIT | MSG_TRUNC | MSG_PEEK;
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	int64_t length;
 
-	if (socket->error) {
-		const int error = socket->error;
+	/* The end's own error stays while it stands for problems that nobody has read yet. */
+	if (c->socket->problems.count && (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN)))
+		return -EAGAIN;
+	length = recv(c->fd, s->scratch, GUEST_DATA_MAX, flags);
+	if (length >= 0 || errno != ECONNRESET)
+		return length < 0 ? -errno : length;
+	if (c->socket->problems.count)
+		peer_tell(s, c->socket, GUEST_POKE);
+	length = recv(c->fd, s->scratch, GUEST_DATA_MAX, flags);
+	return length < 0 ? -errno : length;
+}
 
-		socket->error = 0;
-		return -error;
-	}
-	const int aligned = align_datagrams(socket, c->fd);
-
-	if (aligned < 0)
-		return aligned;
-	const int64_t length = recv(c->fd, s->scratch, GUEST_DATA_MAX,
-				    MSG_DONTWAIT | MSG_TRUNC | (m->flags & MSG_PEEK));
-
-	if (length < 0)
-		return -errno;
-	const struct socket_datagram *first = socket_datagram_first(&socket->datagrams);
-
-	/* Nothing and no address: the program has shut the socket down. */
-	if (!first)
-		return 0;
-	const struct socket_datagram d = *first;
-
-	if (!(m->flags & MSG_PEEK))
-		socket_datagram_pop(&socket->datagrams);
+static int64_t give_datagram(struct supervisor *s, const struct call *c, const struct message *m,
+			     const struct socket_datagram *d)
+{
 	char name[sizeof(struct sockaddr_storage)];
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[MESSAGE_CONTROL];
+		uint8_t bytes[CONTROL_MAX];
 	} control;
 	const struct message_result result = {
 		.name = name,
-		.name_length = name_format(&d.remote, socket->family, name),
+		.name_length = name_format(&d->remote, c->socket->family, name),
 		.control = control.bytes,
-		.control_length = message_build_control(s, socket, &d, control.bytes),
-		.flags = (size_t)length > m->memory.total ? MSG_TRUNC : 0,
+		.control_length = m->header ? control_of_datagram(s, c, d, control.bytes) : 0,
+		.flags = d->length > m->memory.total ? MSG_TRUNC : 0,
 	};
-	const int64_t n = copy_out(c, m, s->scratch, length);
+	const int64_t n = copy_out(c, m, s->scratch, d->length);
 	const int r = n < 0 ? (int)n : message_write_result(c, m, &result);
 
 	if (r < 0)
 		return r;
-	return m->flags & MSG_TRUNC ? length : n;
+	return m->flags & MSG_TRUNC ? d->length : n;
+}
+
+/* One datagram: the value of the call, -EAGAIN, or -EINPROGRESS: in a moment. */
+static int64_t receive_datagram(struct supervisor *s, struct call *c, const struct message *m)
+{
+	struct guest_socket *socket = c->socket;
+	struct socket_datagram d;
+
+	if (socket->error)
+		return -peer_take_error(socket, c->fd);
+	/* One that waits is tried again when the message comes. */
+	const bool may_wait = waits(c, m->flags);
+
+	if (!may_wait && peer_error_is_on_its_way(socket, c->fd))
+		return -EINPROGRESS;
+	align_datagrams(socket);
+	const int64_t length = look_at_first(s, c);
+
+	if (length < 0)
+		return length == -EAGAIN && socket->is_deaf && may_wait ? 0 : length;
+	if (!find_address(&socket->datagrams, length, &d))
+		return -EINPROGRESS;
+	if (!(m->flags & MSG_PEEK)) {
+		(void)recv(c->fd, NULL, 0, MSG_DONTWAIT);
+		socket_datagram_pop(&socket->datagrams);
+	}
+	return give_datagram(s, c, m, &d);
+}
+
+/* The oldest problem; the next one's errno is what is pending then. */
+static int64_t receive_problem(struct supervisor *s, struct call *c, const struct message *m)
+{
+	struct guest_socket *socket = c->socket;
+	const struct problem *p = socket->problems.first;
+	char name[sizeof(struct sockaddr_storage)];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CONTROL_MAX];
+	} control;
+
+	if (!p)
+		return peer_error_is_on_its_way(socket, c->fd) ? -EINPROGRESS : -EAGAIN;
+	const struct message_result result = {
+		.name = name,
+		.name_length = name_format(&p->remote, socket->family, name),
+		.control = control.bytes,
+		.control_length = control_of_problem(s, c, p, control.bytes),
+		.flags = MSG_ERRQUEUE | (p->length > m->memory.total ? MSG_TRUNC : 0),
+	};
+	const int64_t n = copy_out(c, m, p->quote, p->length);
+	const int r = n < 0 ? (int)n : message_write_result(c, m, &result);
+
+	problems_pop(&socket->problems);
+	(void)peer_take_error(socket, c->fd);
+	if (socket->problems.first && !socket->problems.first->what.is_local)
+		socket->error = socket->problems.first->what.error;
+	return r < 0 ? r : n;
 }
 
 static int64_t receive_netlink(struct supervisor *s, struct call *c, const struct message *m)
@@ -141,7 +192,7 @@ static int64_t receive_netlink(struct supervisor *s, struct call *c, const struc
 static int64_t receive(struct supervisor *s, struct call *c, const struct message *m)
 {
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return c->socket->kind == SOCKET_UDP ? receive_problem(s, c, m) : -EAGAIN;
 	switch (c->socket->kind) {
 	case SOCKET_TCP:
 		break; /* stream_receive.c */
@@ -153,14 +204,22 @@ static int64_t receive(struct supervisor *s, struct call *c, const struct messag
 	return -EOPNOTSUPP;
 }
 
-static void wait_more(struct supervisor *s, struct call *c, call_retry *retry, bool waits,
-		      bool for_moment)
+/* The moment is over: what the end says of an error was old. */
+static void forget_error(struct supervisor *s, struct call *c)
+{
+	(void)s;
+	if (c->socket && c->socket->kind == SOCKET_UDP && !c->socket->problems.count)
+		peer_clear_end(c->fd);
+}
+
+static void wait_more(struct supervisor *s, struct call *c, call_retry *retry, bool may_wait)
 {
 	if (c->is_kept)
 		return;
 	c->timeout_error = EAGAIN;
-	call_keep(s, c, retry,
-		  waits ? call_timeout_ms(c, SO_RCVTIMEO) : (for_moment ? MOMENT_MS : 0));
+	if (!may_wait)
+		c->interrupt = forget_error;
+	call_keep(s, c, retry, may_wait ? call_timeout_ms(c, SO_RCVTIMEO) : MOMENT_MS);
 	/* Datagrams come with a message, which retries. */
 	if (c->socket->kind != SOCKET_UDP)
 		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLIN | EPOLLRDHUP);
@@ -170,11 +229,10 @@ static void wait_more(struct supervisor *s, struct call *c, call_retry *retry, b
 static void conclude(struct supervisor *s, struct call *c, call_retry *retry, int flags,
 		     int64_t result)
 {
-	const bool waits =
-		!(flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) && !descriptor_is_nonblocking(c->fd);
+	const bool may_wait = waits(c, flags);
 
-	if (result == -EINPROGRESS || (result == -EAGAIN && waits))
-		wait_more(s, c, retry, waits, result == -EINPROGRESS);
+	if (result == -EINPROGRESS || (result == -EAGAIN && may_wait))
+		wait_more(s, c, retry, may_wait);
 	else
 		(void)call_answer(s, c, result);
 }
@@ -235,10 +293,10 @@ void sys_recvmsg(struct supervisor *s, struct call *c)
 		try_recvmsg(s, c);
 }
 
-static int64_t receive_next(struct supervisor *s, struct call *c, uint64_t at)
+static int64_t receive_next(struct supervisor *s, struct call *c, uint64_t at, int flags)
 {
 	struct message m;
-	int64_t r = message_read_header(c, at, call_int(c, 3) & ~MSG_WAITFORONE, &m);
+	int64_t r = message_read_header(c, at, flags, &m);
 
 	if (r < 0)
 		return r;
@@ -252,20 +310,71 @@ static int64_t receive_next(struct supervisor *s, struct call *c, uint64_t at)
 			    sizeof(length));
 }
 
-/* Waits for the first only: then it takes what is there. */
+/* What is left of the time that the call was given, in ns; -1: it was given none. -EINVAL, -EFAULT */
+static int time_left(const struct supervisor *s, const struct call *c, int64_t *ret_ns)
+{
+	struct timespec t;
+
+	*ret_ns = -1;
+	if (!c->trapped.arguments[4])
+		return 0;
+	const int r = memory_read(c->trapped.tid, c->trapped.arguments[4], &t, sizeof(t));
+
+	if (r < 0)
+		return r;
+	if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= REEVE_NS_PER_S)
+		return -EINVAL;
+	const int64_t most = INT64_MAX / REEVE_NS_PER_S - 1;
+	const int64_t given = (t.tv_sec < most ? t.tv_sec : most) * REEVE_NS_PER_S + t.tv_nsec;
+	const int64_t left = given - reeve_time_since(s->now, c->begun);
+
+	*ret_ns = left > 0 ? left : 0;
+	return 0;
+}
+
+/* Some have come. What went wrong behind them is for the next call to say. */
+static void end_several(struct supervisor *s, struct call *c, int64_t error, int64_t left_ns)
+{
+	const struct timespec left = { left_ns / REEVE_NS_PER_S, left_ns % REEVE_NS_PER_S };
+	int64_t value = (int64_t)c->progress;
+
+	if (error < 0 && error != -EAGAIN && error != -EINPROGRESS)
+		c->socket->error = (int)-error;
+	if (left_ns >= 0 &&
+	    memory_write(c->trapped.tid, c->trapped.arguments[4], &left, sizeof(left)) < 0)
+		value = -EFAULT;
+	(void)call_answer(s, c, value);
+}
+
+/* As in the kernel the time is looked at behind each datagram, and by nobody while none comes. */
 static void try_recvmmsg(struct supervisor *s, struct call *c)
 {
 	const uint32_t most = (uint32_t)c->trapped.arguments[2];
 	const uint32_t count = most < MEMORY_VECTORS ? most : MEMORY_VECTORS;
-	uint32_t i = 0;
-	int64_t r = 0;
+	const int asked = call_int(c, 3);
+	int flags = asked & ~MSG_WAITFORONE;
+	int64_t left_ns = -1;
+	int64_t r = time_left(s, c, &left_ns);
 
-	while (i < count && r == 0) {
-		r = receive_next(s, c, c->trapped.arguments[1] + i * sizeof(struct mmsghdr));
-		if (r == 0)
-			i++;
+	if (r < 0 || count == 0) {
+		(void)call_answer(s, c, r);
+		return;
 	}
-	conclude(s, c, try_recvmmsg, call_int(c, 3), i ? (int64_t)i : r);
+	for (bool goes_on = true; goes_on && r == 0;) {
+		if (c->progress && asked & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		r = receive_next(s, c,
+				 c->trapped.arguments[1] + c->progress * sizeof(struct mmsghdr),
+				 flags);
+		c->progress += r == 0;
+		goes_on = c->progress < count && left_ns != 0;
+	}
+	c->partial = (int64_t)c->progress;
+
+	if (c->progress && (r == 0 || !waits(c, flags) || (r != -EAGAIN && r != -EINPROGRESS)))
+		end_several(s, c, r, left_ns);
+	else
+		conclude(s, c, try_recvmmsg, flags, r);
 }
 
 void sys_recvmmsg(struct supervisor *s, struct call *c)

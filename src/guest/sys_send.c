@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "guest/control.h"
 #include "guest/message.h"
 #include "guest/names.h"
 #include "guest/netlink.h"
@@ -36,13 +38,14 @@ static void sent(struct supervisor *s, struct request *r, const struct guest_mes
 				  answer->error ? -answer->error : (int64_t)r->call->progress);
 }
 
+/* All zeroes: to where the socket is connected. */
 static int read_target(const struct call *c, const struct message *m, struct name *ret)
 {
 	const struct msghdr *h = &m->memory.header;
 	const struct guest_socket *socket = c->socket;
 
 	if (!h->msg_name || h->msg_namelen == 0) {
-		*ret = (struct name){ .family = socket->family, .socket = socket->remote };
+		*ret = (struct name){ .family = socket->family };
 		return socket->state == SOCKET_CONNECTED ? 0 : -EDESTADDRREQ;
 	}
 	const int r =
@@ -56,99 +59,66 @@ static int read_target(const struct call *c, const struct message *m, struct nam
 	    socket_option(&socket->options, IPPROTO_IPV6, IPV6_V6ONLY))
 		return -ENETUNREACH;
 	name_make_destination(&ret->socket);
-	if (ret->socket.port == 0)
-		return -EINVAL;
-	return reeve_address_is_broadcast(&ret->socket.address) &&
-			       !socket_option(&socket->options, SOL_SOCKET, SO_BROADCAST)
-		       ? -EACCES
-		       : 0;
+	return ret->socket.port == 0 && !socket->is_echo ? -EINVAL : 0;
 }
 
-struct datagram {
-	struct guest_message message;
-	struct message_control control;
-};
-
-static void set_for_one(struct supervisor *s, const struct guest_socket *socket, int setting,
-			int32_t value)
-{
-	struct guest_message m = peer_message(socket, GUEST_SET, -1);
-
-	m.value = setting;
-	m.value2 = value;
-	channel_send(s, &m, NULL, -1);
-}
-
-/* What control data want for this datagram is set before it, and set back behind it: messages are
- * handled in the order of sending. */
-static void set_around(struct supervisor *s, const struct guest_socket *socket,
-		       const struct message_control *control, bool back)
-{
-	const bool v6 = socket->family == AF_INET6;
-	const struct socket_options *o = &socket->options;
-
-	if (control->ttl >= 0)
-		set_for_one(s, socket, REEVE_UDP_TTL,
-			    !back ? control->ttl
-			    : v6  ? socket_option(o, IPPROTO_IPV6, IPV6_UNICAST_HOPS)
-				  : socket_option(o, IPPROTO_IP, IP_TTL));
-	if (control->tos >= 0)
-		set_for_one(s, socket, REEVE_UDP_TOS,
-			    !back ? control->tos
-			    : v6  ? socket_option(o, IPPROTO_IPV6, IPV6_TCLASS)
-				  : socket_option(o, IPPROTO_IP, IP_TOS));
-}
-
-/* Prepares the message and gathers its data in the scratch memory. */
-static int prepare(struct supervisor *s, struct call *c, const struct message *m,
-		   struct datagram *ret)
+/* Prepares the message and gathers its data in the scratch memory; the checks in Linux's order. */
+static int prepare(struct supervisor *s, struct call *c, const struct message *m, unsigned flags,
+		   struct guest_message *ret)
 {
 	struct guest_socket *socket = c->socket;
+	struct control_sent control;
 	struct name name = { 0 };
 
-	if (socket->error) {
-		const int error = socket->error;
-
-		socket->error = 0;
-		return -error;
-	}
 	if (s->channel.is_lost)
 		return -ENETDOWN;
+	if (m->memory.total > UINT16_MAX)
+		return -EMSGSIZE;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (m->memory.total > REEVE_UDP_MAX)
-		return -EMSGSIZE;
-	ret->message = peer_message(socket, GUEST_SEND, -1);
 	int r = read_target(c, m, &name);
 
 	if (r == 0)
-		r = message_read_control(c, m, &ret->control);
+		r = control_read(c, m, &control);
 	if (r < 0)
 		return r;
+	if (socket->is_mute)
+		return -EPIPE;
+	if (socket->error)
+		return -peer_take_error(socket, c->fd);
 	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
 
 	if (n < 0)
 		return (int)n;
-	ret->message.local = ret->control.local;
-	ret->message.remote = name.socket;
-	ret->message.data_length = (uint32_t)n;
+	const struct guest_sending sending = {
+		.ttl = (uint16_t)(control.ttl + 1),
+		.tos = (uint16_t)(control.tos + 1),
+		.out = (uint16_t)control.out,
+		.flags = (uint16_t)(flags |
+				    (m->flags & MSG_DONTROUTE ? GUEST_SENDING_DONT_ROUTE : 0) |
+				    (m->flags & MSG_MORE ? GUEST_SENDING_MORE : 0)),
+	};
+
+	*ret = peer_message(socket, GUEST_SEND, -1);
+	ret->local = control.local;
+	ret->remote = name.socket;
+	ret->data_length = (uint32_t)n;
+	memcpy(&ret->value2, &sending, sizeof(sending));
 	return 0;
 }
 
 static void send_datagram(struct supervisor *s, struct call *c, const struct message *m)
 {
-	struct datagram out = { 0 };
-	const int r = prepare(s, c, m, &out);
+	struct guest_message out = { 0 };
+	const int r = prepare(s, c, m, 0, &out);
 
 	if (r < 0) {
 		(void)call_answer(s, c, r);
 		return;
 	}
-	c->progress = out.message.data_length;
+	c->progress = out.data_length;
 	peer_tell_options(s, c->socket);
-	set_around(s, c->socket, &out.control, false);
-	c->request = channel_request(s, &out.message, s->scratch, sent);
-	set_around(s, c->socket, &out.control, true);
+	c->request = channel_request(s, &out, s->scratch, sent);
 	if (!c->request) {
 		(void)call_answer(s, c, -ENOBUFS);
 		return;
@@ -174,12 +144,14 @@ static void send_netlink(struct supervisor *s, struct call *c, const struct mess
 	(void)call_answer(s, c, n);
 }
 
-static bool is_native(const struct guest_socket *socket, const struct message *m)
+static bool is_native(const struct guest_socket *socket, const struct message *m, int fd)
 {
 	const struct msghdr *h = &m->memory.header;
 
 	return socket->kind == SOCKET_UDP && socket->state == SOCKET_CONNECTED && !h->msg_name &&
-	       !h->msg_controllen && !socket->error;
+	       !h->msg_controllen && !(m->flags & (MSG_MORE | MSG_DONTROUTE | MSG_OOB)) &&
+	       m->memory.total <= REEVE_UDP_MAX && !socket->error && !socket->is_echo &&
+	       !peer_error_is_on_its_way(socket, fd);
 }
 
 static void send_one(struct supervisor *s, struct call *c)
@@ -201,7 +173,7 @@ static void send_one(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, r);
 		return;
 	}
-	if (is_native(socket, &m))
+	if (is_native(socket, &m, c->fd))
 		call_continue(s, c);
 	else if (socket->kind == SOCKET_UDP)
 		send_datagram(s, c, &m);
@@ -220,36 +192,37 @@ void sys_sendmsg(struct supervisor *s, struct call *c)
 	send_one(s, c);
 }
 
-static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_last)
+static int send_next(struct supervisor *s, struct call *c, uint64_t at, bool is_first)
 {
-	struct datagram out = { 0 };
+	struct guest_message out = { 0 };
 	struct message m;
 	int r = message_read_header(c, at, call_int(c, 3), &m);
 
 	if (r < 0)
 		return r;
-	r = prepare(s, c, &m, &out);
+	r = prepare(s, c, &m, GUEST_SENDING_CHAINED | (is_first ? GUEST_SENDING_FIRST : 0), &out);
 	message_deinit(&m);
 	if (r == 0)
 		r = memory_write(c->trapped.tid, at + offsetof(struct mmsghdr, msg_len),
-				 &out.message.data_length, sizeof(out.message.data_length));
-	if (r < 0)
-		return r;
-	set_around(s, c->socket, &out.control, false);
-	if (is_last)
-		c->request = channel_request(s, &out.message, s->scratch, sent);
-	else
-		channel_send(s, &out.message, s->scratch, -1);
-	set_around(s, c->socket, &out.control, true);
-	if (!is_last)
-		return 0;
-	if (!c->request)
-		return -ENOBUFS;
-	c->request->call = c;
-	return 0;
+				 &out.data_length, sizeof(out.data_length));
+	if (r == 0)
+		channel_send(s, &out, s->scratch, -1);
+	return r;
 }
 
-/* Only the last one's answer is waited for; it says how all have fared as far as anybody may know. */
+/* How many went out; the error of the first that did not, if it was the first of all. */
+static void all_sent(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		     const uint8_t *data)
+{
+	struct guest_message first = *answer;
+
+	if (r->call)
+		r->call->progress = (uint64_t)answer->value2;
+	if (answer->value2 > 0)
+		first.error = 0;
+	sent(s, r, &first, data);
+}
+
 void sys_sendmmsg(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
@@ -268,16 +241,21 @@ void sys_sendmmsg(struct supervisor *s, struct call *c)
 	}
 	peer_tell_options(s, socket);
 	while (i < count && r == 0) {
-		r = send_next(s, c, c->trapped.arguments[1] + i * sizeof(struct mmsghdr),
-			      i + 1 == count);
-		if (r == 0)
-			i++;
-		if (i == 1)
+		r = send_next(s, c, c->trapped.arguments[1] + i * sizeof(struct mmsghdr), i == 0);
+		if (r == 0 && i++ == 0)
 			peer_attach(s, socket);
 	}
-	c->progress = i;
-	if (c->request)
-		call_keep(s, c, NULL, -1);
-	else
-		(void)call_answer(s, c, i ? (int64_t)i : r);
+	if (i == 0) {
+		(void)call_answer(s, c, r);
+		return;
+	}
+	struct guest_message end = peer_message(socket, GUEST_SENT, -1);
+
+	c->request = channel_request(s, &end, NULL, all_sent);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	call_keep(s, c, NULL, -1);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "network/charge.h"
 #include "network/guest_private.h"
 #include "network/log.h"
 
@@ -274,18 +275,23 @@ static const struct listener_ops listener_ops = { .take_in = take_in };
 struct guest_server *guest_server_new(struct network *n, int listen_fd)
 {
 	struct guest_server *s = calloc(1, sizeof(*s));
+	struct charges *charges = charges_new();
 
-	if (!s) {
+	if (!s || !charges) {
 		if (listen_fd >= 0)
 			close(listen_fd);
+		charges_free(charges);
+		free(s);
 		return NULL;
 	}
+	s->charges = charges;
 	s->network = n;
 	list_init(&s->sessions);
 	list_init(&s->delivering);
 	list_init(&s->gone);
 	list_init(&s->dead);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0) {
+		charges_free(charges);
 		free(s);
 		return NULL;
 	}
@@ -406,6 +412,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	guest_end_all(s);
 	guest_give_up(s);
 	guest_settle(s);
+	charges_free(s->charges);
 	free(s);
 	return NULL;
 }

@@ -402,12 +402,30 @@ static void get(struct guest_call *call)
 	guest_answer(call, r, &values);
 }
 
+static bool is_named(const struct reeve_sockaddr *name)
+{
+	return name->port != 0 || !reeve_address_is_unspecified(&name->address);
+}
+
+static int send_chained(struct guest_socket *s, unsigned flags,
+			const struct reeve_udp_message *message, const struct iovec *iov)
+{
+	if (flags & GUEST_SENDING_FIRST)
+		s->chain_sent = 0;
+	if (flags & GUEST_SENDING_FIRST)
+		s->chain_error = 0;
+	if (s->chain_error)
+		return s->chain_error;
+	s->chain_error = reeve_udp_send_message(s->udp, message, iov, 1);
+	s->chain_sent += s->chain_error == 0;
+	return s->chain_error;
+}
+
 static void do_send(struct guest_call *call)
 {
 	const struct guest_message *m = call->message;
-	const bool has_from =
-		m->local.port != 0 || !reeve_address_is_unspecified(&m->local.address);
 	struct guest_socket *s = guest_socket_get(call);
+	struct guest_sending sending;
 	union {
 		const uint8_t *in;
 		void *out;
@@ -415,9 +433,52 @@ static void do_send(struct guest_call *call)
 	struct iovec iov = { data.out, m->data_length };
 	int r = !s ? -ENOBUFS : !s->udp ? -EISCONN : 0;
 
-	if (r == 0)
-		r = reeve_udp_send(s->udp, &m->remote, has_from ? &m->local : NULL, &iov, 1);
+	memcpy(&sending, &m->value2, sizeof(sending));
+	const struct reeve_udp_message message = {
+		.to = is_named(&m->remote) ? &m->remote : NULL,
+		.from = is_named(&m->local) ? &m->local : NULL,
+		.out = sending.out,
+		.ttl = (int16_t)(sending.ttl - 1),
+		.tos = (int16_t)(sending.tos - 1),
+		.dont_route = sending.flags & GUEST_SENDING_DONT_ROUTE,
+		.more = sending.flags & GUEST_SENDING_MORE,
+	};
+
+	if (r == 0 && sending.flags & GUEST_SENDING_CHAINED)
+		r = send_chained(s, sending.flags, &message, &iov);
+	else if (r == 0)
+		r = reeve_udp_send_message(s->udp, &message, &iov, 1);
 	guest_answer(call, r, NULL);
+}
+
+static void sent(struct guest_call *call)
+{
+	const struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
+	const struct guest_message values = { .value2 = s ? s->chain_sent : 0 };
+
+	guest_answer(call, s ? s->chain_error : -EBADF, &values);
+}
+
+static void member(struct guest_call *call)
+{
+	const struct guest_message *m = call->message;
+	struct guest_socket *s = guest_socket_get(call);
+	int r = !s ? -ENOBUFS : !s->udp ? -EINVAL : 0;
+
+	if (r == 0 && (m->value < 0 || m->value > REEVE_UDP_UNBLOCK_SOURCE || m->value2 < 0))
+		r = -EINVAL;
+	if (r == 0)
+		r = reeve_udp_member(s->udp, (enum reeve_udp_membership)m->value,
+				     &m->remote.address, &m->local.address, (unsigned)m->value2);
+	guest_answer(call, r, NULL);
+}
+
+static void poke(const struct guest_call *call)
+{
+	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
+
+	if (s && s->udp)
+		guest_datagram_poke(s);
 }
 
 static void do_close(struct guest_call *call)
@@ -426,6 +487,8 @@ static void do_close(struct guest_call *call)
 
 	if (!s)
 		return;
+	if (s->udp)
+		guest_datagram_catch_up(s);
 	guest_direct_end(s, call->message->type == GUEST_CLOSE);
 	/* Of a direct one nothing is left to be delivered, nor to be waited for. */
 	if (s->reset_on_close || s->is_direct || call->message->type == GUEST_ABORT)
@@ -490,6 +553,12 @@ static void dispatch(struct guest_call *call)
 		return get(call);
 	case GUEST_SEND:
 		return do_send(call);
+	case GUEST_SENT:
+		return sent(call);
+	case GUEST_MEMBER:
+		return member(call);
+	case GUEST_POKE:
+		return poke(call);
 	case GUEST_CLOSE:
 	case GUEST_ABORT:
 		return do_close(call);
@@ -508,6 +577,7 @@ static void dispatch(struct guest_call *call)
 	case GUEST_RESET:
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:
+	case GUEST_PROBLEM:
 	case GUEST_SOCKET_ERROR:
 		break;
 	}

@@ -13,6 +13,10 @@
 #include "network/loop.h"
 #include "network/network.h"
 
+#define DATAGRAM_BUFFER 65536
+
+struct charges;
+
 struct guest_server {
 	struct network *network;
 	struct listener listener;
@@ -22,6 +26,8 @@ struct guest_server {
 	struct list dead;       /* struct guest_socket, freed at the end of the turn */
 	uint32_t session_count;
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
+	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
+	struct charges *charges;
 };
 
 struct guest_session {
@@ -61,6 +67,8 @@ struct guest_socket {
 	struct reeve_tcp *tcp; /* one of these two */
 	struct reeve_udp *udp;
 	struct loop_source source; /* the attached end */
+	uint32_t chain_sent;       /* UDP: of the last sendmmsg() */
+	int chain_error;
 
 	uint32_t connect_request; /* to be answered when the handshake is done */
 	bool connecting;
@@ -163,5 +171,9 @@ void guest_direct_end(struct guest_socket *s, bool was_joined);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);
+/* What the program has written so far goes out: what it asks for comes behind. */
+void guest_datagram_catch_up(struct guest_socket *s);
+/* The program's end polls an error. */
+void guest_datagram_poke(struct guest_socket *s);
 
 extern const struct socket_owner_ops guest_stream_ops, guest_datagram_ops;

@@ -125,7 +125,8 @@ static bool make_stack_socket(struct guest_socket *s, const struct guest_message
 
 	if (m->flags & GUEST_UDP) {
 		socket_owner_init(&s->owner, &guest_datagram_ops, session->host);
-		s->udp = reeve_udp_new(stack, family, &s->owner);
+		s->udp = m->flags & GUEST_ECHO ? reeve_udp_new_echo(stack, &s->owner)
+					       : reeve_udp_new(stack, family, &s->owner);
 		if (s->udp)
 			reeve_udp_set(s->udp, REEVE_UDP_OWNER, session->uid);
 	} else {
@@ -145,6 +146,8 @@ struct guest_socket *guest_socket_get(const struct guest_call *call)
 	struct guest_socket *s = guest_socket_find(call->session, m->socket);
 
 	if (s) {
+		if (s->udp)
+			guest_datagram_catch_up(s);
 		apply_flags(s, m);
 		return s;
 	}
@@ -217,7 +220,9 @@ void guest_socket_drop_all(struct guest_session *session, bool deliver)
 
 		for (struct guest_socket *s = session->sockets[i]; s; s = next) {
 			next = s->next;
-			if (deliver && s->source.fd >= 0)
+			if (s->udp && deliver)
+				guest_datagram_catch_up(s);
+			else if (deliver && s->source.fd >= 0)
 				continue;
 			reeve_tcp_abort(s->tcp);
 			reeve_udp_close(s->udp);

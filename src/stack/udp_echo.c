@@ -12,7 +12,13 @@ struct reeve_udp *reeve_udp_new_echo(struct reeve_host *host, void *user)
 {
 	if (!host->echo)
 		host->echo = udp_host_new(host, true);
-	return host->echo ? udp_new(host, host->echo, REEVE_IPV4, user) : NULL;
+	struct reeve_udp *const echo =
+		host->echo ? udp_new(host, host->echo, REEVE_IPV4, user) : NULL;
+
+	/* As in Linux several may have one identifier. */
+	if (echo)
+		reeve_udp_set(echo, REEVE_UDP_REUSE_ADDRESS, 1);
+	return echo;
 }
 
 int udp_echo_check(const struct iovec *iov, size_t count)
@@ -34,15 +40,16 @@ int udp_echo_check(const struct iovec *iov, size_t count)
 
 void udp_echo_finish(struct reeve_packet *p, uint16_t identifier)
 {
+	uint8_t bytes[ICMP_HEADER];
+	struct cursor c = cursor_over(bytes, sizeof(bytes));
 	struct icmp_header h;
 
-	check(packet_pull(p, ICMP_HEADER));
-	struct cursor c = cursor_over(packet_data(p), ICMP_HEADER);
-
+	packet_copy(p, 0, sizeof(bytes), bytes);
+	packet_strip(p, sizeof(bytes));
 	check(icmp_parse(&c, &h));
 	h.rest = icmp_echo_rest(identifier, (uint16_t)h.rest);
 	h.checksum = 0;
-	icmp_emit(&h, packet_data(p));
+	icmp_emit(&h, packet_push(p, sizeof(bytes)));
 	/* Links fill in TCP's and UDP's checksums; not all of them know ICMP's. */
 	p->offload = (struct reeve_offload){
 		.checksum = REEVE_CHECKSUM_PARTIAL,

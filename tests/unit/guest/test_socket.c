@@ -89,7 +89,7 @@ static void test_datagrams(void **unused)
 	(void)unused;
 	assert_null(socket_datagram_first(&d));
 	for (int round = 0; round < 2000; round++) {
-		const struct socket_datagram in = { .length = pushed + 1 };
+		const struct socket_datagram in = { .length = pushed + 1, .charge = pushed + 1 };
 
 		socket_datagram_push(&d, &in);
 		bytes += ++pushed;
@@ -98,7 +98,7 @@ static void test_datagrams(void **unused)
 			socket_datagram_pop(&d);
 			bytes -= ++popped;
 		}
-		assert_int_equal(d.bytes, bytes);
+		assert_int_equal(d.charged, bytes);
 		assert_int_equal(d.count, pushed - popped);
 	}
 	while (d.count) {
@@ -106,7 +106,7 @@ static void test_datagrams(void **unused)
 		socket_datagram_pop(&d);
 	}
 	assert_int_equal(popped, pushed);
-	assert_int_equal(d.bytes, 0);
+	assert_int_equal(d.charged, 0);
 	free(d.ring);
 }
 
@@ -117,12 +117,12 @@ static void test_datagrams_are_bounded(void **unused)
 
 	(void)unused;
 	for (uint32_t i = 0; i < SOCKET_DATAGRAMS + 10; i++) {
-		const struct socket_datagram in = { .length = 2, .remote.port = (uint16_t)i };
+		const struct socket_datagram in = { .charge = 2, .remote.port = (uint16_t)i };
 
 		socket_datagram_push(&d, &in);
 	}
 	assert_int_equal(d.count, SOCKET_DATAGRAMS);
-	assert_int_equal(d.bytes, 2 * SOCKET_DATAGRAMS);
+	assert_int_equal(d.charged, 2 * SOCKET_DATAGRAMS);
 	assert_int_equal(socket_datagram_first(&d)->remote.port, 10);
 	free(d.ring);
 }

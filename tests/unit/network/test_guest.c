@@ -628,64 +628,6 @@ static void test_tree_ends(void **state)
 	rig_join(p->rig, &p->client, "client");
 }
 
-static int attach_datagram(struct rig_session *s, uint64_t socket)
-{
-	struct guest_message m = message(GUEST_ATTACH, socket);
-	int ends[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-	rig_send(s, &m, NULL, 0, ends[1]);
-	close(ends[1]);
-	return ends[0];
-}
-
-static void test_datagrams(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message m = message(GUEST_BIND, 9);
-	char got[16];
-	int server, client;
-
-	m.flags = GUEST_UDP;
-	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = 5000 };
-	assert_int_equal(rig_call(&p->server, m).error, 0);
-	server = attach_datagram(&p->server, 9);
-	m = message(GUEST_CONNECT, 9);
-	m.flags = GUEST_UDP;
-	m.remote = (struct reeve_sockaddr){ .address = p->server.welcome.address, .port = 5000 };
-	m = rig_call(&p->client, m);
-	assert_int_equal(m.error, 0);
-	const struct reeve_sockaddr client_name = m.local;
-
-	client = attach_datagram(&p->client, 9);
-	/* An empty one, and one with bytes; their names come beside them. */
-	assert_int_equal(send(client, "", 0, 0), 0);
-	assert_int_equal(send(client, "ping", 4, 0), 4);
-	for (unsigned i = 0; i < 2; i++) {
-		m = rig_receive(&p->server, NULL, 0);
-		assert_int_equal(m.type, GUEST_DATAGRAM);
-		assert_int_equal(m.value, i ? 4 : 0);
-		assert_true(reeve_sockaddr_equal(&m.remote, &client_name));
-		assert_int_equal(m.local.port, 5000);
-		assert_int_equal(recv(server, got, sizeof(got), MSG_DONTWAIT), i ? 4 : 0);
-	}
-	/* Answered with a name. */
-	m = message(GUEST_SEND, 9);
-	m.request = ++p->server.request;
-	m.remote = client_name;
-	rig_send(&p->server, &m, "pong", 4, -1);
-	m = rig_receive(&p->server, NULL, 0);
-	assert_int_equal(m.type, GUEST_ANSWER);
-	assert_int_equal(m.error, 0);
-	m = rig_receive(&p->client, NULL, 0);
-	assert_int_equal(m.type, GUEST_DATAGRAM);
-	assert_int_equal(recv(client, got, sizeof(got), MSG_DONTWAIT), 4);
-	close(client);
-	expect(&p->client, GUEST_CLOSED, 9, 0);
-	close(server);
-	expect(&p->server, GUEST_CLOSED, 9, 0);
-}
-
 static void test_interfaces(void **state)
 {
 	struct pair *p = *state;
@@ -786,7 +728,6 @@ int main(void)
 		CASE(test_parcel),
 		CASE(test_supervisor_dies),
 		CASE(test_tree_ends),
-		CASE(test_datagrams),
 		CASE(test_interfaces),
 		CASE(test_attach_without_end),
 		CASE(test_nonsense),
