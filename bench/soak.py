@@ -24,7 +24,7 @@ CONNECTIONS = int(os.environ.get("REEVE_SOAK", "20000"))
 ROUNDS = 20
 WARM_UP = 4  # rounds
 SOCKETS = 2 * 6  # of the two servers
-PATIENCE = 600
+PATIENCE = 3600
 CONNECTED = "03"  # in /proc/net/unix
 
 
