@@ -61,7 +61,8 @@ int reeve_udp_remote(const struct reeve_udp *udp, struct reeve_sockaddr *ret); /
 /*
  * One datagram, copied. `to` NULL: to the connected name (-EDESTADDRREQ without one). `from` NULL:
  * the address bound to, else the route's; an intercept socket gives the address that was asked.
- * 0, or -EMSGSIZE, -ENETUNREACH, -EACCES (broadcast), -EADDRNOTAVAIL, -ENOBUFS, -EINVAL (port 0),
+ * 0, or -EMSGSIZE, -ENETUNREACH (also from an address that is not the host's), -EACCES (broadcast),
+ * -EADDRNOTAVAIL (one that it has given up), -ENOBUFS, -ENODEV, -EINVAL (port 0),
  * or the pending error.
  */
 int reeve_udp_send(struct reeve_udp *udp, const struct reeve_sockaddr *to,

@@ -82,10 +82,10 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 		r = control_read(c, m, &control);
 	if (r < 0)
 		return r;
-	if (socket->is_mute)
-		return -EPIPE;
 	if (socket->error)
 		return -peer_take_error(socket, c->fd);
+	if (socket->is_mute)
+		return m->memory.total > REEVE_UDP_MAX ? -EMSGSIZE : -EPIPE;
 	const int64_t n = memory_gather(c->trapped.tid, &m->memory, s->scratch, GUEST_DATA_MAX);
 
 	if (n < 0)

@@ -86,8 +86,6 @@ static int route_out(const struct reeve_host *host, const struct reeve_address *
 	r->broadcast =
 		address == LIMITED || iface_relation_of(host, address, &iface) == IFACE_BROADCAST;
 	if (way.out) {
-		if (!iface_exists(host, way.out - 1U))
-			return -ENODEV;
 		r->iface = way.out - 1U;
 	} else if (r->broadcast && address != LIMITED) {
 		r->iface = iface;
@@ -132,6 +130,8 @@ int ip_route_by(const struct reeve_host *host, const struct reeve_address *desti
 	struct ip_route r = { 0 };
 	unsigned iface;
 
+	if (way.out && !iface_exists(host, way.out - 1U))
+		return -ENODEV;
 	if (given && reeve_address_is_ipv4(source) != reeve_address_is_ipv4(destination))
 		return -ENETUNREACH;
 	/* Given up, or not ours yet (RFC 5227, 2.1 and 2.4). */

@@ -313,7 +313,8 @@ bool udp_icmp_error(struct reeve_host *host, const struct icmp_error *e)
 }
 
 /* As it came in: the headers still lie in front of the payload. */
-static void judge_again_take(struct reeve_host *host, const struct udp_waiting *w)
+static void judge_again_take(struct reeve_host *host, const struct udp_host *table,
+			     const struct udp_waiting *w)
 {
 	const struct ip_received how = {
 		.source = w->remote.address,
@@ -324,10 +325,14 @@ static void judge_again_take(struct reeve_host *host, const struct udp_waiting *
 		.ttl = w->ttl,
 		.tos = w->tos,
 	};
-	struct reeve_udp *const udp = udp_find(host->udp, &w->local, &w->remote, w->iface);
+	struct reeve_udp *const udp = udp_find(table, &w->local, &w->remote, w->iface);
 
 	if (udp) {
 		udp_give_take(host, udp, w);
+		return;
+	}
+	if (table->is_echo) {
+		host_drop_take(host, w->packet, REEVE_DROP_ICMP_UNMATCHED);
 		return;
 	}
 	/* One that went to many has been heard by others. */
@@ -344,7 +349,7 @@ static void judge_again_take(struct reeve_host *host, const struct udp_waiting *
 void reeve_udp_forsake(struct reeve_udp *udp)
 {
 	struct reeve_host *const host = udp->host;
-	const bool is_echo = udp->table->is_echo;
+	const struct udp_host *const table = udp->table;
 	struct udp_queue left = udp->queue;
 
 	udp_queue_init(&udp->queue, 0);
@@ -352,10 +357,7 @@ void reeve_udp_forsake(struct reeve_udp *udp)
 	while (left.count > 0) {
 		const struct udp_waiting w = udp_queue_take(&left);
 
-		if (is_echo)
-			host_drop_take(host, w.packet, REEVE_DROP_ICMP_UNMATCHED);
-		else
-			judge_again_take(host, &w);
+		judge_again_take(host, table, &w);
 	}
 	udp_queue_deinit(&left);
 }

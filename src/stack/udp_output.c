@@ -83,7 +83,7 @@ static int choose_source(struct reeve_udp *udp, const struct reeve_sockaddr *fro
 		return error;
 	if (from && !reeve_address_is_unspecified(&from->address)) {
 		if (!reeve_host_has_address(udp->host, &from->address))
-			return -EADDRNOTAVAIL;
+			return -ENETUNREACH;
 		ret->address = from->address;
 	} else {
 		ret->address = udp_source(udp, destination);
