@@ -9,6 +9,7 @@ an argument of further calls. A function that is `resident` runs where its first
 import functools
 import pickle
 import select
+import signal
 import socket
 
 
@@ -59,6 +60,10 @@ class Far:
         self.address = address
         self.file = channel.makefile("rwb")
 
+    def begin(self, seconds):
+        """Nothing is kept of what was before; the bound of what comes."""
+        Method(Proxy(self, 0), "begin")(seconds)
+
     def __call__(self, function, *arguments, **named):
         pickler = pickle.Pickler(self.file)
         pickler.persistent_id = self.known
@@ -81,12 +86,16 @@ class Far:
         return None
 
 
-class Server:
-    """The far end of one case."""
+class Server(Kept):
+    """The far end."""
 
     def __init__(self, channel):
         self.file = channel.makefile("rwb")
-        self.kept = []
+        self.kept = [self]
+
+    def begin(self, seconds):
+        del self.kept[1:]
+        signal.alarm(seconds)
 
     def keep(self, thing):
         if not isinstance(thing, KEPT):

@@ -16,8 +16,8 @@ names of errnos, poll bits, bytes; no port, no time, nothing that a race decides
         yield "poll", bits(near(tcp))
 
 Each is run on the kernel's own loopback (near is 127.0.0.1, far 127.0.0.2), under `reeve run` on one
-host, and, if it has two sides, with each on a host of its own; always in processes of its own, of
-which WAIT * 4 seconds are the bound. The rows must be equal. A row that can't be is named with the
+host, and, if it has two sides, with each on a host of its own; in processes of its own (cases of one
+`family` share theirs: they leave nothing behind), bounded by 4 * WAIT seconds. The rows must be equal. A row that can't be is named with the
 line of docs/differences.md that says why, and must differ as long as that line is there:
 
     @case(differs={"peer's poll": "name-of-the-line"})
@@ -45,15 +45,15 @@ CASES = {}
 
 
 class Case:
-    def __init__(self, function, name, differs):
-        self.function, self.name = function, name
+    def __init__(self, function, name, differs, family):
+        self.function, self.name, self.family = function, name, family or name
         self.differs = differs or {}
         self.alone = len(inspect.signature(function).parameters) == 1
 
 
-def case(function=None, *, name=None, differs=None):
+def case(function=None, *, name=None, differs=None, family=None):
     def register(function):
-        c = Case(function, name or function.__name__, differs)
+        c = Case(function, name or function.__name__, differs, family)
         assert c.name not in CASES, f"two cases are called {c.name}"
         CASES[c.name] = c
         return function

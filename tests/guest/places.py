@@ -24,14 +24,13 @@ class Place:
     def takes(self, case):
         return not (case.alone and self.addresses == OUTSIDE)
 
-    def start(self, reeve, side, channel, names=()):
-        command = [PYTHON, "-B", str(HERE / "worker.py"), side, str(channel.fileno()),
-                   *self.addresses, *names]
+    def start(self, reeve, side, channel):
+        command = [PYTHON, "-B", str(HERE / "worker.py"), side, str(channel.fileno()), *self.addresses]
         if self.hosts:
             number = side == "far"
             command = [COMMAND, "run", "--host", self.hosts[number], "--ip", OUTSIDE[
                 self.hosts.index(self.hosts[number])], "--", *command]
-        p = subprocess.Popen(command, env=reeve.env, stdin=subprocess.DEVNULL, text=True,
+        p = subprocess.Popen(command, env=reeve.env, stdin=subprocess.PIPE, text=True,
                              stdout=subprocess.PIPE, pass_fds=[channel.fileno()])
         reeve.started.append(p)
         return p
@@ -41,11 +40,11 @@ class Place:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with Reeve() as reeve:
             far = self.start(reeve, "far", theirs)
-            near = self.start(reeve, "near", ours, [n for n in names if self.takes(CASES[n])])
+            near = self.start(reeve, "near", ours)
             ours.close()
             theirs.close()
-            text, _ = near.communicate(timeout=BOUND)
-            far.wait(WAIT)
+            text, _ = near.communicate(" ".join(n for n in names if self.takes(CASES[n])), BOUND)
+            far.communicate(timeout=WAIT)
         return dict(json.loads(line) for line in text.splitlines())
 
 

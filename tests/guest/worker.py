@@ -1,11 +1,12 @@
-"""One side of a place: `worker.py near|far CHANNEL NEAR FAR [CASE...]`, run by places.py.
+"""One side of a place: `worker.py near|far CHANNEL NEAR FAR`, run by places.py.
 
-near runs the cases, each in a process of its own, and prints one JSON list a case: its name and
-rows. For each that has two sides it sends one end of a new socket pair over the channel, and far
-makes a process that serves it.
+near runs the cases that its standard input names, each family in a process of its own, and prints one
+JSON list a case: its name and rows. For each process it sends one end of a new socket pair over the
+channel, and far makes a process that serves it.
 """
 
 import importlib
+import itertools
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import sys
 import kit
 from far import Far, Near, Server
 
+BOUND = 4 * kit.WAIT  # seconds, of a case
 CASES = pathlib.Path(__file__).parent / "cases"
 
 
@@ -44,42 +46,60 @@ def failure(e, case):
     return f"line {lines[-1] if lines else '?'} of {case.name}: {type(e).__name__}: {e}"
 
 
-def run_case(case, channel, addresses, out):
-    signal.alarm(4 * kit.WAIT)
+def run_case(case, sides, say):
+    signal.alarm(BOUND)
+    try:
+        if not case.alone:
+            sides[1].begin(BOUND)
+        for name, value in case.function(*sides[:1 if case.alone else 2]):
+            say(case.name, name, plain(value))
+    except BaseException as e:  # the rows of a case that fails say so
+        say(case.name, "failed", failure(e, case))
+    say(case.name)
+
+
+def run_family(cases, channel, addresses, write):
     sides = [Near(addresses[0])]
-    if not case.alone:
+    if not all(c.alone for c in cases):
         ours, theirs = socket.socketpair()
         socket.send_fds(channel, [b"serve"], [theirs.fileno()])
         theirs.close()
         sides.append(Far(addresses[1], ours))
     channel.close()
-    try:
-        for name, value in case.function(*sides):
-            out.write(json.dumps([name, plain(value)]) + "\n")
-            out.flush()
-    except BaseException as e:  # the rows of a case that fails say so
-        out.write(json.dumps(["failed", failure(e, case)]) + "\n")
-        out.flush()
+    with open(write, "w", encoding="utf-8") as out:
+        for c in cases:
+            run_case(c, sides, lambda *row: print(json.dumps(row), file=out, flush=True))
 
 
-def rows_of(case, channel, addresses):
+def rows_of(cases, channel, addresses):
+    """Each case's name and rows; they run in one process."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        with open(write, "w", encoding="utf-8") as out:
-            run_case(case, channel, addresses, out)
+        run_family(cases, channel, addresses, write)
         os._exit(0)
     os.close(write)
+    rows = {c.name: [] for c in cases}
+    left = set(rows)
     with open(read, encoding="utf-8") as f:
-        rows = [json.loads(line) for line in f]
+        for line in f:
+            name, *row = json.loads(line)
+            if row:
+                rows[name].append(row)
+            else:
+                left.remove(name)
     _, status = os.waitpid(pid, 0)
-    return rows + ([["failed", f"killed by signal {status & 127}"]] if status else [])
+    for name in left:
+        rows[name].append(["failed", f"killed by signal {status & 127}, or behind one that was"])
+    return rows
 
 
 def near(channel, addresses, names):
-    for name in names:
-        print(json.dumps([name, rows_of(kit.CASES[name], channel, addresses)]), flush=True)
+    cases = [kit.CASES[n] for n in names]
+    for _, family in itertools.groupby(cases, lambda c: c.family):
+        for item in rows_of(list(family), channel, addresses).items():
+            print(json.dumps(item), flush=True)
 
 
 def far(channel):
@@ -91,19 +111,18 @@ def far(channel):
         if os.fork() == 0:
             channel.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.alarm(4 * kit.WAIT)
+            signal.alarm(BOUND)
             Server(socket.socket(fileno=fds[0])).serve()
             os._exit(0)
         os.close(fds[0])
 
 
-def main(side, channel, *rest):
+def main(side, channel, *addresses):
     load()
     channel = socket.socket(fileno=int(channel))
-    addresses, names = rest[:2], rest[2:]
     kit.NAMES.update(zip(addresses, ("near", "far")))
     if side == "near":
-        near(channel, addresses, names)
+        near(channel, addresses, sys.stdin.read().split())
     else:
         far(channel)
 
