@@ -204,6 +204,13 @@ void socket_options_change(struct socket_options *o, int i)
 	o->changed[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+void socket_options_change_all(struct socket_options *o)
+{
+	for (int i = 0; i < option_count(); i++)
+		if (o->values[i] != option_at(i)->initial)
+			socket_options_change(o, i);
+}
+
 int socket_options_next_change(struct socket_options *o)
 {
 	for (int word = 0; word < OPTION_COUNT / 64; word++) {

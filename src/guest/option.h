@@ -45,6 +45,8 @@ void socket_options_init(struct socket_options *o);
 
 /* Notes that the network process has to be told of row i; takes the next such row out, or -1. */
 void socket_options_change(struct socket_options *o, int i);
+/* A socket that the network process knows nothing of: all that are not as they were at first. */
+void socket_options_change_all(struct socket_options *o);
 int socket_options_next_change(struct socket_options *o);
 
 /* The row's index, or -1. */

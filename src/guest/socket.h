@@ -17,7 +17,6 @@
  *	             given a new one
  *	RESET        was connected; the program's end reads ECONNRESET, or the end of the data if both
  *	             sides have said their last
- *	CLOSED       a listener that was shut down
  */
 #pragma once
 
@@ -40,7 +39,6 @@ enum socket_state {
 	SOCKET_CONNECTED,
 	SOCKET_FAILED,
 	SOCKET_RESET,
-	SOCKET_CLOSED,
 };
 
 #define SOCKET_DATAGRAMS 8192 /* whose addresses are kept at a time */
@@ -73,6 +71,7 @@ struct guest_socket {
 	int family;
 	bool is_known;      /* to the network process */
 	bool is_bound;      /* `local` holds; its port may still be 0: put off */
+	bool is_named;      /* by bind(), with a port: that outlives a disconnect */
 	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
 	bool is_attached;   /* `end` has been handed over */
 	bool has_reset;     /* reset while still in a listener's queue */
@@ -82,6 +81,7 @@ struct guest_socket {
 	bool is_echo;       /* UDP: an echo socket (IPPROTO_ICMP) */
 	bool is_deaf;       /* UDP: shut down for receiving; */
 	bool is_mute;       /* for sending */
+	bool has_shut_read; /* its receiving, before there was a peer */
 	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
 	int error;          /* SO_ERROR */

@@ -41,12 +41,18 @@ static bool has_ended(int fd)
 
 static int receive_error(const struct call *c, int error)
 {
-	const enum socket_state state = c->socket->state;
+	struct guest_socket *socket = c->socket;
 
 	/* What an AF_UNIX socket without a peer says to TCP's ENOTCONN. */
-	if (error == EINVAL && (state == SOCKET_FRESH || state == SOCKET_LISTENING))
-		return -ENOTCONN;
-	return -error;
+	if (error == EINVAL && socket->error == 0)
+		return socket->has_shut_read ? 0 : -ENOTCONN;
+	if ((error != EINVAL && error != ECONNRESET) || socket->error == 0)
+		return -error;
+	/* AF_UNIX knows this error alone. */
+	const int reason = socket->error;
+
+	socket->error = 0;
+	return -reason;
 }
 
 /* What has come is handed over, up to urgent data. The bytes so far, those of earlier attempts with
@@ -153,9 +159,12 @@ static int read_one(const struct call *c, struct message *ret)
 	return message_read_header(c, c->trapped.arguments[1], call_int(c, 2), ret);
 }
 
-static bool is_native(const struct message *m)
+static bool is_native(const struct call *c, const struct message *m)
 {
-	return !m->memory.header.msg_name && !(m->flags & (MSG_ERRQUEUE | MSG_TRUNC));
+	const enum socket_state state = c->socket->state;
+
+	return (state == SOCKET_CONNECTED || state == SOCKET_CONNECTING) &&
+	       !m->memory.header.msg_name && !(m->flags & (MSG_ERRQUEUE | MSG_TRUNC));
 }
 
 void stream_receive(struct supervisor *s, struct call *c)
@@ -167,7 +176,7 @@ void stream_receive(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, r);
 		return;
 	}
-	if (is_native(&m)) {
+	if (is_native(c, &m)) {
 		message_deinit(&m);
 		call_continue(s, c);
 		return;

@@ -27,8 +27,10 @@ static int pending_error(const struct call *c)
 	int native = 0;
 	socklen_t length = sizeof(native);
 
-	if (socket->state != SOCKET_RESET ||
-	    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &native, &length) < 0 || native == 0)
+	/* What the program has read natively is said. */
+	if (socket->state != SOCKET_FRESH &&
+	    ((socket->state != SOCKET_RESET && socket->state != SOCKET_FAILED) ||
+	     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &native, &length) < 0 || native == 0))
 		return 0;
 	const int error = socket->error;
 
@@ -47,6 +49,8 @@ static int64_t send_error(struct supervisor *s, const struct call *c, int flags,
 
 	if (pending)
 		return -pending;
+	if (c->socket->error == EPIPE)
+		c->socket->error = 0;
 	if (!(flags & MSG_NOSIGNAL))
 		send_signal(s, c);
 	return -EPIPE;
@@ -161,13 +165,15 @@ static int read_one(const struct call *c, struct message *ret)
 	return message_read_header(c, c->trapped.arguments[1], call_int(c, 2), ret);
 }
 
-/* Unconnected streams say what is wrong themselves. */
-static bool is_native(const struct message *m)
+/* Of others than connections the kernel says what AF_UNIX does. */
+static bool is_native(const struct call *c, const struct message *m)
 {
 	const struct msghdr *h = &m->memory.header;
+	const enum socket_state state = c->socket->state;
 
-	return !h->msg_name && (!h->msg_control || h->msg_controllen == 0) &&
-	       !(m->flags & MSG_FASTOPEN) && (!(m->flags & MSG_OOB) || m->memory.total > 0);
+	return (state == SOCKET_CONNECTED || state == SOCKET_CONNECTING) && !h->msg_name &&
+	       (!h->msg_control || h->msg_controllen == 0) && !(m->flags & MSG_FASTOPEN) &&
+	       (!(m->flags & MSG_OOB) || m->memory.total > 0);
 }
 
 static void send_one(struct supervisor *s, struct call *c)
@@ -216,7 +222,7 @@ void stream_send(struct supervisor *s, struct call *c)
 		return;
 	}
 	const struct msghdr header = m.memory.header;
-	const bool native = is_native(&m), fast = m.flags & MSG_FASTOPEN;
+	const bool native = is_native(c, &m), fast = m.flags & MSG_FASTOPEN;
 
 	message_deinit(&m);
 	if (native)

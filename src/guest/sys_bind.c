@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/disconnect.h"
 #include "guest/memory.h"
 #include "guest/names.h"
 #include "guest/netlink.h"
@@ -64,6 +65,8 @@ static void bound(struct supervisor *s, struct request *r, const struct guest_me
 		socket->is_bound = true;
 		note_family(socket);
 	}
+	if (socket && answer->error)
+		socket->is_named = false;
 	if (!c)
 		return;
 	if (answer->error == EADDRINUSE && c->progress == 0) {
@@ -85,6 +88,7 @@ static void ask_bind(struct supervisor *s, struct call *c, const struct name *na
 	struct guest_message m = peer_message(c->socket, GUEST_BIND, c->fd);
 
 	m.local = name->socket;
+	c->socket->is_named = name->socket.port != 0;
 	peer_tell_options(s, c->socket);
 	c->request = channel_request(s, &m, NULL, bound);
 	if (!c->request) {
@@ -191,19 +195,13 @@ void sys_listen(struct supervisor *s, struct call *c)
 	call_keep(s, c, NULL, -1);
 }
 
-static void shut_listener(struct supervisor *s, struct call *c)
+/* Not connected: it is remembered all the same. */
+static int shut_unconnected(const struct call *c, int how)
 {
-	struct guest_socket *socket = c->socket;
-
-	/* Connections still come to nobody: the network process resets them. */
-	peer_tell(s, socket, GUEST_CLOSE);
-	socket->is_known = false;
-	socket->state = SOCKET_CLOSED;
-	listeners_remove(&s->listeners, socket);
-	liveness_add(&s->liveness, socket, c->fd);
-	(void)shutdown(c->fd, SHUT_RDWR);
-	(void)call_answer(s, c, 0);
-	call_retry_all(s, socket);
+	if (how != SHUT_WR)
+		c->socket->has_shut_read = true;
+	(void)shutdown(c->fd, how);
+	return -ENOTCONN;
 }
 
 /* As in the kernel an unconnected one is shut down too, though the answer is that it can't be. */
@@ -233,12 +231,12 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EINVAL);
 	else if (socket->kind == SOCKET_NETLINK)
 		(void)call_answer(s, c, -EOPNOTSUPP);
-	else if (socket->state == SOCKET_LISTENING && how != SHUT_WR)
-		shut_listener(s, c);
-	else if (socket->state == SOCKET_LISTENING)
+	else if (socket->state == SOCKET_LISTENING && how == SHUT_WR)
 		(void)call_answer(s, c, 0);
 	else if (socket->kind == SOCKET_UDP)
 		shut_datagrams(s, c, how);
+	else if (socket->state == SOCKET_LISTENING || socket->state == SOCKET_CONNECTING)
+		(void)call_answer(s, c, disconnect(s, c));
 	else
-		(void)call_answer(s, c, -ENOTCONN);
+		(void)call_answer(s, c, shut_unconnected(c, how));
 }

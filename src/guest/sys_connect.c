@@ -13,11 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/disconnect.h"
 #include "guest/guard.h"
 #include "guest/memory.h"
 #include "guest/names.h"
 #include "guest/netlink.h"
 #include "guest/peer.h"
+#include "guest/replace.h"
 #include "guest/supervisor.h"
 
 #define MOMENT_MS 1
@@ -89,7 +91,6 @@ static void try_connect(struct supervisor *s, struct call *c)
 	case SOCKET_FAILED:
 	case SOCKET_RESET:
 	case SOCKET_LISTENING:
-	case SOCKET_CLOSED:
 		break;
 	}
 	if (c->progress == DOES_NOT_WAIT) {
@@ -208,36 +209,6 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 	call_retry_all(s, socket);
 }
 
-/* After a failure that it did not wait for, the program's end is dead: it is given a new one at the
- * same number. Copies of the old one stay dead. */
-static int revive(struct supervisor *s, struct call *c)
-{
-	struct guest_socket *dead = c->socket;
-	const bool nonblocking = descriptor_is_nonblocking(c->fd);
-	const int fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0), 0);
-	uint64_t cookie = 0;
-
-	if (fd < 0)
-		return -errno;
-	int r = notify_replace(&s->notify, &c->trapped, fd, call_int(c, 0),
-			       descriptor_closes_on_exec(c->trapped.tid, call_int(c, 0)));
-
-	if (r >= 0)
-		r = descriptor_cookie(fd, &cookie);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	close(c->fd);
-	c->fd = fd;
-	liveness_remove(&s->liveness, dead);
-	dead->state = SOCKET_FRESH;
-	socket_set_cookie(&s->sockets, dead, cookie);
-	liveness_add(&s->liveness, dead, fd);
-	return 0;
-}
-
 static bool is_own(const struct supervisor *s, const struct reeve_address *a)
 {
 	return reeve_address_is_loopback(a) || reeve_address_equal(a, &s->welcome.address);
@@ -248,7 +219,7 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 	struct guest_socket *socket = c->socket;
 
 	if (socket->state == SOCKET_FAILED) {
-		const int r = revive(s, c);
+		const int r = replace_end(s, c, false);
 
 		if (r < 0) {
 			(void)call_answer(s, c, r);
@@ -300,10 +271,12 @@ static void connect_stream(struct supervisor *s, struct call *c, const struct na
 		socket->is_confirmed = true;
 		return;
 	case SOCKET_CONNECTING:
-		if (descriptor_is_nonblocking(c->fd))
+		if (descriptor_is_nonblocking(c->fd)) {
 			(void)call_answer(s, c, -EALREADY);
-		else
-			wait_for(s, c);
+			return;
+		}
+		wait_for(s, c);
+		c->timeout_error = EALREADY;
 		return;
 	case SOCKET_FAILED:
 		/* The first connect() after it says why, the next one starts anew. */
@@ -315,7 +288,6 @@ static void connect_stream(struct supervisor *s, struct call *c, const struct na
 		}
 		break;
 	case SOCKET_RESET:
-	case SOCKET_CLOSED:
 		(void)call_answer(s, c, -EISCONN);
 		return;
 	case SOCKET_FRESH:
@@ -387,7 +359,7 @@ void sys_connect(struct supervisor *s, struct call *c)
 	else if (socket->kind == SOCKET_UDP)
 		connect_datagram(s, c, &name);
 	else if (name.family == AF_UNSPEC)
-		(void)call_answer(s, c, 0);
+		(void)call_answer(s, c, disconnect(s, c));
 	else
 		connect_stream(s, c, &name);
 }

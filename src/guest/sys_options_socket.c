@@ -273,8 +273,9 @@ static int get_error(struct supervisor *s, struct call *c, struct guest_socket *
 	(void)s;
 	/* Clears the kernel's as well. */
 	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &native, &length);
-	/* A reset that the program has read natively is said. */
-	if (socket->state == SOCKET_RESET && error == ECONNRESET && native == 0)
+	/* What the program has read natively is said. */
+	if ((socket->state == SOCKET_FAILED || (socket->state == SOCKET_RESET && error != EPIPE)) &&
+	    native == 0)
 		error = 0;
 	socket->error = 0;
 	return option_write_int(c, error);

@@ -17,8 +17,9 @@ names of errnos, poll bits, bytes; no port, no time, nothing that a race decides
 
 Each is run on the kernel's own loopback (near is 127.0.0.1, far 127.0.0.2), under `reeve run` on one
 host, and, if it has two sides, with each on a host of its own; in processes of its own (cases of one
-`family` share theirs: they leave nothing behind), bounded by 4 * WAIT seconds. The rows must be equal. A row that can't be is named with the
-line of docs/differences.md that says why, and must differ as long as that line is there:
+`family` share theirs: they leave nothing behind), bounded by 4 * WAIT seconds. The rows must be
+equal. A row that can't be is named with the line of docs/differences.md that says why; a line that no
+row shows any more must go:
 
     @case(differs={"peer's poll": "name-of-the-line"})
 

@@ -129,3 +129,61 @@ def mapped_addresses(near):
     yield "getpeername", s.getpeername()[0]
     yield "getsockname", s.getsockname()[0]
     yield "accept's address", host(l.accept()[1])
+
+
+@case
+def connect_again_in_epoll(near, far):
+    """Copies of the socket, and the sets that watch it, follow it to a new connection."""
+    s = tcp()
+    s.setblocking(False)
+    copy = s.dup()
+    e = select.epoll()
+    e.register(s, select.EPOLLIN | select.EPOLLET)
+    said(s.connect, far(closed_port, far.address))
+    until(s, select.POLLOUT)
+    yield "SO_ERROR", error(s)
+    l = far(listener, address=far.address)
+    yield "the last one", said(s.connect, l.getsockname())
+    yield "connect", said(s.connect, l.getsockname())
+    yield "connected", until(copy, select.POLLOUT)
+    b, _ = l.accept()
+    e.poll(0)
+    b.send(b"news")
+    yield "epoll", [(fd == s.fileno(), bool(v & select.EPOLLIN)) for fd, v in e.poll(WAIT)]
+    yield "recv by the copy", said(copy.recv, 9)
+    e.modify(s, select.EPOLLOUT)
+    yield "changed", [flags(v, "EPOLL") for _, v in e.poll(WAIT)]
+    e.unregister(s)
+    yield "nothing more", e.poll(0)
+
+
+@case
+def disconnect_and_use_again(near, far):
+    l = far(listener, address=far.address)
+    s = tcp()
+    name = closed_port(near.address)
+    s.bind(name)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    s.connect(l.getsockname())
+    l.accept()
+    yield "disconnect", raw("connect", s.fileno(), struct.pack("=H14x", socket.AF_UNSPEC), 16)
+    yield "SO_ERROR", error(s)
+    yield "keeps its name", s.getsockname() == name
+    yield "getpeername", said(s.getpeername)
+    yield "TCP_NODELAY", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    m = far(listener, address=far.address)
+    yield "connect", said(s.connect, m.getsockname())
+    b, peer = m.accept()
+    yield "from the same name", peer == name
+    s.send(b"again")
+    yield "peer's recv", b.recv(9)
+
+
+@case
+def shut_listener_and_use_again(near, far):
+    l = listener(address=near.address)
+    l.shutdown(socket.SHUT_RD)
+    yield "listen", said(l.listen, 2)
+    c = far(tcp)
+    yield "peer's connect", said(c.connect, (near.address, l.getsockname()[1]))
+    yield "accept", host(l.accept()[1]) is not None

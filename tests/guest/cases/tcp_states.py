@@ -3,7 +3,7 @@
 import select
 import socket
 
-from kit import closed_port, error, linger, listener, reset, said, tcp, until
+from kit import bits, closed_port, error, linger, listener, reset, said, tcp, until
 
 STATES = {}
 
@@ -36,6 +36,7 @@ class Situation:
         """The same, with one's own end accepted."""
         with listener(address=self.near.address) as l:
             b = self.far(tcp)
+            b.bind((self.far.address, 0))
             b.connect(l.getsockname())
             a, _ = l.accept()
         return a, b
@@ -79,6 +80,7 @@ def listening(t):
 def listening_queued(t):
     listening(t)
     t.peer = t.far(tcp)
+    t.peer.bind((t.far.address, 0))
     t.peer.connect(t.socket.getsockname())
     until(t.socket, select.POLLIN)
 
@@ -99,12 +101,13 @@ def listener_shut_queued(t):
 def connecting(t):
     """The peer's backlog is full, so that no answer comes."""
     l = t.far(listener, address=t.far.address, backlog=0)
-    first = tcp()
-    first.connect(l.getsockname())
-    t.socket = tcp()
-    t.socket.setblocking(False)
-    said(t.socket.connect, l.getsockname())
-    t.kept += [l, first]
+    t.kept.append(l)
+    while not t.socket or bits(t.socket):
+        t.socket = tcp()
+        t.kept.append(t.socket)
+        t.socket.setblocking(False)
+        said(t.socket.connect, l.getsockname())
+        t.settle()
 
 
 @state
@@ -205,6 +208,7 @@ def ended(t):
     shut_write(t)
     t.peer.shutdown(socket.SHUT_WR)
     until(t.socket, select.POLLHUP)
+    t.settle()
 
 
 @state
@@ -268,6 +272,7 @@ def disconnected(t):
     t.connect()
     disconnect(t.socket)
     until(t.peer, select.POLLERR)
+    error(t.socket)
 
 
 @state
