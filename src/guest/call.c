@@ -24,7 +24,7 @@
 #define LOOK_IDLE_MS  640
 
 /* Looks may take one part in so many of the time, however many calls are kept. */
-#define LOOK_PART 75
+#define LOOK_PART 150
 
 struct call *call_new(struct supervisor *s, const struct trapped *t)
 {

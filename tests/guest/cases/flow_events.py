@@ -430,7 +430,7 @@ def epoll_of_a_copy(near, far):
     yield "closed", e.now()
 
 
-@case(differs={"three": "low-water"})
+@case(differs={"three": "poll-lowat"})
 def low_water_holds_poll(near, far):
     a, b = pair(near, far)
     a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4)
