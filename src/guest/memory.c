@@ -53,6 +53,11 @@ int memory_read_message(pid_t tid, uint64_t from, struct memory_message *ret)
 
 	if (r < 0)
 		return r;
+	if ((int)m.header.msg_namelen < 0)
+		return -EINVAL;
+	/* As the kernel does, which holds no longer names. */
+	if (m.header.msg_namelen > sizeof(struct sockaddr_storage))
+		m.header.msg_namelen = sizeof(struct sockaddr_storage);
 	if (m.header.msg_iovlen > MEMORY_VECTORS)
 		return -EMSGSIZE;
 	const size_t size = m.header.msg_iovlen * sizeof(struct iovec);

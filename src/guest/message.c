@@ -97,8 +97,10 @@ int message_write_result(const struct call *c, const struct message *m,
 	int flags = result->flags;
 
 	if (!m->header)
-		return name_write_bytes(c, (uint64_t)(uintptr_t)h->msg_name, m->name_length_at,
-					result->name, result->name_length);
+		return !h->msg_name ? 0
+				    : name_write_bytes(c, (uint64_t)(uintptr_t)h->msg_name,
+						       m->name_length_at, result->name,
+						       result->name_length);
 	int r = 0;
 
 	if (h->msg_name) {

@@ -83,8 +83,6 @@ int name_write_bytes(const struct call *c, uint64_t to, uint64_t to_length, cons
 {
 	int32_t room = 0;
 
-	if (to == 0)
-		return 0;
 	int r = memory_read(c->trapped.tid, to_length, &room, sizeof(room));
 
 	if (r < 0)

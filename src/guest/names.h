@@ -28,7 +28,7 @@ int name_parse(const void *bytes, uint32_t length, int family, struct name *ret)
 uint32_t name_format(const struct reeve_sockaddr *s, int family, void *ret);
 
 /* What getsockname() and accept() do with their two pointers: writes as much as there is room for
- * and the whole length. 0, -EFAULT, -EINVAL. A null pointer writes nothing. */
+ * and the whole length. 0, -EFAULT, -EINVAL. */
 int name_write(const struct call *c, uint64_t to, uint64_t to_length,
 	       const struct reeve_sockaddr *s, int family);
 int name_write_bytes(const struct call *c, uint64_t to, uint64_t to_length, const void *bytes,

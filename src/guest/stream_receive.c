@@ -39,10 +39,13 @@ static bool has_ended(int fd)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-static int receive_error(const struct call *c, int error)
+static int receive_error(const struct call *c, int error, int flags)
 {
 	struct guest_socket *socket = c->socket;
 
+	/* Without an urgent byte TCP says so before it looks whether there is a connection. */
+	if (error == EINVAL && flags & MSG_OOB && socket->state != SOCKET_LISTENING)
+		return -error;
 	/* What an AF_UNIX socket without a peer says to TCP's ENOTCONN. */
 	if (error == EINVAL && socket->error == 0)
 		return socket->has_shut_read ? 0 : -ENOTCONN;
@@ -69,7 +72,8 @@ static int64_t take(struct supervisor *s, struct call *c, struct message *m)
 			     MSG_DONTWAIT | (m->flags & (MSG_PEEK | MSG_OOB)));
 
 		if (n < 0)
-			return c->progress ? (int64_t)c->progress : receive_error(c, errno);
+			return c->progress ? (int64_t)c->progress
+					   : receive_error(c, errno, m->flags);
 		if (n == 0)
 			break;
 		const int r = m->flags & MSG_TRUNC ? 0

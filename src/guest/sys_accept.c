@@ -24,13 +24,6 @@ static struct guest_socket *announced(const struct guest_socket *listener, pid_t
 	return NULL;
 }
 
-static void give_up(struct supervisor *s, struct guest_socket *socket)
-{
-	if (!socket->has_reset)
-		peer_tell(s, socket, GUEST_ABORT);
-	peer_drop(s, socket);
-}
-
 /* The backlog has room again: told at once only when much of it has. */
 static void report(struct supervisor *s, struct guest_socket *listener,
 		   const struct guest_socket *accepted)
@@ -48,13 +41,18 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 {
 	const int flags = (int)c->progress, on = 1;
 	uint64_t cookie = 0;
-	int64_t r = name_write(c, c->trapped.arguments[1], c->trapped.arguments[2], &socket->remote,
-			       socket->family);
+	int64_t r = c->trapped.arguments[1]
+			    ? name_write(c, c->trapped.arguments[1], c->trapped.arguments[2],
+					 &socket->remote, socket->family)
+			    : 0;
 
 	if (r == 0 && descriptor_cookie(fd, &cookie) < 0)
 		r = -ENOBUFS;
 	if (r < 0) {
-		give_up(s, socket);
+		/* As Linux has it, the connection was accepted and is closed again. */
+		if (!socket->has_reset)
+			peer_tell(s, socket, GUEST_CLOSE);
+		peer_drop(s, socket);
 		(void)call_answer(s, c, r);
 		return;
 	}
@@ -149,12 +147,14 @@ static void accept_with(struct supervisor *s, struct call *c, int flags)
 {
 	struct guest_socket *listener = call_socket(s, c);
 
+	const bool is_flawed = flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+
 	if (!listener) {
 		call_continue(s, c);
 		return;
 	}
-	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || listener->kind != SOCKET_TCP) {
-		(void)call_answer(s, c, listener->kind != SOCKET_TCP ? -EOPNOTSUPP : -EINVAL);
+	if (is_flawed || listener->kind != SOCKET_TCP) {
+		(void)call_answer(s, c, is_flawed ? -EINVAL : -EOPNOTSUPP);
 		return;
 	}
 	c->progress = (uint64_t)flags;

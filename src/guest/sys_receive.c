@@ -377,12 +377,27 @@ static void try_recvmmsg(struct supervisor *s, struct call *c)
 		conclude(s, c, try_recvmmsg, flags, r);
 }
 
+/* The kernel looks at the time before anything else. */
+static int check_time(const struct call *c)
+{
+	struct timespec t = { 0 };
+	const int r = c->trapped.arguments[4]
+			      ? memory_read(c->trapped.tid, c->trapped.arguments[4], &t, sizeof(t))
+			      : 0;
+
+	return r == 0 && (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= REEVE_NS_PER_S) ? -EINVAL
+											: r;
+}
+
 void sys_recvmmsg(struct supervisor *s, struct call *c)
 {
 	const struct guest_socket *socket = call_socket(s, c);
+	const int r = socket ? check_time(c) : 0;
 
 	if (!socket)
 		call_continue(s, c);
+	else if (r < 0)
+		(void)call_answer(s, c, r);
 	else if (socket->kind == SOCKET_TCP)
 		stream_receive_many(s, c);
 	else

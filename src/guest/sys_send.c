@@ -44,13 +44,16 @@ static int read_target(const struct call *c, const struct message *m, struct nam
 	const struct msghdr *h = &m->memory.header;
 	const struct guest_socket *socket = c->socket;
 
-	if (!h->msg_name || h->msg_namelen == 0) {
+	/* sendmsg() takes a name without a byte for none, sendto() for a wrong one. */
+	if (!h->msg_name || (m->header && h->msg_namelen == 0)) {
 		*ret = (struct name){ .family = socket->family };
 		return socket->state == SOCKET_CONNECTED ? 0 : -EDESTADDRREQ;
 	}
 	const int r =
 		name_read(c, (uint64_t)(uintptr_t)h->msg_name, h->msg_namelen, socket->family, ret);
 
+	if (r == -EAFNOSUPPORT && socket->family == AF_INET6)
+		return -EINVAL;
 	if (r < 0)
 		return r;
 	if (ret->family == AF_UNSPEC)
@@ -74,7 +77,7 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 		return -ENETDOWN;
 	if (m->memory.total > UINT16_MAX)
 		return -EMSGSIZE;
-	if (m->flags & MSG_OOB)
+	if (m->flags & MSG_OOB && socket->family == AF_INET)
 		return -EOPNOTSUPP;
 	int r = read_target(c, m, &name);
 

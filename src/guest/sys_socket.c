@@ -8,15 +8,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/memory.h"
 #include "guest/netlink.h"
 #include "guest/peer.h"
 #include "guest/supervisor.h"
 
-#define TYPE_FLAGS (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define TYPE_FLAGS   (SOCK_CLOEXEC | SOCK_NONBLOCK)
+#define TYPE_MASK    0xf
+#define FAMILY_END   46  /* NPROTO */
+#define PROTOCOL_END 263 /* IPPROTO_MAX */
+
+/* What the kernel looks at whatever the family is: 0, or what is wrong. */
+static int check_type(int family, int type)
+{
+	if (type & ~(TYPE_MASK | TYPE_FLAGS))
+		return -EINVAL;
+	if (family < 0 || family >= FAMILY_END)
+		return -EAFNOSUPPORT;
+	return (type & TYPE_MASK) > SOCK_PACKET ? -EINVAL : 0;
+}
 
 /* 0 and the kind, or what the kernel would say of a protocol that it has not. */
 static int internet_kind(int family, int type, int protocol, enum socket_kind *ret)
 {
+	if (protocol < 0 || protocol >= PROTOCOL_END)
+		return -EINVAL;
 	switch (type) {
 	case SOCK_STREAM:
 		*ret = SOCKET_TCP;
@@ -27,9 +43,9 @@ static int internet_kind(int family, int type, int protocol, enum socket_kind *r
 			return 0;
 		return protocol == 0 || protocol == IPPROTO_UDP ? 0 : -EPROTONOSUPPORT;
 	case SOCK_RAW:
-		return -EPERM;
+		return protocol == 0 ? -EPROTONOSUPPORT : -EPERM;
 	default:
-		return type > SOCK_PACKET ? -EINVAL : -ESOCKTNOSUPPORT;
+		return -ESOCKTNOSUPPORT;
 	}
 }
 
@@ -142,36 +158,52 @@ static void create_netlink(struct supervisor *s, struct call *c)
 
 void sys_socket(struct supervisor *s, struct call *c)
 {
-	switch (call_int(c, 0)) {
-	case AF_UNIX:
+	const int family = call_int(c, 0), type = call_int(c, 1) & TYPE_MASK;
+	const int r = check_type(family, call_int(c, 1));
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else if (family == AF_UNIX)
 		call_continue(s, c);
-		return;
-	case AF_INET:
-	case AF_INET6:
-		create_internet(s, c, call_int(c, 0));
-		return;
-	case AF_NETLINK:
+	else if (family == AF_INET && type == SOCK_PACKET)
+		(void)call_answer(s, c, -EPERM); /* it stands for AF_PACKET */
+	else if (family == AF_INET || family == AF_INET6)
+		create_internet(s, c, family);
+	else if (family == AF_NETLINK)
 		create_netlink(s, c);
-		return;
-	default:
+	else
 		(void)call_answer(s, c, -EAFNOSUPPORT);
-		return;
-	}
+}
+
+/* The errno that says why there is no such pair. */
+static int refuse_pair(const struct call *c)
+{
+	const int family = call_int(c, 0), type = call_int(c, 1) & TYPE_MASK;
+	enum socket_kind kind = SOCKET_TCP;
+	int numbers[2];
+	int r = call_int(c, 1) & ~(TYPE_MASK | TYPE_FLAGS) ? -EINVAL : 0;
+
+	/* Two numbers are written there before anything else is looked at. */
+	if (r == 0)
+		r = memory_read(c->trapped.tid, c->trapped.arguments[3], numbers, sizeof(numbers));
+	if (r == 0)
+		r = memory_write(c->trapped.tid, c->trapped.arguments[3], numbers, sizeof(numbers));
+	if (r == 0)
+		r = check_type(family, call_int(c, 1));
+	if (r == 0 && (family == AF_INET || family == AF_INET6))
+		r = internet_kind(family, type, call_int(c, 2), &kind);
+	if (r == 0 && family == AF_NETLINK && type != SOCK_RAW && type != SOCK_DGRAM)
+		r = -ESOCKTNOSUPPORT;
+	if (r < 0)
+		return r;
+	return family == AF_INET || family == AF_INET6 || family == AF_NETLINK ? -EOPNOTSUPP
+									       : -EAFNOSUPPORT;
 }
 
 void sys_socketpair(struct supervisor *s, struct call *c)
 {
-	switch (call_int(c, 0)) {
-	case AF_UNIX:
+	if (call_int(c, 0) == AF_UNIX)
 		call_continue(s, c);
-		return;
-	case AF_INET:
-	case AF_INET6:
-	case AF_NETLINK:
-		(void)call_answer(s, c, -EOPNOTSUPP);
-		return;
-	default:
-		(void)call_answer(s, c, -EAFNOSUPPORT);
-		return;
-	}
+	else
+		(void)call_answer(s, c, refuse_pair(c));
 }
