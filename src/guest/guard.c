@@ -59,8 +59,8 @@ static int open_path(const struct call *c, const char *path)
 	return open(there, O_PATH | O_CLOEXEC);
 }
 
-/* Whether the file is one of the directory, if not by a name in it then by another of the same. */
-static bool is_in(int fd, const char *directory)
+/* Whether the file is the network process's, or one that joins programs of any `reeve run`. */
+static bool is_in_private(int fd, const char *directory)
 {
 	char self[48], path[PATH_MAX];
 	struct stat of_parent;
@@ -71,10 +71,13 @@ static bool is_in(int fd, const char *directory)
 	path[n > 0 ? n : 0] = '\0';
 	char *slash = strrchr(path, '/');
 
-	if (!directory[0] || !slash)
+	if (!slash)
 		return false;
 	*slash = '\0';
-	return stat(path, &of_parent) == 0 && is_same(&of_parent, directory);
+	slash = strrchr(path, '/');
+	if (slash && strncmp(slash + 1, RENDEZVOUS_PREFIX, strlen(RENDEZVOUS_PREFIX)) == 0)
+		return true;
+	return directory[0] && stat(path, &of_parent) == 0 && is_same(&of_parent, directory);
 }
 
 static bool is_private(const struct supervisor *s, int fd, const struct stat *of_socket)
@@ -87,7 +90,7 @@ static bool is_private(const struct supervisor *s, int fd, const struct stat *of
 		if (is_same(of_socket, path))
 			return true;
 	}
-	return is_in(fd, s->private_directory) || is_in(fd, s->rendezvous.directory);
+	return is_in_private(fd, s->private_directory);
 }
 
 static int judge(const struct supervisor *s, int fd)

@@ -24,7 +24,8 @@ int rendezvous_make_directory(char ret[RENDEZVOUS_PATH])
 
 	for (int i = 0; i < 2; i++) {
 		char path[RENDEZVOUS_PATH];
-		const int n = snprintf(path, sizeof(path), "%s/reeve-run-XXXXXX", bases[i]);
+		const int n =
+			snprintf(path, sizeof(path), "%s/" RENDEZVOUS_PREFIX "XXXXXX", bases[i]);
 
 		/* Room for "/4294967295" in a socket's name as well. */
 		if (n < 0 || n >= RENDEZVOUS_PATH)

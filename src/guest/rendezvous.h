@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RENDEZVOUS_PATH 80
-#define RENDEZVOUS_FILE (RENDEZVOUS_PATH + 12) /* in such a directory */
+#define RENDEZVOUS_PREFIX "reeve-run-" /* of the directories' names */
+#define RENDEZVOUS_PATH   80
+#define RENDEZVOUS_FILE   (RENDEZVOUS_PATH + 12) /* in such a directory */
 
 struct rendezvous {
 	char directory[RENDEZVOUS_PATH];
