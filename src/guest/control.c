@@ -109,7 +109,12 @@ static int take(const struct guest_socket *socket, const struct cmsghdr *header,
 		}
 	if (header->cmsg_level == IPPROTO_IPV6 && socket->family == AF_INET6)
 		return take_ipv6(header, ret);
-	return header->cmsg_level == IPPROTO_IP ? take_ipv4(header, ret) : 0;
+	if (header->cmsg_level != IPPROTO_IP)
+		return 0;
+	const int r = take_ipv4(header, ret);
+
+	/* Sent by IPv6 it is passed over. */
+	return socket->family == AF_INET ? r : 0;
 }
 
 int control_read(const struct call *c, const struct message *m, struct control_sent *ret)
