@@ -43,18 +43,18 @@ bool guest_direct_round(struct guest_socket *s)
 	return true;
 }
 
-struct guest_socket *guest_direct_find(const struct guest_socket *listener,
-				       const struct reeve_tcp *tcp)
+struct guest_socket *guest_direct_find(const struct guest_socket *listener, struct reeve_tcp *tcp)
 {
-	struct reeve_sockaddr remote, local;
+	struct reeve_sockaddr remote, local, from, to;
 
-	if (!listener->session->is_direct || list_is_empty(&listener->session->host->offers))
+	if (!listener->session->is_direct || list_is_empty(&listener->session->host->offers) ||
+	    reeve_tcp_remote(tcp, &remote) < 0 || reeve_tcp_local(tcp, &local) < 0)
 		return NULL;
-	reeve_tcp_remote(tcp, &remote);
 	list_for_each(node, &listener->session->host->offers) {
 		struct guest_socket *s = list_entry(node, struct guest_socket, offer);
 
-		if (reeve_tcp_local(s->tcp, &local) == 0 && reeve_sockaddr_equal(&local, &remote))
+		if (reeve_tcp_local(s->tcp, &from) == 0 && reeve_tcp_remote(s->tcp, &to) == 0 &&
+		    reeve_sockaddr_equal(&from, &remote) && reeve_sockaddr_equal(&to, &local))
 			return s;
 	}
 	return NULL;

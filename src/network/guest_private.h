@@ -162,7 +162,7 @@ void guest_direct_withdraw(struct guest_socket *s);
 bool guest_direct_round(struct guest_socket *s);
 /* The offer at the other end of what the listener is about to accept; NULL: none. */
 struct guest_socket *guest_direct_find(const struct guest_socket *listener,
-				       const struct reeve_tcp *tcp);
+				       struct reeve_tcp *tcp);
 /* Tells both supervisors. */
 void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
 		       struct guest_socket *offer);

@@ -127,6 +127,45 @@ sys.stdin.readline()
     p.stdin.close()
 
 
+def test_one_port_to_two_listeners(reeve):
+    """Both connect at once, and only one of the listeners may be joined directly: each reaches its own."""
+    server = """
+import socket
+l = socket.create_server(("127.0.0.1", {port}))
+print("ready", flush=True)
+l.accept()[0].sendall(b"{name}")
+"""
+    client = """
+import os, signal, socket, sys, threading, time
+process = int(sys.stdin.readline())
+sockets = []
+for _ in range(2):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 6000))
+    sockets.append(s)
+os.kill(process, signal.SIGSTOP)
+threads = []
+for s, port in zip(sockets, (7000, 7001)):
+    t = threading.Thread(target=s.connect, args=(("127.0.0.1", port),))
+    threads.append(t)
+    t.start()
+    call = f"/proc/self/task/{t.native_id}/syscall"
+    while open(call).read().split()[0] != {"x86_64": "42", "aarch64": "203"}[os.uname().machine]:
+        time.sleep(0.001)
+os.kill(process, signal.SIGCONT)
+for t, s in zip(threads, sockets):
+    t.join()
+    print(s.recv(9).decode(), flush=True)
+"""
+    exact = reeve.start_python(server.format(port=7000, name="exact"), "--host", "h")
+    direct = reeve.start_python(server.format(port=7001, name="direct"), *DIRECT)
+    for p in exact, direct:
+        reeve.wait_for_text(p, "ready\n")
+    p = reeve.start_python(client, *DIRECT, stdin=subprocess.PIPE)
+    assert p.communicate(f"{network_process(reeve)}\n", timeout=WAIT)[0] == "exact\ndirect\n"
+
+
 def test_outlives_the_network_process(reeve):
     """The two programs have each other; nothing new comes."""
     code = """
