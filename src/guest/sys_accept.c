@@ -91,21 +91,38 @@ static int accept_known(const struct supervisor *s, const struct call *c, pid_t 
 	}
 }
 
-/* The program's new end, and in *ret_socket what it is; -EAGAIN: there is none. While its
- * announcement is still on its way it stays with the listener, and may then be another call's. */
-static int next_end(struct supervisor *s, const struct call *c, struct guest_socket **ret_socket)
+static int take_end(const struct supervisor *s, const struct call *c)
 {
 	struct guest_socket *listener = c->socket;
 	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
-	int fd = listener->early_fd;
+	const int fd = listener->early_fd;
 
 	if (fd < 0)
-		fd = accept_known(s, c, &listener->early_joiner);
-	else
-		(void)fcntl(fd, F_SETFL, is_nonblocking ? O_NONBLOCK : 0);
-	*ret_socket = fd >= 0 ? announced(listener, listener->early_joiner) : NULL;
-	listener->early_fd = *ret_socket || fd < 0 ? -1 : fd;
+		return accept_known(s, c, &listener->early_joiner);
+	listener->early_fd = -1;
+	(void)fcntl(fd, F_SETFL, is_nonblocking ? O_NONBLOCK : 0);
 	return fd;
+}
+
+/* The program's new end, and in *ret_socket what it is; -EAGAIN: there is none. While its
+ * announcement is still on its way it stays with the listener, and may then be another call's. */
+static int next_end(const struct supervisor *s, const struct call *c,
+		    struct guest_socket **ret_socket)
+{
+	struct guest_socket *listener = c->socket;
+
+	for (;;) {
+		const int fd = take_end(s, c);
+
+		*ret_socket = fd >= 0 ? announced(listener, listener->early_joiner) : NULL;
+		if (fd < 0 || *ret_socket)
+			return fd;
+		if (!s->channel.is_lost) {
+			listener->early_fd = fd;
+			return fd;
+		}
+		close(fd); /* nobody is left to announce it */
+	}
 }
 
 static void try_accept(struct supervisor *s, struct call *c)

@@ -98,7 +98,7 @@ static void ask_bind(struct supervisor *s, struct call *c, const struct name *na
 	c->request->call = c;
 	if (c->socket->kind == SOCKET_UDP)
 		peer_attach(s, c->socket);
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 void sys_bind(struct supervisor *s, struct call *c)
@@ -192,7 +192,7 @@ void sys_listen(struct supervisor *s, struct call *c)
 		return;
 	}
 	c->request->call = c;
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 /* Not connected: it is remembered all the same. */

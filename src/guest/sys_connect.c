@@ -329,7 +329,7 @@ static void connect_datagram(struct supervisor *s, struct call *c, const struct 
 	}
 	c->request->call = c;
 	peer_attach(s, c->socket);
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 void sys_connect(struct supervisor *s, struct call *c)

@@ -59,7 +59,7 @@ static void count_unsent(struct supervisor *s, struct call *c, unsigned request)
 		return;
 	}
 	c->request->call = c;
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 static int family_of(const struct call *c)

@@ -152,7 +152,7 @@ static int ask(struct supervisor *s, struct call *c, struct guest_message *m)
 		return -ENOBUFS;
 	c->request->call = c;
 	peer_attach(s, c->socket);
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 	return OPTION_KEPT;
 }
 

@@ -67,7 +67,7 @@ void sys_getsockname(struct supervisor *s, struct call *c)
 		return;
 	}
 	c->request->call = c;
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 void sys_getpeername(struct supervisor *s, struct call *c)

@@ -309,7 +309,7 @@ static int ask_info(struct supervisor *s, struct call *c, const struct guest_soc
 	if (!c->request)
 		return -ENOBUFS;
 	c->request->call = c;
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 	return OPTION_KEPT;
 }
 

@@ -128,7 +128,7 @@ static void send_datagram(struct supervisor *s, struct call *c, const struct mes
 	}
 	c->request->call = c;
 	peer_attach(s, c->socket);
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }
 
 static int read_one(const struct call *c, struct message *ret)
@@ -260,5 +260,5 @@ void sys_sendmmsg(struct supervisor *s, struct call *c)
 		return;
 	}
 	c->request->call = c;
-	call_keep(s, c, NULL, -1);
+	call_hold(s, c, NULL);
 }

@@ -163,6 +163,79 @@ while True:
     assert out == ""
 
 
+def test_connections_nobody_announces(reeve):
+    """They are with the listener when the network process is killed; what it said of them is not."""
+    server = """
+import socket, sys
+l = socket.create_server(("", 7000), backlog=1000)
+print("ready", flush=True)
+sys.stdin.readline()
+l.setblocking(False)
+accepted = 0
+try:
+    while True:
+        l.accept()
+        accepted += 1
+except OSError as e:
+    print(0 < accepted < 700, e.errno, flush=True)
+"""
+    client = """
+import socket, sys
+c = [socket.create_connection(("server", 7000)) for _ in range(700)]
+print("connected", flush=True)
+sys.stdin.readline()
+"""
+    p = reeve.start_python(server, "--host", "server", stdin=subprocess.PIPE)
+    reeve.wait_for_text(p, "ready\n")
+    supervisor = children(children(p.pid)[0])[0]
+    os.kill(supervisor, signal.SIGSTOP)
+    clients = reeve.start_python(client, "--host", "client", stdin=subprocess.PIPE)
+    reeve.wait_for_text(clients, "connected\n")
+    kill_network(reeve)
+    os.kill(supervisor, signal.SIGCONT)
+    assert p.communicate("\n", timeout=WAIT)[0] == "True 11\n"
+
+
+def test_signals_while_the_network_process_stalls(reeve):
+    """Calls that the kernel would answer at once are not interrupted, nor begun anew."""
+    code = """
+import ctypes, os, signal, socket, sys, threading, time
+LIBC = ctypes.CDLL(None, use_errno=True)
+NUMBERS = {"x86_64": ("49", "43"), "aarch64": ("200", "202")}[os.uname().machine]
+process = int(sys.stdin.readline())
+signal.signal(signal.SIGUSR1, lambda *_: None)
+l = socket.create_server(("127.0.0.1", 7000))
+s = socket.socket()
+said = []
+
+def bind():
+    said.append(LIBC.bind(s.fileno(), b"\\2\\0\\x1b\\x59\\x7f\\0\\0\\1" + bytes(8), 16))
+
+def interrupt(target, number):
+    t = threading.Thread(target=target)
+    t.start()
+    while open(f"/proc/self/task/{t.native_id}/syscall").read().split()[0] != number:
+        time.sleep(0.001)
+    signal.pthread_kill(t.ident, signal.SIGUSR1)
+    return t
+
+os.kill(process, signal.SIGSTOP)
+try:
+    t = interrupt(bind, NUMBERS[0])
+    # Each of these ends when calls are looked at for signals.
+    for _ in range(10):
+        interrupt(lambda: LIBC.accept(l.fileno(), None, None), NUMBERS[1]).join()
+finally:
+    os.kill(process, signal.SIGCONT)
+t.join()
+print(said, s.getsockname())
+"""
+    assert reeve.command("network", "--keep").returncode == 0
+    p = reeve.start_python(code, stdin=subprocess.PIPE)
+    out, _ = p.communicate(f"{network(reeve)['pid']}\n", timeout=WAIT)
+    assert out == "[0] ('127.0.0.1', 7001)\n"
+
+
 def test_log_of_a_killed_network_process(reeve):
     """Whoever writes of its end does so in the network's own log."""
     p = reeve.start("cat", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
