@@ -81,8 +81,10 @@ static int send_bytes(int channel_fd, const struct iovec *iov, size_t count, int
 	while (sendmsg(channel_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		if (errno == EINTR)
 			continue;
-		/* Too many descriptors of ours in flight: they are taken out soon. */
-		return errno == ETOOMANYREFS ? -EAGAIN : -errno;
+		/* Memory runs out for a moment; and of too many descriptors of ours in flight some
+		 * are taken out soon. */
+		return errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN
+										    : -errno;
 	}
 	return 0;
 }

@@ -39,7 +39,8 @@ static bool put_off(struct guest_session *session, const struct datagram *d)
 		return false;
 	}
 	o->next = NULL;
-	/* Without a descriptor left the supervisor turns the connection away. */
+	/* Without a descriptor left the connection goes on without a copy: should this process be
+	 * killed, the program takes that for an end. */
 	o->fd = d->fd >= 0 ? fcntl(d->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	o->length = 0;
 	for (size_t i = 0; i < d->count; i++) {
@@ -83,7 +84,7 @@ static int send_iov(struct guest_session *session, struct iovec *iov, size_t cou
 	for (;;) {
 		if (sendmsg(session->source.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 			return 1;
-		if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS)
 			return 0;
 		if (errno != EINTR)
 			return -1;

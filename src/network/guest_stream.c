@@ -338,22 +338,19 @@ static void answer_connect(struct guest_socket *s, int error)
 		guest_send(s->session, &m, NULL, 0);
 }
 
-/* The program's listener becomes ready by it. A descriptor or a negative errno. */
-static int connect_to(const char *path)
+/* The program's listener becomes ready by it, and what it then takes has to be announced: so all
+ * that may fail comes first. 0 or a negative errno. */
+static int join(struct guest_socket *s, const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
+	if (!guest_stream_attach(s, fd))
+		return -ENOMEM;
 	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	if (connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
-		const int error = errno;
-
-		close(fd);
-		return -error;
-	}
-	return fd;
+	return connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
 }
 
 /* Nobody can take it: the peer sees a reset. */
@@ -393,12 +390,12 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	};
 	struct guest_socket *offer = guest_direct_find(listener, tcp);
 	struct guest_socket *s = accepted_new(listener);
-	const int fd = !s ? -ENOMEM : offer ? -1 : connect_to(listener->path);
+	const int r = !s ? -ENOMEM : offer ? 0 : join(s, listener->path);
 
-	if (!s || (!offer && (fd < 0 || !guest_stream_attach(s, fd)))) {
+	if (r < 0) {
 		if (s)
 			guest_socket_drop(s);
-		turn_away(listener, tcp, fd < 0 ? fd : -ENOMEM);
+		turn_away(listener, tcp, r);
 		return !session->gone;
 	}
 	session->next_incoming++;
@@ -413,7 +410,7 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	}
 	m.socket = s->number;
 	guest_socket_name(s, &m);
-	return guest_send_descriptor(session, &m, fd);
+	return guest_send_descriptor(session, &m, s->source.fd);
 }
 
 /* The stack holds on to what is over the backlog until the program has accepted some: it answers no
