@@ -21,6 +21,7 @@ struct asking {
 	json_t *services; /* gathered, of a call to all */
 	unsigned outstanding;
 	bool is_applying;
+	struct manager_grant grant;
 	char file[1024];
 };
 
@@ -178,11 +179,10 @@ static void answered(void *user, const json_t *reply)
 	json_t *result = json_object_get(reply, "result");
 	const char *error = json_string_value(json_object_get(reply, "error"));
 
-	if (a->is_applying && reply) {
-		manager_grant_done(a->link, result != NULL);
-		if (result)
-			manager_set_file(a->link, a->file);
-	}
+	if (a->is_applying)
+		manager_grant_done(a->link, &a->grant, result != NULL);
+	if (a->is_applying && result)
+		manager_set_file(a->link, a->file);
 	if (result && json_object_get(result, "service")) {
 		static struct open_ports open;
 
@@ -196,8 +196,11 @@ static void answered(void *user, const json_t *reply)
 static void ask(struct control_call *call, struct asking *a, json_t *request_take)
 {
 	call->client->session = &a->session;
-	if (manager_call(a->link, request_take, answered, a) < 0)
-		conclude(a, NULL, "its manager has too much to do");
+	if (manager_call(a->link, request_take, answered, a) == 0)
+		return;
+	if (a->is_applying)
+		manager_grant_done(a->link, &a->grant, false);
+	conclude(a, NULL, "its manager has too much to do");
 }
 
 static struct manager_link *find_manager(struct control_call *call, struct network_host **ret_host)
@@ -249,18 +252,16 @@ static void list_managers(struct control_call *call)
 	control_reply(call->client, json_pack("{s:o}", "managers", managers), false);
 }
 
-static bool read_grant(struct control_call *call, struct manager_link *l)
+static bool read_grant(struct control_call *call, struct port_grant *ret)
 {
 	const char *text = NULL;
-	struct port_grant grant = { 0 };
 
 	if (!control_string(call, "grant", true, &text))
 		return false;
-	if ((text && port_grant_parse(text, &grant) < 0) || manager_grant(l, &grant) < 0) {
-		control_invalid(call->client, "grant");
-		return false;
-	}
-	return true;
+	if (!text || port_grant_parse(text, ret) == 0)
+		return true;
+	control_invalid(call->client, "grant");
+	return false;
 }
 
 static const char *logs_of(const struct network *n)
@@ -271,6 +272,7 @@ static const char *logs_of(const struct network *n)
 static void apply_services(struct control_call *call)
 {
 	const char *path, *directory, *name, *text;
+	struct port_grant grant = { 0 };
 	struct network_host *host;
 	struct manager_link *l;
 	struct asking *a;
@@ -281,13 +283,19 @@ static void apply_services(struct control_call *call)
 	    !control_string(call, "text", false, &text))
 		return;
 	l = find_manager(call, &host);
-	if (!l || !read_grant(call, l))
+	if (!l || !read_grant(call, &grant))
 		return;
 	a = asking_new(call);
 	if (!a)
 		return;
 	a->link = l;
 	a->host = host;
+	a->grant.grant = grant;
+	if (manager_grant(l, &a->grant) < 0) {
+		asking_free(a);
+		control_invalid(call->client, "grant");
+		return;
+	}
 	a->is_applying = true;
 	strncpy(a->file, path, sizeof(a->file) - 1);
 	ask(call, a,

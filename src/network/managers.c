@@ -39,7 +39,8 @@ struct manager_link {
 	json_int_t last_id;
 	pid_t pid;
 	char *file;
-	struct port_grant grant, next_grant;
+	struct port_grant grant;
+	struct list grants; /* struct manager_grant */
 	bool is_gone;
 };
 
@@ -239,23 +240,40 @@ void manager_set_file(struct manager_link *l, const char *file)
 	l->file = strdup(file);
 }
 
-int manager_grant(struct manager_link *l, const struct port_grant *grant)
+/* What all of them grant, to its programs. */
+static int give_grants(struct manager_link *l)
 {
-	struct port_grant both = l->grant;
-	const int r = port_grant_join(&both, grant);
+	struct port_grant all = l->grant;
 
-	if (r < 0)
-		return r;
-	l->next_grant = *grant;
-	guest_set_grant(l->network->guests, l->pid, &both);
+	if (l->is_gone)
+		return 0;
+	list_for_each(node, &l->grants) {
+		const int r =
+			port_grant_join(&all, &list_entry(node, struct manager_grant, node)->grant);
+
+		if (r < 0)
+			return r;
+	}
+	guest_set_grant(l->network->guests, l->pid, &all);
 	return 0;
 }
 
-void manager_grant_done(struct manager_link *l, bool is_taken)
+int manager_grant(struct manager_link *l, struct manager_grant *grant)
 {
+	list_append(&l->grants, &grant->node);
+	const int r = give_grants(l);
+
+	if (r < 0)
+		list_remove(&grant->node);
+	return r;
+}
+
+void manager_grant_done(struct manager_link *l, struct manager_grant *grant, bool is_taken)
+{
+	list_remove(&grant->node);
 	if (is_taken)
-		l->grant = l->next_grant;
-	guest_set_grant(l->network->guests, l->pid, &l->grant);
+		l->grant = grant->grant;
+	(void)give_grants(l); /* less than before, so not too much */
 }
 
 pid_t manager_pid(const struct manager_link *l)
@@ -274,6 +292,7 @@ int manager_add(struct network_host *host, int fd_take)
 		l->host = host;
 		control_frame_init(&l->in);
 		list_init(&l->calls);
+		list_init(&l->grants);
 		loop_source_init(&l->source, link_ready);
 		r = loop_add(n->loop, &l->source, fd_take, EPOLLIN);
 	}

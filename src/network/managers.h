@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/list.h"
 #include "port/policy.h"
 
 struct network;
@@ -31,10 +32,16 @@ struct network_host *manager_host(const struct manager_link *l);
 const char *manager_file(const struct manager_link *l);
 void manager_set_file(struct manager_link *l, const char *file);
 
-/* What its programs may bind. While a new file is taken over, what either grants; then of the one
- * that holds. -E2BIG: that is too much. */
-int manager_grant(struct manager_link *l, const struct port_grant *grant);
-void manager_grant_done(struct manager_link *l, bool is_taken);
+/* What its programs may bind: what the file grants that holds, and while others are taken over what
+ * those grant as well. Whoever asks for one keeps its grant, from manager_grant() until it is taken
+ * or withdrawn. -E2BIG: that is too much. */
+struct manager_grant {
+	struct list node;
+	struct port_grant grant;
+};
+
+int manager_grant(struct manager_link *l, struct manager_grant *grant);
+void manager_grant_done(struct manager_link *l, struct manager_grant *grant, bool is_taken);
 
 /* The pid of its program, once it has said it; 0 before. */
 pid_t manager_pid(const struct manager_link *l);

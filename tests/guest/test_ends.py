@@ -239,7 +239,9 @@ print(said, s.getsockname())
 def test_log_of_a_killed_network_process(reeve):
     """Whoever writes of its end does so in the network's own log."""
     p = reeve.start("cat", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert wait_until(lambda: (network(reeve) or {}).get("programs"))
+    p.stdin.write("begun\n")
+    p.stdin.flush()
+    reeve.wait_for_text(p, "begun\n")
     directory = reeve.runtime / "reeve" / "default"
     kill_network(reeve)
     p.communicate("", timeout=WAIT)
