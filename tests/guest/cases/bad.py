@@ -102,7 +102,7 @@ CALLS = {}
 UNSEEN = {
     "bad_send_tcp": ("fresh-send", ("bad data", "bad data, named", "data over the edge, named")),
     "bad_send_message_tcp": ("fresh-send", ("a vector of bad bytes",)),
-    "bad_send_udp": ("unconnected-send", ("bad data", "to no name", "to no name of no length"))}
+    "bad_send_udp": ("native-send", ("bad data", "to no name", "to no name of no length"))}
 
 
 def of_each_kind(function):
