@@ -34,7 +34,8 @@ void liveness_deinit(struct liveness *l);
 void liveness_add(struct liveness *l, struct guest_socket *socket, int fd);
 void liveness_remove(struct liveness *l, struct guest_socket *socket);
 
-/* Drops what the program no longer holds of the sockets that are bound to that port, or to one that nobody has asked for yet. */
+/* Drops what the program no longer holds of the sockets that are bound to that port, or to one that
+ * nobody has asked for yet. */
 void liveness_look_at_port(struct supervisor *s, uint16_t port);
 
 /* Drops all that the program no longer holds. True when some are left to be watched. */

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Above what the network process lets wait, so that the kernel's own limit is not met. */
+/* As many as the kernel allows; the network process lets no more wait (rendezvous_most_waiting()). */
 #define LISTENER_BACKLOG 65535
 
 int rendezvous_make_directory(char ret[RENDEZVOUS_PATH])
@@ -124,6 +124,18 @@ int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path)
 	r->last_path = path;
 	*ret_path = path;
 	return 0;
+}
+
+int rendezvous_most_waiting(void)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+	int most = SOMAXCONN;
+
+	if (file && (fscanf(file, "%d", &most) != 1 || most > SOMAXCONN))
+		most = SOMAXCONN;
+	if (file)
+		(void)fclose(file);
+	return most;
 }
 
 uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE])

@@ -34,6 +34,9 @@ int rendezvous_join(struct rendezvous *r, int fd);
 /* Binds the program's socket to a new file and listens; the file's number in *ret_path. */
 int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path);
 
+/* So many connections may wait at a listener: more, and who connects would have to wait. */
+int rendezvous_most_waiting(void);
+
 /* The file's name, and its length with its NUL. */
 uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE]);
 

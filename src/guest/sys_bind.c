@@ -179,10 +179,10 @@ void sys_listen(struct supervisor *s, struct call *c)
 		return;
 	}
 	struct guest_message m = peer_message(socket, GUEST_LISTEN, c->fd);
-	const int backlog = call_int(c, 1);
+	const int backlog = call_int(c, 1), most = rendezvous_most_waiting();
 
 	/* As the kernel does: a negative one is a very large one. */
-	m.value = backlog < 0 || backlog > SOMAXCONN ? SOMAXCONN : backlog;
+	m.value = backlog < 0 || backlog > most ? most : backlog;
 	socket->backlog = (uint32_t)m.value;
 	peer_tell_options(s, socket);
 	socket->hint_fd = call_int(c, 0);

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 
-from conftest import WAIT, wait_until
+import pytest
+from conftest import COMMAND, PYTHON, WAIT, wait_until
 
 SERVER = """
 import socket, sys
@@ -164,6 +165,39 @@ for t, s in zip(threads, sockets):
         reeve.wait_for_text(p, "ready\n")
     p = reeve.start_python(client, *DIRECT, stdin=subprocess.PIPE)
     assert p.communicate(f"{network_process(reeve)}\n", timeout=WAIT)[0] == "exact\ndirect\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the limit belongs to root")
+@pytest.mark.parametrize("options", [(), DIRECT])
+def test_kernel_with_short_queues(reeve, options):
+    """Where net.core.somaxconn is small a longer backlog is cut, as the kernel does; nobody waits
+    but who connects."""
+    code = """
+import os, socket, threading, time
+l = socket.socket()
+l.bind(("127.0.0.1", 0))
+l.listen(100)
+clients = [socket.create_connection(l.getsockname()) for _ in range(5)]
+more = [socket.socket() for _ in range(5)]
+def connect():
+    for s in more:
+        s.connect(l.getsockname())
+t = threading.Thread(target=connect)
+t.start()
+call = f"/proc/self/task/{t.native_id}/syscall"
+while t.is_alive() and open(call).read().split()[0] not in ("42", "203"):
+    time.sleep(0.001)
+accepted = [l.accept()[0] for _ in range(10)]
+t.join()
+for s in accepted:
+    s.sendall(b"x")
+print([s.recv(1) for s in clients + more] == [b"x"] * 10)
+"""
+    p = subprocess.Popen(
+        ["unshare", "-n", "sh", "-c", 'echo 4 >/proc/sys/net/core/somaxconn; exec "$0" "$@"', COMMAND,
+         "run", *options, "--", PYTHON, "-c", code], env=reeve.env, stdout=subprocess.PIPE, text=True)
+    reeve.started.append(p)
+    assert p.communicate(timeout=WAIT)[0] == "True\n"
 
 
 def test_outlives_the_network_process(reeve):
