@@ -273,7 +273,9 @@ except OSError as e:
 
 def test_killed_keeper_leaves_nothing(reeve):
     p = reeve.start("cat", stdin=subprocess.PIPE)
-    assert wait_until(lambda: (network(reeve) or {}).get("programs"))
+    p.stdin.write("begun\n")
+    p.stdin.flush()
+    reeve.wait_for_text(p, "begun\n")
     keeper = children(p.pid)[0]
     os.kill(keeper, signal.SIGKILL)
     assert wait_until(lambda: not os.path.exists(f"/proc/{keeper}") or state(keeper) == "Z")
