@@ -114,7 +114,8 @@ void memory_skip(struct memory_message *m, size_t length)
 		struct iovec *v = &m->vectors[i];
 		const size_t n = v->iov_len < length ? v->iov_len : length;
 
-		v->iov_base = (char *)v->iov_base + n;
+		/* The program's, and it may be NULL (MSG_TRUNC): no pointer to reckon with here. */
+		v->iov_base = (void *)((uintptr_t)v->iov_base + n);
 		v->iov_len -= n;
 		m->total -= n;
 		length -= n;
