@@ -100,7 +100,6 @@ static const struct option_row rows[] = {
 	{ IPPROTO_UDP, UDP_ENCAP, -1, -1, 0, 0, 0, UDP },
 	{ IPPROTO_UDP, UDP_NO_CHECK6_TX, -1, -1, 0, 1, 0, UDP | BOOL },
 	{ IPPROTO_UDP, UDP_NO_CHECK6_RX, -1, -1, 0, 1, 0, UDP | BOOL },
-	{ IPPROTO_UDP, UDP_SEGMENT, -1, -1, 0, 65535, 0, UDP },
 	{ IPPROTO_UDP, UDP_GRO, -1, -1, 0, 1, 0, UDP | BOOL },
 
 	{ IPPROTO_IPV6, IPV6_2292PKTINFO, -1, -1, 0, 1, 0, BOTH | BOOL },

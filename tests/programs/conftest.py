@@ -5,6 +5,7 @@ Each file here is about one program, and begins with what docs/programs.md says 
 
 import hashlib
 import importlib.util
+import json
 import os
 import pathlib
 import random
@@ -94,6 +95,11 @@ class Site:
         if ports:
             self.until_open(host, *ports, patience=patience)
         return process
+
+    def until_bound(self, host):
+        """Waits for a UDP socket there, which no probe could tell."""
+        assert _guest.wait_until(lambda: json.loads(
+            self.reeve.command("ports", host, "-u", "--json").stdout or "[]"))
 
     def client(self, host, *command, status=0, **settings):
         """What a program says that runs to its end there, with the status that it must have."""

@@ -48,6 +48,7 @@ def test_there_and_back(site, need, data, same):
 def test_datagrams(site, need):
     need("ncat")
     site.serve("s", "ncat", "-v", "-u", "-l", "-k", "7002", "--exec", "/bin/cat")
+    site.until_bound("s")
     client = site.reeve.start("--host", "c", "--", "ncat", "-u", "s", "7002", stdin=subprocess.PIPE)
     client.stdin.write("datagram\n")
     client.stdin.flush()

@@ -37,8 +37,10 @@ RESTLESS = {"SOL_SOCKET": {7, 18, 28, 49, 50, 52, 55, 57, 80}, "IPPROTO_IP": {52
 # Membership of groups (cases/udp*.py); what modules of netfilter have.
 ELSEWHERE = {"IPPROTO_IP": {32, *range(35, 50), *range(64, 100)},
              "IPPROTO_IPV6": {6, 17, 20, 21, 32, *range(42, 49), *range(64, 66), 68, 69, 80}}
-DIFFERS = {"IPPROTO_IP": {4: "ip-options"}, "SOL_SOCKET": {60: "zerocopy"},
-           "IPPROTO_TCP": {33: "fast-open"}, "IPPROTO_UDP": {100: "udp-encapsulation"}}
+DIFFERS = {"IPPROTO_IP": {"set 4": "ip-options"}, "SOL_SOCKET": {"set 60": "zerocopy"},
+           "IPPROTO_TCP": {"set 33": "fast-open"},
+           "IPPROTO_UDP": {"set 100": "udp-encapsulation", "get 103": "segment-offload",
+                           "set 103": "segment-offload", "set 103 badly": "segment-offload"}}
 
 
 def ask(s, level, name, room):
@@ -112,7 +114,7 @@ def known(kind, level):
     """The rows of a case that differ."""
     if kind.startswith("udp") == (level == "IPPROTO_TCP") and level in ("IPPROTO_TCP", "IPPROTO_UDP"):
         return {}
-    return {f"set {name}": line for name, line in DIFFERS.get(level, {}).items()}
+    return DIFFERS.get(level, {})
 
 
 def register(kind, state, level):
