@@ -307,6 +307,7 @@ bool config_is_same_program(const struct config_service *a, const struct config_
 	for (size_t i = 0; i < a->port_count; i++)
 		if (a->ports[i].port != b->ports[i].port ||
 		    a->ports[i].is_udp != b->ports[i].is_udp ||
+		    a->ports[i].has_address != b->ports[i].has_address ||
 		    strcmp(a->ports[i].label, b->ports[i].label) != 0 ||
 		    !reeve_address_equal(&a->ports[i].address, &b->ports[i].address))
 			return false;

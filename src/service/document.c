@@ -251,7 +251,7 @@ const struct node *document_read(const char *text, size_t length, struct arena *
 		return NULL;
 	if (!r.root)
 		r.root = add(&r, NODE_MAP, (struct place){ 1, 1 });
-	/* A lone null, as `~` or nothing behind "---" is, says as much as an empty file. */
+	/* Nothing behind "---" says as much as an empty file. */
 	if (r.root->kind == NODE_SCALAR && r.root->is_plain && r.root->text[0] == '\0')
 		r.root->kind = NODE_MAP;
 	return r.root;

@@ -68,6 +68,7 @@ int service_log_open_pipe(struct service_log *l)
 	return 0;
 }
 
+/* What is no file, a FIFO or a device, must not keep the manager waiting. */
 static bool open_file(struct service_log *l)
 {
 	struct stat st;
@@ -76,10 +77,12 @@ static bool open_file(struct service_log *l)
 		return true;
 	if (!l->path || l->has_failed)
 		return false;
-	l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+	l->fd = open(l->path,
+		     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
 		     0600);
 	l->has_failed = l->fd < 0;
-	l->bytes = l->fd >= 0 && fstat(l->fd, &st) == 0 ? st.st_size : 0;
+	l->is_file = l->fd >= 0 && fstat(l->fd, &st) == 0 && S_ISREG(st.st_mode);
+	l->bytes = l->is_file ? st.st_size : 0;
 	return l->fd >= 0;
 }
 
@@ -101,7 +104,8 @@ static void put(struct service_log *l, const char *text, size_t length)
 {
 	if (!open_file(l))
 		return;
-	if (l->bytes > 0 && l->bytes + (int64_t)length > l->most) {
+	/* Of a file alone: who names /dev/null does not want it moved away. */
+	if (l->is_file && l->bytes > 0 && l->bytes + (int64_t)length > l->most) {
 		turn_over(l);
 		if (!open_file(l))
 			return;

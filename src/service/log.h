@@ -1,6 +1,7 @@
 /*
  * A service's log: what its programs write, and lines of the manager's own. A file of bounded size:
- * when it is full it becomes FILE.1, in place of an older one, and is begun anew.
+ * when it is full it becomes FILE.1, in place of an older one, and is begun anew. A FIFO or a device
+ * has no size, and stays where it is; what it does not take at once is lost.
  */
 #pragma once
 
@@ -13,7 +14,8 @@ struct service_log {
 	int fd;          /* -1: not open */
 	int in;          /* what programs write is read here; -1: no pipe */
 	int out;         /* and this is what they get */
-	bool has_failed; /* it cannot be written; said once */
+	bool is_file;    /* what is open */
+	bool has_failed; /* it could not be opened; not tried again before it is placed anew */
 };
 
 void service_log_init(struct service_log *l);

@@ -313,6 +313,7 @@ static void test_same_program(void **state)
 		"{a: {run: [x, y], ports: [80, 81]}}",
 		"{a: {run: [x, y], ports: http}}",
 		"{a: {run: [x, y], ports: '198.18.0.4:80'}}",
+		"{a: {run: [x, y], ports: '[::]:80'}}",
 		"{a: {run: [x, y], ports: 80, start: listening}}",
 		"{a: {run: [x, y], ports: 80, environment: {A: b}}}",
 		"{a: {run: [x, y], ports: 80, directory: /}}",

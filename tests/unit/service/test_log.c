@@ -1,0 +1,119 @@
+/* Logs that are no files: a program's words may go anywhere, and the manager never waits for it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "service/log.h"
+
+#include "cmocka_all.h"
+
+#define MOST 4096
+
+struct scene {
+	char directory[32], path[64], old[64];
+	struct service_log log;
+};
+
+static int set_up(void **state)
+{
+	static struct scene s;
+
+	s = (struct scene){ .directory = "/tmp/reeve-log-XXXXXX" };
+	if (!mkdtemp(s.directory))
+		return -1;
+	(void)snprintf(s.path, sizeof(s.path), "%s/log", s.directory);
+	(void)snprintf(s.old, sizeof(s.old), "%s/log.1", s.directory);
+	service_log_init(&s.log);
+	service_log_place(&s.log, s.path, MOST);
+	*state = &s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct scene *s = *state;
+
+	service_log_deinit(&s->log);
+	(void)unlink(s->path);
+	(void)unlink(s->old);
+	return rmdir(s->directory);
+}
+
+/* More than fits, in pieces that do. */
+static void say_much(struct scene *s)
+{
+	static const char line[] = "a program's word that is long enough to fill something";
+
+	for (int i = 0; i < 2 * MOST / (int)sizeof(line); i++)
+		service_log_say(&s->log, "%s", line);
+}
+
+static void test_file(void **state)
+{
+	struct scene *s = *state;
+	struct stat st;
+
+	say_much(s);
+	assert_int_equal(stat(s->path, &st), 0);
+	assert_true(st.st_size <= MOST);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat(s->old, &st), 0);
+	assert_true(st.st_size > 0 && st.st_size <= MOST);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static void test_fifo_stays(void **state)
+{
+	struct scene *s = *state;
+	char text[16] = "";
+	struct stat st;
+
+	assert_int_equal(mkfifo(s->path, 0600), 0);
+	const int reader = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	assert_true(reader >= 0);
+	/* Nobody reads meanwhile: more than a FIFO holds is lost, and keeps nobody. */
+	for (int i = 0; i < 20; i++)
+		say_much(s);
+	assert_int_equal(lstat(s->path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(access(s->old, F_OK), -1);
+	assert_int_equal(read(reader, text, 2), 2);
+	assert_string_equal(text, "20"); /* of the year */
+	close(reader);
+}
+
+static void test_fifo_without_a_reader(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(mkfifo(s->path, 0600), 0);
+	say_much(s);
+	assert_true(s->log.has_failed);
+}
+
+static void test_link_is_not_followed(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(symlink(s->old, s->path), 0);
+	say_much(s);
+	assert_true(s->log.has_failed);
+	assert_int_equal(access(s->old, F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fifo_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fifo_without_a_reader, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_link_is_not_followed, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
