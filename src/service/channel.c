@@ -40,9 +40,9 @@ static bool make_room(char **bytes, size_t *room, size_t wanted)
 
 void channel_end_read(struct channel_end *c)
 {
-	while (!c->is_closed) {
-		if (c->in_length > CHANNEL_MESSAGE_MOST ||
-		    !make_room(&c->in, &c->in_room, c->in_length + READ_BYTES)) {
+	/* Further messages wait in the socket until those that are here have been taken. */
+	while (!c->is_closed && c->in_length <= CHANNEL_MESSAGE_MOST) {
+		if (!make_room(&c->in, &c->in_room, c->in_length + READ_BYTES)) {
 			c->is_closed = true;
 			return;
 		}
@@ -67,6 +67,7 @@ json_t *channel_end_next(struct channel_end *c)
 		end = memchr(c->in + c->in_scanned, '\0', c->in_length - c->in_scanned);
 	if (!end) {
 		c->in_scanned = c->in_length;
+		c->is_closed |= c->in_length > CHANNEL_MESSAGE_MOST;
 		return NULL;
 	}
 	const size_t length = (size_t)(end - c->in);

@@ -23,8 +23,8 @@ struct channel_end {
 void channel_end_init(struct channel_end *c, int fd_take);
 void channel_end_deinit(struct channel_end *c);
 
-/* What has come is read; then messages are taken until NULL. A message that is no object closes the
- * end. */
+/* What has come is read, as much as one message may be; then messages are taken until NULL. One that
+ * is longer, or no object, closes the end. */
 void channel_end_read(struct channel_end *c);
 json_t *channel_end_next(struct channel_end *c);
 
