@@ -141,8 +141,6 @@ static void channel_ready(struct manager *m)
 		take_request(m, request);
 		json_decref(request);
 	}
-	if (m->channel.is_closed && !m->is_ending)
-		end_all(m);
 }
 
 static void signals_ready(struct manager *m)
@@ -195,8 +193,11 @@ static void watch_channel(struct manager *m)
 	(void)epoll_ctl(m->epoll_fd, EPOLL_CTL_MOD, m->channel.fd, &e);
 }
 
-static bool is_over(const struct manager *m)
+static bool is_over(struct manager *m)
 {
+	/* Noticed while reading, or when something is told: that may be long after a request. */
+	if (m->channel.is_closed && !m->is_ending)
+		end_all(m);
 	return (m->is_ending || m->has_begun) && list_is_empty(&m->services);
 }
 
