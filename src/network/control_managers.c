@@ -22,12 +22,13 @@ struct asking {
 	unsigned outstanding;
 	bool is_applying;
 	struct manager_grant grant;
-	char file[1024];
+	char *file; /* that is applied */
 };
 
 static void asking_free(struct asking *a)
 {
 	json_decref(a->services);
+	free(a->file);
 	free(a);
 }
 
@@ -291,13 +292,18 @@ static void apply_services(struct control_call *call)
 	a->link = l;
 	a->host = host;
 	a->grant.grant = grant;
+	a->file = strdup(path);
+	if (!a->file) {
+		asking_free(a);
+		control_no_memory(call->client, "services");
+		return;
+	}
 	if (manager_grant(l, &a->grant) < 0) {
 		asking_free(a);
 		control_invalid(call->client, "grant");
 		return;
 	}
 	a->is_applying = true;
-	strncpy(a->file, path, sizeof(a->file) - 1);
 	ask(call, a,
 	    json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "call", "apply", "path", path, "directory",
 		      directory, "name", name, "text", text, "logs", logs_of(call->network)));

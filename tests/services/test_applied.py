@@ -44,3 +44,15 @@ services:
     assert [b"ServicesRefused" in a for a in answers] == [False, True], answers
     assert network.ask(79, "80\n") == "bound\n"
     assert network.ask(79, "81\n") == "refused\n"
+
+
+def test_a_long_path(network):
+    """A file is known by the whole of its path: the same one again is no other file."""
+    directory = network.directory
+    while len(str(directory)) < 1200:
+        directory /= "d" * 200
+    directory.mkdir(parents=True)
+    file = directory / "reeve.yaml"
+    file.write_text("services: {a: {run: sleep 1000}}\n")
+    network.good("up", file)
+    network.good("up", file)
