@@ -21,7 +21,7 @@
 /* After so many looks, some seconds, it is one of a server that has nothing to do, of which there may
  * be many on a machine. */
 #define LOOKS_OF_IDLE 64
-#define LOOK_IDLE_MS  640
+#define LOOK_IDLE_MS  320
 
 /* Looks may take one part in so many of the time, however many calls are kept. */
 #define LOOK_PART 150
