@@ -161,8 +161,7 @@ void guest_direct_withdraw(struct guest_socket *s);
 /* One round is over. True when it was the last: all goes its ordinary way now. */
 bool guest_direct_round(struct guest_socket *s);
 /* The offer at the other end of what the listener is about to accept; NULL: none. */
-struct guest_socket *guest_direct_find(const struct guest_socket *listener,
-				       struct reeve_tcp *tcp);
+struct guest_socket *guest_direct_find(const struct guest_socket *listener, struct reeve_tcp *tcp);
 /* Tells both supervisors. */
 void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
 		       struct guest_socket *offer);

@@ -167,10 +167,8 @@ static void test_many_members(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parent),
-		cmocka_unit_test(test_kill),
-		cmocka_unit_test(test_kill_all),
-		cmocka_unit_test(test_number_given_away),
+		cmocka_unit_test(test_parent),       cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_kill_all),     cmocka_unit_test(test_number_given_away),
 		cmocka_unit_test(test_many_members),
 	};
 
