@@ -62,22 +62,22 @@ static int open_path(const struct call *c, const char *path)
 /* Whether the file is the network process's, or one that joins programs of any `reeve run`. */
 static bool is_in_private(int fd, const char *directory)
 {
-	char self[48], path[PATH_MAX];
+	char link[48], target[PATH_MAX];
 	struct stat of_parent;
 
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	const ssize_t n = readlink(self, path, sizeof(path) - 1);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	const ssize_t n = readlink(link, target, sizeof(target) - 1);
 
-	path[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(path, '/');
+	target[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(target, '/');
 
 	if (!slash)
 		return false;
 	*slash = '\0';
-	slash = strrchr(path, '/');
+	slash = strrchr(target, '/');
 	if (slash && strncmp(slash + 1, RENDEZVOUS_PREFIX, strlen(RENDEZVOUS_PREFIX)) == 0)
 		return true;
-	return directory[0] && stat(path, &of_parent) == 0 && is_same(&of_parent, directory);
+	return directory[0] && stat(target, &of_parent) == 0 && is_same(&of_parent, directory);
 }
 
 static bool is_private(const struct supervisor *s, int fd, const struct stat *of_socket)

@@ -128,14 +128,18 @@ int rendezvous_listen(struct rendezvous *r, int fd, uint32_t *ret_path)
 
 int rendezvous_most_waiting(void)
 {
-	FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
-	int most = SOMAXCONN;
+	const int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	if (file && (fscanf(file, "%d", &most) != 1 || most > SOMAXCONN))
-		most = SOMAXCONN;
-	if (file)
-		(void)fclose(file);
-	return most;
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return SOMAXCONN;
+	text[n] = '\0';
+	const long most = strtol(text, NULL, 10);
+
+	return most > 0 && most < SOMAXCONN ? (int)most : SOMAXCONN;
 }
 
 uint32_t rendezvous_file(const struct rendezvous *r, uint32_t path, char ret[RENDEZVOUS_FILE])

@@ -27,6 +27,11 @@
 struct supervisor {
 	int epoll_fd, signal_fd, front_fd;
 	int go_fd; /* the program waits for a byte from it; -1: it has begun */
+	pid_t program;
+	uint32_t kept;   /* calls that wait */
+	uint32_t logged; /* lines */
+	uint32_t next_netlink_pid;
+	unsigned quiet_sweeps; /* since the program made a call */
 	struct watch notify_watch, signal_watch, front_watch;
 	struct notify notify;
 	struct channel channel;
@@ -39,27 +44,22 @@ struct supervisor {
 	struct guest_welcome welcome;
 
 	struct list calls, free_calls;
-	uint32_t kept; /* calls that wait */
 	int64_t look_cost_ns;
 	struct timers timers;
 	struct timer sweep_timer;
 	struct reeve_time sweep_due;  /* of what is not a listener */
-	unsigned quiet_sweeps;        /* since the program made a call */
 	struct reeve_time listen_due; /* of the listeners, when a process has ended */
 	struct reeve_time now;
 
-	pid_t program;
 	bool is_killable; /* received calls are answered before signals interrupt them */
 	bool is_direct;   /* connections inside the host are joined directly where they can be */
 	bool has_ended;
 	bool reported_ended;
-	bool is_detached;            /* nobody waits for the program */
+	bool is_detached; /* nobody waits for the program */
+	bool is_counting;
 	char private_directory[108]; /* the network process's; closed to the program */
 	char log_path[128];          /* the network process's log */
-	uint32_t logged;             /* lines */
-	bool is_counting;
 	struct counts counts;
-	uint32_t next_netlink_pid;
 	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
 };
 

@@ -70,7 +70,7 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 		   struct guest_message *ret)
 {
 	struct guest_socket *socket = c->socket;
-	struct control_sent control;
+	struct control_sent control = { .ttl = -1, .tos = -1 };
 	struct name name = { 0 };
 
 	if (s->channel.is_lost)

@@ -352,7 +352,8 @@ struct all_trees {
 
 static struct all_trees *all_trees(struct guest_server *s, bool with_managed)
 {
-	struct all_trees *all = calloc(1, sizeof(*all) + s->session_count * sizeof(all->trees[0]));
+	struct all_trees *all =
+		calloc(1, sizeof(*all) + s->session_count * sizeof(struct tree_members *));
 
 	if (!all)
 		return NULL;

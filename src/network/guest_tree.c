@@ -107,7 +107,8 @@ static struct process *find(const struct process_list *list, pid_t pid)
 {
 	const struct process key = { .pid = pid };
 
-	return bsearch(&key, list->processes, list->count, sizeof(key), by_pid);
+	return list->processes ? bsearch(&key, list->processes, list->count, sizeof(key), by_pid)
+			       : NULL;
 }
 
 static void add(struct process_list *list, const struct process *p)

@@ -45,10 +45,10 @@ static void open_listener(struct pair *p)
 	struct guest_message m = message(GUEST_OPEN, p->listener);
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 
-	strcpy(p->directory, "/tmp/reeve-test-XXXXXX");
+	snprintf(p->directory, sizeof(p->directory), "/tmp/reeve-test-XXXXXX");
 	assert_non_null(mkdtemp(p->directory));
 	snprintf(p->path, sizeof(p->path), "%s/1", p->directory);
-	strcpy(name.sun_path, p->path);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", p->path);
 	p->listener_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(p->listener_fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	assert_int_equal(listen(p->listener_fd, 100), 0);

@@ -110,7 +110,7 @@ static void test_kill_all(void **state)
 
 	(void)state;
 	memset(members, 0, sizeof(members));
-	for (unsigned i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		roots[i] = make_tree(&children[i]);
 		tree_add(&members[2 * i], roots[i]);
 	}

@@ -163,7 +163,7 @@ static void test_words(void **state)
 			if (*in == '\n')
 				*out++ = '\n';
 		}
-		strcpy(out, "'}}");
+		memcpy(out, "'}}", sizeof("'}}"));
 		read_good(text, &c);
 		size_t n = 0;
 

@@ -136,8 +136,10 @@ static void test_limits(void **state)
 	assert_null(document_read(text, length - 1, &a, &fault));
 	assert_string_equal(fault.text, "this is nested too deeply");
 	arena_deinit(&a);
-	for (size_t i = 0; i + 1 < length; i += 2)
-		memcpy(text + i, i ? ",a" : "[a", 2);
+	for (size_t i = 0; i + 1 < length; i += 2) {
+		text[i] = i ? ',' : '[';
+		text[i + 1] = 'a';
+	}
 	arena_init(&a);
 	assert_null(document_read(text, length - 1, &a, &fault));
 	assert_string_equal(fault.text, "this is more than a file of services may hold");

@@ -220,7 +220,7 @@ static void query(struct net *n, const char *to, const void *bytes, size_t lengt
 static void test_reports(void **state)
 {
 	static const uint8_t v3[12] = { IGMP_QUERY, 20 }, v2[8] = { IGMP_QUERY, 10 };
-	struct spoken heard[FRAMES];
+	struct spoken heard[FRAMES] = { 0 };
 
 	(void)state;
 	struct net n = { 0 };

@@ -231,7 +231,7 @@ static void test_echo(void **state)
 	const struct reeve_sockaddr none = net_name("192.0.2.77", 0);
 	struct reeve_datagram d;
 	struct reeve_udp_problem p;
-	uint8_t got[64];
+	uint8_t got[64] = { 0 };
 
 	(void)state;
 	struct net n = { 0 };
