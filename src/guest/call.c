@@ -162,6 +162,15 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 		timer_arm(&s->timers, &c->deadline, reeve_time_add_ms(s->now, timeout_ms));
 }
 
+void call_try_again(struct supervisor *s, struct call *c)
+{
+	/* For a caller that has ended meanwhile nothing is taken: it would be lost. */
+	if (!notify_is_waiting(&s->notify, &c->trapped))
+		call_drop(s, c);
+	else
+		c->retry(s, c);
+}
+
 void call_retry_all(struct supervisor *s, struct guest_socket *socket)
 {
 	/* One retry may answer only its own call, so the next in the list stays. */
@@ -169,7 +178,7 @@ void call_retry_all(struct supervisor *s, struct guest_socket *socket)
 		struct call *c = list_entry(node, struct call, waiting);
 
 		if (c->retry)
-			c->retry(s, c);
+			call_try_again(s, c);
 	}
 }
 

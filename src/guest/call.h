@@ -80,6 +80,9 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 /* The same for a moment that has a sure end: no signal and no time ends it, until call_keep(). */
 void call_hold(struct supervisor *s, struct call *c, call_retry *retry);
 
+/* Retries one that is kept, if its caller still waits. */
+void call_try_again(struct supervisor *s, struct call *c);
+
 /* Retries all that wait for the socket. */
 void call_retry_all(struct supervisor *s, struct guest_socket *socket);
 

@@ -287,7 +287,7 @@ static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
 		return;
 	case WATCH_CALL:
 		c = container_of(w, struct call, watch);
-		c->retry(s, c);
+		call_try_again(s, c);
 		return;
 	case WATCH_PROCESS:
 		descriptor_forget(&s->descriptors,

@@ -68,7 +68,7 @@ for name_, receive_ in {"recv": lambda s: s.recv(9), "recvfrom": lambda s: s.rec
     case(shutdown_wakes(receive_, socket.SHUT_RDWR), name=f"shutdown_both_wakes_{name_}")
 
 
-@case(differs={"poll": "shut-listener"})
+@case
 def shutdown_wakes_accept(near):
     l = listener()
     waits = [later(l.accept).asleep() for _ in range(3)]
