@@ -3,6 +3,8 @@
 import concurrent.futures
 
 import places
+import os
+
 import pytest
 
 EVERYWHERE = {p.name: p for p in (places.KERNEL, *places.PLACES)}
@@ -19,6 +21,8 @@ def rows():
 @pytest.mark.parametrize("name,place", MEETINGS)
 def test_as_on_the_kernel(rows, name, place):
     kernel = rows["kernel"][name]
+    if os.geteuid() and "PermissionError" in str(dict(kernel).get("failed")):
+        pytest.skip("the kernel lets only root do this, in a network of its own")
     assert kernel and "failed" not in dict(kernel), "the case itself fails"
     assert len(dict(kernel)) == len(kernel), "two rows have one name"
     known = places.CASES[name].differs
