@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,6 +104,18 @@ static void set_environment(const struct keeper_start *s)
 	}
 }
 
+/* Whatever ignored signals `reeve up` was started with. The C library keeps two of them (32 and 33) to
+ * itself and refuses to set them, so the kernel is asked. */
+static void heed_signals(void)
+{
+	const struct {
+		uint64_t handler, flags, restorer, mask;
+	} by_default = { (uintptr_t)SIG_DFL, 0, 0, 0 };
+
+	for (int number = 1; number < NSIG; number++)
+		(void)syscall(SYS_rt_sigaction, number, &by_default, NULL, sizeof(uint64_t));
+}
+
 static _Noreturn void become_program(const struct keeper_start *s, int reports)
 {
 	/* A session of its own: no terminal, and a group that can be told as a whole. */
@@ -112,8 +126,7 @@ static _Noreturn void become_program(const struct keeper_start *s, int reports)
 		give_up(reports, KEEPER_DIRECTORY);
 	set_environment(s);
 	(void)setrlimit(RLIMIT_NOFILE, s->files);
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
+	heed_signals();
 	(void)sigprocmask(SIG_SETMASK, s->signals, NULL);
 	execvp(s->run[0], s->run);
 	give_up(reports, KEEPER_RUN);
