@@ -54,7 +54,7 @@ void sys_getsockname(struct supervisor *s, struct call *c)
 		answer_name(s, c, &none);
 		return;
 	}
-	if (socket->local.port != 0) {
+	if (socket->local.port != 0 || socket->is_portless) {
 		answer_name(s, c, &socket->local);
 		return;
 	}

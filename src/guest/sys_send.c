@@ -102,6 +102,7 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 				    (m->flags & MSG_MORE ? GUEST_SENDING_MORE : 0)),
 	};
 
+	socket->is_portless = false;
 	*ret = peer_message(socket, GUEST_SEND, -1);
 	ret->local = control.local;
 	ret->remote = name.socket;

@@ -149,6 +149,16 @@ def pair(near, far):
     return a, b
 
 
+def settle(near, far):
+    """What was done before has had its effect at both sides, or has none: for what must not happen. A
+    connection that is made after it is through, and bytes went both ways on it."""
+    a, b = pair(near, far)
+    with a, b:
+        b.send(b"?")
+        a.send(a.recv(1))
+        b.recv(1)
+
+
 def closed_port(address="127.0.0.1"):
     with tcp() as s:
         s.bind((address, 0))

@@ -9,7 +9,8 @@ import struct
 import sys
 import time
 
-from kit import LIBC, bits, case, closed_port, error, eventually, later, listener, pair, read_all, reset, said, tcp, until
+from kit import (LIBC, bits, case, closed_port, error, eventually, later, listener, pair, read_all, reset,
+                 said, settle, tcp, until)
 from streams import (SIOCOUTQ, SIOCOUTQNSD, Messages, Vector, arrived, call, fill, patience, request,
                      reset_arrives, unread, with_sigpipe)
 
@@ -610,7 +611,8 @@ def low_water_holds_recv(near, far):
     for how, receive in {"recv": a.recv, "recvfrom": lambda n: a.recvfrom(n)[0]}.items():
         waits = later(receive, 9).asleep()
         b.send(b"abc")
-        time.sleep(0.05)
+        arrived(a, 3)
+        settle(near, far)
         yield f"{how} goes on", waits.ended()
         b.send(b"d")
         yield how, waits.wait()

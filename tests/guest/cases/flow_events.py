@@ -7,9 +7,8 @@ import select
 import signal
 import socket
 import termios
-import time
 
-from kit import bits, case, closed_port, error, eventually, later, listener, pair, reset, said, tcp, until
+from kit import bits, case, closed_port, error, eventually, later, listener, pair, reset, said, settle, tcp, until
 from streams import EDGES, Edges, arrived, fill, with_sigpipe
 from cases.flow import drain
 
@@ -46,7 +45,7 @@ def edges_of_half_closes(near, far):
     yield "own end", e.now()
     until(b, select.POLLHUP)
     b.close()
-    time.sleep(0.1)
+    settle(near, far)
     yield "closed", e.now()
     yield "poll", bits(a)
 
@@ -155,7 +154,7 @@ def edges_of_shutdown_read(near, far):
     yield "poll", bits(a)
     yield "recv", said(a.recv, 1)
     yield "peer's send", said(b.send, b"x")
-    time.sleep(0.1)
+    settle(near, far)
     yield "recv of what came then", said(a.recv, 1)
     yield "and then", said(a.recv, 1)
 
@@ -435,7 +434,7 @@ def low_water_holds_poll(near, far):
     a, b = pair(near, far)
     a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4)
     b.send(b"abc")
-    time.sleep(0.1)
+    arrived(a, 3)
     yield "three", bits(a)
     b.send(b"d")
     yield "four", until(a, select.POLLIN)

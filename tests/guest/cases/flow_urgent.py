@@ -7,8 +7,9 @@ import os
 import select
 import signal
 import socket
+import threading
 
-from kit import bits, case, eventually, later, pair, said, until
+from kit import bits, case, eventually, later, pair, said, until, waits
 from streams import Edges, arrived, at_mark, call, fill, unread
 
 OOB, PEEK, DONTWAIT, WAITALL = socket.MSG_OOB, socket.MSG_PEEK, socket.MSG_DONTWAIT, socket.MSG_WAITALL
@@ -256,13 +257,12 @@ def sigurg_interrupts(near, far):
     fcntl.fcntl(a, fcntl.F_SETOWN, os.getpid())
     signal.signal(signal.SIGURG, lambda *_: None)
     signal.siginterrupt(signal.SIGURG, True)
-    far(later, wait_and_send, b)
+    later(send_when_asleep, threading.get_native_id(), b)
     yield "recv", call("recvfrom", a.fileno(), ctypes.create_string_buffer(9), 9, 0, 0, 0)
 
 
-def wait_and_send(s):
-    import time
-    time.sleep(0.1)
+def send_when_asleep(thread, s):
+    eventually(lambda: waits(thread), True)
     s.send(b"!", OOB)
 
 

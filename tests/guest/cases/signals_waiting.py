@@ -9,9 +9,9 @@ import struct
 import threading
 import time
 
-from kit import case, eventually, later, listener, pair, said, tcp, udp, until, waits
+from kit import case, eventually, later, listener, pair, said, settle, tcp, udp, until, waits
 from streams import Header, Vector, call, fill, patience
-from cases.threads import child, ended
+from cases.threads import asleep, child, ended
 
 BUFFER = ctypes.create_string_buffer(64)
 
@@ -182,17 +182,7 @@ def signal_in_send(near, far):
         yield how, (handled, got == "EINTR" or 0 < got < 1 << 20)
 
 
-def asleep(pid):
-    """Waits until the process sleeps in the kernel."""
-    def state():
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
-
-    eventually(state, "S")
-    return pid
-
-
-def stopped(function, wake):
+def stopped(near, far, function, wake):
     """A child that waits is stopped, woken and continued: what it says then."""
     said_, says = os.pipe()
     pid = child(lambda: os.write(says, b"%r" % function()) and 0)
@@ -200,7 +190,7 @@ def stopped(function, wake):
     os.kill(pid, signal.SIGSTOP)
     yield "stopped", os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
     wake()
-    time.sleep(0.1)
+    settle(near, far)
     yield "says while it is stopped", len(select.select([said_], [], [], 0)[0])
     os.kill(pid, signal.SIGCONT)
     yield "says then", os.read(said_, 99)
@@ -211,19 +201,19 @@ def stopped(function, wake):
 def stopped_in_accept(near, far):
     l = near(listener, address=near.address)
     c = far(tcp)
-    yield from stopped(lambda: accept(l), lambda: c.connect(l.getsockname()))
+    yield from stopped(near, far, lambda: accept(l), lambda: c.connect(l.getsockname()))
 
 
 @case
 def stopped_in_recv(near, far):
     a, b = pair(near, far)
-    yield from stopped(lambda: receive_plainly(a), lambda: b.send(b"abc"))
+    yield from stopped(near, far, lambda: receive_plainly(a), lambda: b.send(b"abc"))
 
 
 @case
 def stopped_in_recvfrom(near, far):
     a, b = pair(near, far)
-    yield from stopped(lambda: receive_with_name(a), lambda: b.send(b"abc"))
+    yield from stopped(near, far, lambda: receive_with_name(a), lambda: b.send(b"abc"))
 
 
 @case
@@ -255,7 +245,7 @@ def deaf(prepare):
         pid = child(program)
         asleep(pid)
         os.kill(pid, signal.SIGUSR1)
-        time.sleep(0.15)
+        settle(near, far)
         yield "waits on", os.waitpid(pid, os.WNOHANG) == (0, 0)
         c = far(tcp)
         c.connect(l.getsockname())
@@ -290,7 +280,7 @@ def signal_for_another_thread(near, far):
     waiting = later(accept, l).asleep()
     os.kill(os.getpid(), signal.SIGUSR1)
     yield "sigwait", signal.sigwait([signal.SIGUSR1])
-    time.sleep(0.1)
+    settle(near, far)
     yield "accept goes on", waiting.ended()
     c = far(tcp)
     c.connect(l.getsockname())

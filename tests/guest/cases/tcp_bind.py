@@ -5,7 +5,7 @@ import select
 import socket
 import struct
 
-from kit import bits, case, host, later, listener, pair, raw, said, tcp, until
+from kit import bits, case, host, later, listener, pair, raw, said, tcp, udp, until
 
 
 @case
@@ -147,3 +147,30 @@ def bad_pointers(near):
     u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     yield "sendmsg", raw("sendmsg", u.fileno(), nowhere, 0)
     yield "accept's length", raw("accept", l.fileno(), good, nowhere)
+
+
+NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT
+
+
+@case
+def bind_without_a_port(near, far):
+    """The port is chosen by connect(), when the peer is known."""
+    l = far(listener, address=far.address)
+    a = near(tcp)
+    a.setsockopt(socket.IPPROTO_IP, NO_PORT, 1)
+    yield "bind", said(a.bind, (near.address, 0))
+    yield "port", a.getsockname()[1]
+    yield "connect", said(a.connect, l.getsockname())
+    yield "has a port", a.getsockname()[1] > 0
+    yield "peer sees it", l.accept()[1] == a.getsockname()
+    c = near(tcp)
+    c.setsockopt(socket.IPPROTO_IP, NO_PORT, 1)
+    yield "listener's bind", said(c.bind, (near.address, 0))
+    yield "listen", said(c.listen, 1)
+    yield "listener has a port", c.getsockname()[1] > 0
+    d = near(udp, bind=False)
+    d.setsockopt(socket.IPPROTO_IP, NO_PORT, 1)
+    yield "UDP's bind", said(d.bind, (near.address, 0))
+    yield "UDP's port", d.getsockname()[1]
+    yield "UDP sends", said(d.sendto, b"x", (far.address, l.getsockname()[1]))
+    yield "UDP has a port", d.getsockname()[1] > 0

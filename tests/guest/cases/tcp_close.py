@@ -4,7 +4,9 @@ import os
 import select
 import socket
 
-from kit import bits, case, error, listener, pair, read_all, reset, said, tcp, until
+from kit import (WAIT, bits, case, error, later, linger, listener, pair, read_all, reset, said, settle, tcp,
+                 until)
+from streams import fill
 
 
 @case
@@ -136,3 +138,30 @@ def written_before_a_close_with_data_unread(near, far):
         seen.add((said(a.recv, 100), said(a.recv, 100)))
         a.close()
     yield "recv twice", sorted(seen)
+
+
+@case
+def user_timeout_of_a_closed_window(near, far):
+    """The peer lives and does not read (RFC 5482; the kernel counts its probes too)."""
+    a, _ = pair(near, far)
+    fill(a)
+    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+    yield "poll", until(a, select.POLLERR)
+    yield "SO_ERROR", error(a)
+    yield "recv", said(a.recv, 1)
+    yield "send", said(a.send, b"x")
+    yield "getpeername", said(a.getpeername)
+
+
+@case(differs={"close waits": "linger-wait"})
+def linger_until_it_is_read(near, far):
+    """close() waits for the data; the number of seconds is but its limit."""
+    a, b = pair(near, far)
+    total = fill(a)
+    a.setblocking(True)
+    linger(a, 2 * WAIT)
+    closing = later(a.close)
+    settle(near, far)
+    yield "close waits", not closing.ended()
+    yield "peer reads all", len(read_all(b)) == total
+    yield "close", closing.wait()

@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-from kit import (WAIT, case, closed_port, error, flags, host, listener, raw, said, tcp, until)
+from kit import (WAIT, Kept, bits, case, closed_port, error, flags, host, listener, raw, said, tcp, until)
 
 
 @case
@@ -107,6 +107,53 @@ def edge_of_connect(near, far):
     b.send(b"x")
     yield "data", [bool(v & select.EPOLLIN) for _, v in e.poll(WAIT)]
     yield "nothing more", e.poll(0)
+
+
+class Full(Kept):
+    """A listener that has no room for one more: what connects is not answered."""
+
+    def __init__(self, address):
+        self.listener = listener(address=address, backlog=0)
+        self.waiting = [tcp() for _ in range(8)]
+        for s in self.waiting:
+            s.setblocking(False)
+            said(s.connect, self.listener.getsockname())
+
+    def name(self):
+        return self.listener.getsockname()
+
+
+@case
+def connect_times_out(near, far):
+    full = far(Full, far.address)
+    s = tcp()
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 200)
+    yield "connect", said(s.connect, full.name())
+    yield "SO_ERROR", error(s)
+    yield "poll", bits(s)
+    yield "connect again", said(s.connect, full.name())
+    yield "getpeername", said(s.getpeername)
+
+
+@case
+def connect_times_out_unseen(near, far):
+    full = far(Full, far.address)
+    s = tcp()
+    s.setblocking(False)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 200)
+    yield "connect", said(s.connect, full.name())
+    yield "connect again", said(s.connect, full.name())
+    yield "poll", until(s, select.POLLERR)
+    yield "SO_ERROR", error(s)
+    yield "SO_ERROR again", error(s)
+
+
+@case
+def connect_gives_up_after_attempts(near, far):
+    full = far(Full, far.address)
+    s = tcp()
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
+    yield "connect", said(s.connect, full.name())
 
 
 @case

@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
-from kit import (bits, case, eventually, later, listener, pair, read_all, said, tcp, until)
+from kit import (bits, case, eventually, later, listener, pair, read_all, said, settle, tcp, until)
 from streams import arrived, call, patience
 
 CLOSE_RANGE_CLOEXEC = 4
@@ -26,6 +25,16 @@ def child(function, *arguments):
             status = function(*arguments) or 0
         finally:
             os._exit(status)
+    return pid
+
+
+def asleep(pid):
+    """Waits until the process sleeps in the kernel."""
+    def state():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+
+    eventually(state, "S")
     return pid
 
 
@@ -216,7 +225,7 @@ def child_holds_it(near, far):
     read, write = os.pipe()
     pid = child(lambda: len(os.read(read, 1)) - 1)
     a.close()
-    time.sleep(0.1)
+    settle(near, far)
     yield "peer", bits(b)
     yield "peer's recv", said(b.recv, 1, socket.MSG_DONTWAIT)
     os.write(write, b"x")
@@ -509,8 +518,7 @@ case(herded(accept_when_ready(select.EPOLLEXCLUSIVE), False), name="herd_in_excl
 def killed_in_accept(near, far):
     """What waits there takes no connection with it."""
     l = near(listener, address=near.address)
-    pid = child(l.accept)
-    time.sleep(0.1)
+    pid = asleep(child(l.accept))
     os.kill(pid, signal.SIGKILL)
     yield "child", ended(pid)
     c = far(tcp)
