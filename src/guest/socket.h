@@ -72,7 +72,7 @@ struct guest_socket {
 	bool is_known;      /* to the network process */
 	bool is_bound;      /* `local` holds; its port may still be 0: put off */
 	bool is_named;      /* by bind(), with a port: that outlives a disconnect */
-	bool is_portless;   /* bound with IP_BIND_ADDRESS_NO_PORT: a port comes with its first use */
+	bool is_portless;   /* bound with IP_BIND_ADDRESS_NO_PORT, and not used yet */
 	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
 	bool is_attached;   /* `end` has been handed over */
 	bool has_reset;     /* reset while still in a listener's queue */

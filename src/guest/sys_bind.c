@@ -63,9 +63,9 @@ static void bound(struct supervisor *s, struct request *r, const struct guest_me
 	if (socket && answer->error == 0) {
 		socket->local = answer->local;
 		socket->is_bound = true;
-		socket->is_portless = !socket->is_named &&
-				      socket_option(&socket->options, IPPROTO_IP,
-						    IP_BIND_ADDRESS_NO_PORT);
+		socket->is_portless =
+			!socket->is_named &&
+			socket_option(&socket->options, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
 		note_family(socket);
 	}
 	if (socket && answer->error)
