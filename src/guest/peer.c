@@ -190,6 +190,47 @@ void peer_unfill(struct supervisor *s, struct guest_socket *socket)
 	close(fd);
 }
 
+static void tell_shut(struct supervisor *s, const struct guest_socket *socket)
+{
+	struct guest_message m = peer_message(socket, GUEST_SHUT, -1);
+
+	m.value = socket->is_marked;
+	channel_send(s, &m, NULL, -1);
+}
+
+static bool leave_mark(int fd)
+{
+	return send(fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+/* One that the network process has not read yet, and that a second one would make data. */
+static bool has_urgent_byte(int end)
+{
+	struct pollfd p = { .fd = end, .events = POLLPRI };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLPRI);
+}
+
+void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd)
+{
+	socklen_t length = sizeof(int);
+	int room = 0;
+
+	if (has_urgent_byte(socket->end))
+		return;
+	socket->is_marked = true;
+	tell_shut(s, socket);
+	if (leave_mark(fd))
+		return;
+	/* The program has filled it. The kernel doubles what it is given, and nothing more will be
+	 * sent there. */
+	if (errno == EAGAIN && getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &length) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, length) == 0 && leave_mark(fd))
+		return;
+	socket->is_marked = false;
+	tell_shut(s, socket);
+}
+
 /* What lies unread in an end makes its close a reset for the other. */
 static void throw_away_unread(int end)
 {
@@ -221,6 +262,9 @@ void peer_reset_end(struct guest_socket *socket, int fd)
  * which its other end is hung up as by a close. */
 static void end_in_order(struct supervisor *s, struct guest_socket *socket)
 {
+	if (socket->is_marked && socket->end >= 0)
+		throw_away_unread(socket->end);
+
 	const int fd = socket->is_shut ? descriptor_find(&s->descriptors, socket->hint_pid,
 							 socket->hint_fd, socket->cookie)
 				       : -1;

@@ -49,6 +49,10 @@ void peer_tell(struct supervisor *s, const struct guest_socket *socket,
 int peer_fill(struct supervisor *s, struct guest_socket *socket, int fd);
 void peer_unfill(struct supervisor *s, struct guest_socket *socket);
 
+/* Before the program shuts down the sending of its end `fd`: behind its last byte one is left by which
+ * it can be told of a reset later. */
+void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd);
+
 /* The program sees a reset. Frees the socket when nobody holds it any more. */
 void peer_reset(struct supervisor *s, struct guest_socket *socket, int error);
 

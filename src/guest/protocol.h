@@ -36,6 +36,10 @@
  *		EXACT, and all goes its ordinary way. CLOSE when the program has closed; ABORT when
  *		it was not joined, and the other side is told RESET
  *
+ *	half	the program shuts down its sending: SHUT, and behind what it has written one urgent
+ *		byte of the supervisor's, which the network process leaves where it is: the program's
+ *		end learns of a reset only while something that it has sent is unread
+ *
  * Urgent data, one byte of it, is AF_UNIX's own at the attached end (MSG_OOB), both ways, so that
  * SIGURG, EPOLLPRI and SO_OOBINLINE are the kernel's.
  *
@@ -76,8 +80,9 @@ enum guest_message_type {
 			    of the one that did not */
 	GUEST_MEMBER,    /* UDP: `remote`: the group, `local`: the source; value: enum
 			    reeve_udp_membership; value2: the interface, from 1, or 0. Answered */
-	GUEST_POKE,      /* UDP: the program's end is to poll an error again; no answer */
-	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
+	GUEST_SHUT,  /* value 1: an urgent byte follows that is the end; 0: it can't; no answer */
+	GUEST_POKE,  /* UDP: the program's end is to poll an error again; no answer */
+	GUEST_CLOSE, /* no holder is left of a socket that has no attached end; no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_DONE,       /* the last: the tree has ended. What its programs have written is still

@@ -203,7 +203,7 @@ int replace_end(struct supervisor *s, struct call *c, bool renumber)
 	c->fd = fresh;
 	liveness_remove(&s->liveness, dead);
 	dead->state = SOCKET_FRESH;
-	dead->is_shut = dead->has_shut_read = dead->is_confirmed = false;
+	dead->is_shut = dead->is_marked = dead->has_shut_read = dead->is_confirmed = false;
 	dead->is_direct = dead->is_offered = false;
 	socket_set_cookie(&s->sockets, dead, cookie);
 	if (renumber)

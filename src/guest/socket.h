@@ -76,7 +76,8 @@ struct guest_socket {
 	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
 	bool is_attached;   /* `end` has been handed over */
 	bool has_reset;     /* reset while still in a listener's queue */
-	bool is_shut;       /* the program has shut down its sending */
+	bool is_shut;       /* the program has shut down its sending; */
+	bool is_marked;     /* behind its last byte lies one of ours (peer_leave_mark()) */
 	bool is_offered;    /* CONNECTING, and it may yet be joined directly */
 	bool is_direct;     /* joined to another program's socket: `end` is -1 */
 	bool is_echo;       /* UDP: an echo socket (IPPROTO_ICMP) */

@@ -224,8 +224,12 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 	struct guest_socket *socket = call_socket(s, c);
 	const int how = call_int(c, 1);
 
-	if (socket && socket->state == SOCKET_CONNECTED && how != SHUT_RD)
+	if (socket && socket->state == SOCKET_CONNECTED && socket->kind == SOCKET_TCP &&
+	    (how == SHUT_WR || how == SHUT_RDWR) && !socket->is_shut) {
 		socket->is_shut = true;
+		if (!socket->is_direct)
+			peer_leave_mark(s, socket, c->fd);
+	}
 	if (!socket || (socket->state == SOCKET_CONNECTED && socket->kind != SOCKET_UDP)) {
 		call_continue(s, c);
 		return;

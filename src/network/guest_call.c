@@ -481,6 +481,14 @@ static void poke(const struct guest_call *call)
 		guest_datagram_poke(s);
 }
 
+static void shut(struct guest_call *call)
+{
+	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
+
+	if (s)
+		s->is_shut = call->message->value;
+}
+
 static void do_close(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
@@ -557,6 +565,8 @@ static void dispatch(struct guest_call *call)
 		return sent(call);
 	case GUEST_MEMBER:
 		return member(call);
+	case GUEST_SHUT:
+		return shut(call);
 	case GUEST_POKE:
 		return poke(call);
 	case GUEST_CLOSE:

@@ -89,6 +89,8 @@ struct guest_socket {
 
 	bool can_read, can_write;  /* the attached end */
 	bool is_plain;             /* no urgent byte is at the head of what can be read */
+	int64_t read_at;           /* the turn of the loop in which it was last read, by its time */
+	bool is_shut;              /* behind the program's last byte stands a mark (GUEST_SHUT) */
 	bool read_on;              /* a short read is not all: urgent data, or an end */
 	bool hung_up;              /* the program has closed */
 	bool read_ended;           /* nothing more will come from the program */
@@ -97,9 +99,9 @@ struct guest_socket {
 	bool deaf;                 /* the program takes no more: what comes is thrown away */
 	bool reset_on_close;       /* SO_LINGER with 0 */
 	bool thrown_away;          /* of what came, something */
-	bool urgent_in;
-	bool reset_put_off; /* for one turn, in which what was written goes out */
-	int failed;         /* errno; told when what was received is passed on */
+	bool no_urgent;            /* the kernel's AF_UNIX has none: they are data */
+	bool reset_put_off;        /* for one turn, in which what was written goes out */
+	int failed;                /* errno; told when what was received is passed on */
 };
 
 /* A message as it came in; `data` has message->data_length bytes. */

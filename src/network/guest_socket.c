@@ -59,7 +59,9 @@ static void attached_ready(struct loop_source *source, uint32_t events)
 		s->can_write = true;
 	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->can_read = true;
-	s->is_plain = (events & EPOLLIN) && !(events & EPOLLPRI);
+	/* Unless what it spoke of has been read since. */
+	s->is_plain = (events & EPOLLIN) && !(events & EPOLLPRI) &&
+		      s->read_at != loop_now(s->session->network->loop).ns;
 	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->read_on = true;
 	if (events & (EPOLLHUP | EPOLLERR))

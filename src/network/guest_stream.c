@@ -100,15 +100,13 @@ static size_t cut(struct iovec *iov, size_t count, size_t length)
 static size_t next_bytes(struct guest_socket *s, struct iovec *iov, int *ret_flags)
 {
 	size_t count = reeve_tcp_peek(s->tcp, iov, VECTORS);
-	int64_t urgent;
+	/* Asked of the stack and not of its event, which comes later than the byte may be met. */
+	const int64_t urgent = s->no_urgent ? -1 : reeve_tcp_urgent_offset(s->tcp);
 
 	*ret_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-	if (!s->urgent_in || count == 0)
+	if (urgent <= 0 || count == 0)
 		return count;
-	urgent = reeve_tcp_urgent_offset(s->tcp);
-	if (urgent <= 0) {
-		s->urgent_in = false;
-	} else if (urgent == 1) {
+	if (urgent == 1) {
 		/* AF_UNIX has urgent data of one byte too: SIGURG, EPOLLPRI and SO_OOBINLINE at
 		 * the program's end are the kernel's own. */
 		*ret_flags |= MSG_OOB;
@@ -157,7 +155,7 @@ static bool pass_in(struct guest_socket *s)
 			s->can_write = false;
 			watch_for_room(s, true);
 		} else if (n < 0 && errno == EOPNOTSUPP && (flags & MSG_OOB)) {
-			s->urgent_in = false;
+			s->no_urgent = true;
 		} else if (n < 0 && errno != EINTR) {
 			s->deaf = true;
 			s->can_read = true; /* and look why */
@@ -170,18 +168,49 @@ static bool pass_in(struct guest_socket *s)
 	return false;
 }
 
-/* Urgent data of the program's: its byte alone, so that it can be marked. */
-static bool is_at_urgent_byte(struct guest_socket *s)
+enum head { HEAD_NOTHING, HEAD_DATA, HEAD_URGENT, HEAD_MARK };
+
+/* An urgent byte is at the head: the program's own, or the one that stands behind its last
+ * (GUEST_SHUT) and stays there as long as the program may be told of a reset by it. */
+static enum head at_urgent_byte(struct guest_socket *s, short revents)
 {
+	const bool is_last = revents & POLLRDHUP;
+	int unread = 0;
+	char mark;
+
+	/* It may have been put there a moment ago; or could not be, which is said before the end. */
+	if (!s->is_shut || is_last)
+		guest_session_hear(s->session);
+	if (s->source.fd < 0)
+		return HEAD_NOTHING;
+	if (!s->is_shut)
+		return HEAD_URGENT;
+	if (!is_last)
+		return HEAD_NOTHING; /* the end follows */
+	if (!(revents & POLLHUP) && ioctl(s->source.fd, FIONREAD, &unread) == 0 && unread == 1)
+		return HEAD_MARK;
+	/* There is nobody to be told; or another thread has written behind it. */
+	(void)recv(s->source.fd, &mark, sizeof(mark), MSG_DONTWAIT);
+	return HEAD_DATA;
+}
+
+/* What a read would begin with. Urgent data are read by themselves, so that they can be marked. */
+static enum head look_ahead(struct guest_socket *s)
+{
+	struct pollfd p = { .fd = s->source.fd, .events = POLLIN | POLLPRI | POLLRDHUP };
 	int at = 0;
 
 	/* An event that spoke of data and not of urgent ones vouches for the first read. Later ones
 	 * may meet what came since, before its own event. */
 	if (s->is_plain) {
 		s->is_plain = false;
-		return false;
+		return HEAD_DATA;
 	}
-	return ioctl(s->source.fd, SIOCATMARK, &at) == 0 && at != 0;
+	if (poll(&p, 1, 0) <= 0)
+		return HEAD_NOTHING;
+	if (!(p.revents & POLLPRI) || ioctl(s->source.fd, SIOCATMARK, &at) < 0 || at == 0)
+		return HEAD_DATA;
+	return at_urgent_byte(s, p.revents);
 }
 
 /* Small requests take small buffers, a stream of data large ones. */
@@ -201,22 +230,38 @@ static bool has_hung_up(const struct guest_socket *s)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
 }
 
+static void end_reading(struct guest_socket *s)
+{
+	s->can_read = false;
+	s->read_ended = true;
+	s->hung_up = s->hung_up || has_hung_up(s);
+}
+
 /* One read. False when nothing more can be read now. */
 static bool pass_out_once(struct guest_socket *s, size_t *moved)
 {
 	struct iovec iov[VECTORS];
 	struct msghdr header = { .msg_iov = iov };
-	const bool urgent = is_at_urgent_byte(s);
+	const enum head head = look_ahead(s);
 	size_t room = 0;
 	ssize_t n;
 
+	if (s->source.fd < 0)
+		return false;
+	if (head == HEAD_MARK)
+		end_reading(s);
+	if (head == HEAD_NOTHING)
+		s->can_read = false;
+	if (head == HEAD_MARK || head == HEAD_NOTHING)
+		return false;
 	header.msg_iovlen = reeve_tcp_reserve(s->tcp, s->read_size, iov, VECTORS);
 	if (header.msg_iovlen == 0)
 		return false; /* REEVE_WRITABLE follows */
-	if (urgent)
+	if (head == HEAD_URGENT)
 		header.msg_iovlen = cut(iov, header.msg_iovlen, 1);
 	for (size_t i = 0; i < header.msg_iovlen; i++)
 		room += iov[i].iov_len;
+	s->read_at = loop_now(s->session->network->loop).ns;
 	n = recvmsg(s->source.fd, &header, MSG_DONTWAIT);
 	if (n > 0) {
 		/* Less than there was room for is all there was; whatever comes makes an event. Only
@@ -226,7 +271,7 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 		reeve_tcp_commit(s->tcp, (size_t)n);
 		learn_read_size(s, (size_t)n);
 		*moved += (size_t)n;
-		if (urgent)
+		if (head == HEAD_URGENT)
 			reeve_tcp_mark_urgent(s->tcp);
 		return true;
 	}
@@ -237,8 +282,7 @@ static bool pass_out_once(struct guest_socket *s, size_t *moved)
 		return true;
 	s->can_read = false;
 	if (n == 0) {
-		s->read_ended = true;
-		s->hung_up = s->hung_up || has_hung_up(s);
+		end_reading(s);
 	} else if (error != EAGAIN) {
 		s->read_ended = true;
 		s->hung_up = true;
@@ -262,6 +306,16 @@ static bool pass_out(struct guest_socket *s)
 	return false;
 }
 
+/* It closes after it has shut down its sending: no read tells that any more. */
+static bool has_left_unread(const struct guest_socket *s)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	return getsockopt(s->source.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+	       error == ECONNRESET;
+}
+
 /* What has ended. The socket may be gone afterwards. */
 static void settle(struct guest_socket *s)
 {
@@ -271,6 +325,8 @@ static void settle(struct guest_socket *s)
 		return;
 	}
 	if (s->read_ended && s->hung_up) {
+		if (s->fin_sent && has_left_unread(s))
+			s->deaf = s->reset_on_close = true;
 		/* With SO_LINGER 0 too what was written before has been sent by the kernel, as far
 		 * as the peer's window lets it. */
 		if (s->reset_on_close && !s->reset_put_off && reeve_tcp_unsent(s->tcp) > 0) {
@@ -307,6 +363,8 @@ static void pump(struct guest_socket *s)
 	more = pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);
+	if (s->source.fd < 0)
+		return;
 	if (s->read_ended && s->hung_up && !s->all_heard) {
 		/* What the program has said before it closed, SO_LINGER say, may still wait. */
 		s->all_heard = true;
@@ -436,8 +494,6 @@ static void stream_event(struct socket_owner *owner, const struct reeve_event *e
 	}
 	if (s->is_direct)
 		return;
-	if (event->what & REEVE_URGENT)
-		s->urgent_in = true;
 	if (event->what & REEVE_FAILED) {
 		const int error = reeve_tcp_error(s->tcp);
 

@@ -359,7 +359,7 @@ services:
     network.up(text.replace("ports: finger", "ports: whoispp"))
     assert network.ask(63, "") == "hi\n"
     network.write(text.replace("server 80, ports: http", "server 81, restart: 'no'"))
-    assert network.run("up").returncode == 0
+    network.run("up")  # may have seen it fail or not: it fails a moment after its start
     wait_until(lambda: network.state("web") == "failed")
     assert "PermissionError" in network.log("web")
 

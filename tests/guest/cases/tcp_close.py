@@ -165,3 +165,66 @@ def linger_until_it_is_read(near, far):
     yield "close waits", not closing.ended()
     yield "peer reads all", len(read_all(b)) == total
     yield "close", closing.wait()
+
+
+@case
+def reset_of_a_half_closed(near, far):
+    """Never a clean end: what was to come is missing."""
+    for how in ("at once", "after data", "when all was full"):
+        a, b = pair(near, far)
+        if how == "when all was full":
+            fill(a)
+            a.setblocking(True)
+        a.shutdown(socket.SHUT_WR)
+        if how == "after data":
+            b.send(b"part")
+            until(a, select.POLLIN)
+        reset(b)
+        until(a, select.POLLERR)
+        yield how + ", poll", until(a, select.POLLOUT)  # what lay there is freed behind the error
+        if how == "after data":
+            yield how + ", recv", said(a.recv, 9)
+        yield how + ", recv then", said(a.recv, 9)
+        yield how + ", SO_ERROR", error(a)
+
+
+@case
+def shutdown_behind_urgent_data(near, far):
+    a, b = pair(near, far)
+    b.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    a.send(b"ab!", socket.MSG_OOB)
+    a.shutdown(socket.SHUT_WR)
+    yield "peer reads all", read_all(b)
+    b.send(b"answer")
+    b.close()
+    yield "reads all", read_all(a)
+    yield "poll", until(a, select.POLLHUP)
+
+
+@case(differs={"peer's poll": "reset-after-end"})
+def close_of_a_half_closed_with_data_unread(near, far):
+    a, b = pair(near, far)
+    a.shutdown(socket.SHUT_WR)
+    until(b, select.POLLRDHUP)
+    b.send(b"never read")
+    until(a, select.POLLIN)
+    a.close()
+    yield "peer's poll", until(b, select.POLLERR)
+    yield "peer's SO_ERROR", error(b)
+
+
+@case
+def both_shut_and_nothing_lost(near, far):
+    """Each side ends its sending and reads the other's to the end, whoever is first."""
+    for i in range(8):
+        a, b = pair(near, far)
+        a.send(b"q" * 50000)
+        a.shutdown(socket.SHUT_WR)
+        asked = far(later, read_all, b)
+        asked = len(asked.wait())
+        b.send(b"a" * 50000)
+        b.shutdown(socket.SHUT_WR)
+        got = read_all(a)
+        a.close()
+        b.close()
+        yield f"connection {i}", (asked, len(got))

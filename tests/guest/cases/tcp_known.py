@@ -30,6 +30,7 @@ KNOWN = (
     ("bind-after-end", ENDED, "bind", "bind"),
     ("reset-after-end", "reset_after_end peer_closed", "*", POLLED),
     ("reset-after-end", f"listening_queued {CONNECTED}", "*", "peer's poll then"),
+    ("reset-after-end", "shut_write", "abort connect_unspecified", "peer's poll"),
     ("error-of-send", "peer_closed", SENDS, "SO_ERROR then"),
     ("error-behind-data", "data_and_reset", "recv_all", "poll then|recvmsg then"),
     ("mark-of-listener", "listening_queued", "ioctls", "SIOCATMARK"),
@@ -37,6 +38,4 @@ KNOWN = (
     ("shut-both", CONNECTED, "shutdown_both", SHUT),
     ("shut-both", "shut_write", "shutdown_read", SHUT),
     ("shut-both", "shut_read", "shutdown_write", SHUT),
-    ("half-closed-reset", "peer_shut_write data_and_end shut_write", "abort close connect_unspecified",
-     "peer's poll|peer's recv"),
 )
