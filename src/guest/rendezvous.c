@@ -171,6 +171,16 @@ int rendezvous_connect(int fd, const char *file)
 	return connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
 }
 
+bool rendezvous_put_token(const struct rendezvous *r, uint32_t path)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const bool is_there = fd >= 0 && rendezvous_probe(r, fd, path) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is_there;
+}
+
 int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid)
 {
 	/* The program's listener may block; this process must not. */

@@ -49,6 +49,10 @@ void rendezvous_forget(struct rendezvous *r, uint32_t path);
 /* Connects the program's socket `fd`, in place, to a file of another program's. */
 int rendezvous_connect(int fd, const char *file);
 
+/* Puts a connection of the supervisor's own into the queue of a listener, which makes it ready. False
+ * when it is full, and so ready anyhow. */
+bool rendezvous_put_token(const struct rendezvous *r, uint32_t path);
+
 /* The next connection that waits at the program's listener `fd`, and which process made it; -EAGAIN
  * when there is none. */
 int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid);

@@ -99,8 +99,9 @@ struct guest_socket {
 	pid_t joiner;                  /* there: the process whose connection it is */
 	struct list queue;             /* of a listener; or the member in one */
 	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
-	int early_fd;          /* a listener's: accepted, and its announcement on its way; -1 */
+	int early_fd;          /* a listener's: taken from its queue and not yet a call's; -1 */
 	pid_t early_joiner;    /* whose connection that is */
+	bool has_token;        /* a connection of ours lies there, so that it is ready */
 	uint32_t path;         /* a listener's file; 0: none */
 	struct list listening; /* in the table of listeners, and by its port: */
 	struct guest_socket *next_by_port;

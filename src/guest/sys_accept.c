@@ -36,7 +36,48 @@ static void report(struct supervisor *s, struct guest_socket *listener,
 	peer_tell(s, accepted, GUEST_ACCEPTED);
 }
 
-/* To the program with it. */
+/* A connection of the network process's, or of another program's supervisor where those may join;
+ * strangers' are closed, and the token. -EAGAIN when there is none. */
+static int accept_known(const struct supervisor *s, const struct call *c, pid_t *ret_joiner)
+{
+	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
+
+	for (;;) {
+		const int fd = rendezvous_accept(c->fd, is_nonblocking, ret_joiner);
+
+		if (fd < 0 || s->is_direct || *ret_joiner == (pid_t)s->welcome.pid)
+			return fd;
+		if (*ret_joiner == getpid())
+			c->socket->has_token = false;
+		close(fd);
+	}
+}
+
+/* One that had been given back is gone: the token is taken away behind it, unless others wait in
+ * front of that. */
+static void look_for_token(const struct supervisor *s, const struct call *c)
+{
+	struct guest_socket *listener = c->socket;
+
+	if (listener->has_token && listener->early_fd < 0)
+		listener->early_fd = accept_known(s, c, &listener->early_joiner);
+}
+
+/* The program has no descriptor left for it, or has ended: as in Linux the connection stays where it
+ * was, and whoever polls finds the listener ready. */
+static void give_back(struct supervisor *s, struct guest_socket *listener,
+		      struct guest_socket *socket, int fd)
+{
+	socket->listener = listener;
+	list_prepend(&listener->queue, &socket->queue);
+	listener->early_fd = fd;
+	listener->early_joiner = socket->joiner;
+	/* Where others may join, one that comes from here may be a connection. */
+	if (!listener->has_token && !s->is_direct)
+		listener->has_token = rendezvous_put_token(&s->rendezvous, listener->path);
+}
+
+/* To the program with it. Consumes `fd`. */
 static void hand_over(struct supervisor *s, struct call *c, struct guest_socket *socket, int fd)
 {
 	const int flags = (int)c->progress, on = 1;
@@ -53,7 +94,16 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		if (!socket->has_reset)
 			peer_tell(s, socket, GUEST_CLOSE);
 		peer_drop(s, socket);
+		close(fd);
+		look_for_token(s, c);
 		(void)call_answer(s, c, r);
+		return;
+	}
+	const int number = notify_add(&s->notify, &c->trapped, fd, flags & SOCK_CLOEXEC);
+
+	if (number < 0) {
+		give_back(s, c->socket, socket, fd);
+		(void)call_answer(s, c, number);
 		return;
 	}
 	/* As on a kernel's TCP socket it comes from the listener. */
@@ -73,22 +123,10 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		liveness_add(&s->liveness, socket, fd);
 		supervisor_sweep_later(s);
 	}
-	socket->hint_fd = call_answer_fd(s, c, fd, flags & SOCK_CLOEXEC);
-}
-
-/* A connection of the network process's, or of another program's supervisor where those may join;
- * strangers' are closed. -EAGAIN when there is none. */
-static int accept_known(const struct supervisor *s, const struct call *c, pid_t *ret_joiner)
-{
-	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
-
-	for (;;) {
-		const int fd = rendezvous_accept(c->fd, is_nonblocking, ret_joiner);
-
-		if (fd < 0 || s->is_direct || *ret_joiner == (pid_t)s->welcome.pid)
-			return fd;
-		close(fd);
-	}
+	socket->hint_fd = number;
+	close(fd);
+	look_for_token(s, c);
+	(void)call_answer(s, c, number);
 }
 
 static int take_end(const struct supervisor *s, const struct call *c)
@@ -143,7 +181,6 @@ static void try_accept(struct supervisor *s, struct call *c)
 		list_remove(&socket->queue);
 		socket->listener = NULL;
 		hand_over(s, c, socket, fd);
-		close(fd);
 		return;
 	}
 	/* One that is there and not yet announced will be at any moment: then it is tried again. */

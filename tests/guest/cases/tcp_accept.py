@@ -3,11 +3,12 @@
 import ctypes
 import fcntl
 import os
+import resource
 import select
 import socket
 import struct
 
-from kit import LIBC, case, later, listener, raw, reset, said, tcp, until
+from kit import LIBC, bits, case, later, listener, raw, reset, said, tcp, until
 
 
 @case
@@ -123,3 +124,29 @@ def accept_after_a_close_of_a_copy(near):
     c = tcp()
     c.connect(l.getsockname())
     yield "accept", isinstance(waiting.wait(), int)
+
+
+@case(differs={"with nothing waiting": "accept-at-limit"})
+def accept_without_a_descriptor(near, far):
+    """The connections wait until there is one, in their order; the listener stays ready."""
+    l = near(listener, address=near.address)
+    l.setblocking(False)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    clients = [far(tcp) for _ in range(3)]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
+        yield "with nothing waiting", said(l.accept)
+        for i, c in enumerate(clients):
+            c.connect(l.getsockname())
+            c.send(b"%d" % i)
+            yield f"poll {i}", until(l, select.POLLIN)
+            yield f"accept {i}", said(l.accept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for i in range(len(clients)):
+        yield f"poll with room, {i}", bits(l)
+        yield f"accept with room, {i}", l.accept()[0].recv(9)
+    yield "poll at last", bits(l)
+    yield "accept at last", said(l.accept)
