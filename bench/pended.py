@@ -1,36 +1,27 @@
 """What calls that wait cost while nothing happens."""
 
-import os
-import pathlib
 import subprocess
 import time
 
 from harness import BUILD, Unavailable
 from places import Reeve
+from processes import below, executable, used
 
 NAME = "pended"
 SUMMARY = "how much of a processor the supervisor takes for threads that wait in accept()"
 
 SETTLE_S = 1
 SECONDS = 4
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def children_of(pid):
-    return [int(x) for x in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def supervisors_of(front):
     """The processes between what was started and the program."""
-    below = children_of(front)
-    return below + [c for pid in below for c in children_of(pid)
-                    if os.readlink(f"/proc/{c}/exe") == os.readlink(f"/proc/{front}/exe")]
+    return [pid for pid in below(front)[1:] if executable(pid) == executable(front)]
 
 
 def processor_time(pid):
-    """Seconds that the process and its threads have run."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Seconds."""
+    return used(pid)[0] / 1e9
 
 
 def measure(results, run):
