@@ -23,6 +23,10 @@ row shows any more must go:
 
     @case(differs={"peer's poll": "name-of-the-line"})
 
+A case that the kernel's side lets only root do is marked so, and skipped for everybody else:
+
+    @case(root=True)
+
 far(function, ...) calls a function of any module by its name; see far.py. A far call ends before
 the next begins: what blocks there goes into later(). A child that a case forks leaves far alone.
 tests/guest/run NAME shows the rows of one case at every place.
@@ -46,15 +50,16 @@ CASES = {}
 
 
 class Case:
-    def __init__(self, function, name, differs, family):
+    def __init__(self, function, name, differs, family, root):
         self.function, self.name, self.family = function, name, family or name
         self.differs = differs or {}
+        self.root = root
         self.alone = len(inspect.signature(function).parameters) == 1
 
 
-def case(function=None, *, name=None, differs=None, family=None):
+def case(function=None, *, name=None, differs=None, family=None, root=False):
     def register(function):
-        c = Case(function, name or function.__name__, differs, family)
+        c = Case(function, name or function.__name__, differs, family, root)
         assert c.name not in CASES, f"two cases are called {c.name}"
         CASES[c.name] = c
         return function

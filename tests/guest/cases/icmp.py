@@ -37,7 +37,7 @@ def opened(reply):
     return kind, code, sequence, reply[8:]
 
 
-@case
+@case(root=True)
 def icmp_round(near, far):
     s = near(echo)
     yield "send", said(s.sendto, request(), (far.address, 0))
@@ -49,7 +49,7 @@ def icmp_round(near, far):
     yield "poll", bits(s)
 
 
-@case
+@case(root=True)
 def icmp_identifiers(near):
     a, b, c = near(echo), near(echo), near(echo)
     yield "bind", said(a.bind, ("127.0.0.1", 4711))
@@ -66,7 +66,7 @@ def icmp_identifiers(near):
     yield "nothing more", said(a.recv, 9, DONTWAIT)
 
 
-@case
+@case(root=True)
 def icmp_what_may_be_sent(near):
     s = near(echo)
     name = ("127.0.0.1", 0)
@@ -81,7 +81,7 @@ def icmp_what_may_be_sent(near):
     yield "out of band", said(s.sendto, request(), socket.MSG_OOB, name)
 
 
-@case
+@case(root=True)
 def icmp_connected(near, far):
     s = near(echo)
     yield "connect", said(s.connect, (far.address, 1))
@@ -91,7 +91,7 @@ def icmp_connected(near, far):
     yield "reply", opened(s.recvfrom(99)[0])
 
 
-@case
+@case(root=True)
 def icmp_options(near):
     s = near(echo)
     yield "type", s.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
@@ -103,7 +103,7 @@ def icmp_options(near):
     yield "wrong kind", said(socket.socket, socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6)
 
 
-@case
+@case(root=True)
 def icmp_control(near, far):
     s = near(echo)
     yield "set", set_ip(s, RECVTTL)
@@ -114,7 +114,7 @@ def icmp_control(near, far):
     yield "reply", opened(s.recvfrom(99)[0])
 
 
-@case
+@case(root=True)
 def icmp_sizes(near, far):
     s = near(echo)
     for size in (0, 56, 1472, 1473, 20000, 65499):
@@ -126,7 +126,7 @@ def icmp_sizes(near, far):
     yield "cut reply", (len(data), flags)
 
 
-@case
+@case(root=True)
 def icmp_error_queue(near):
     s = near(echo)
     yield "set", set_ip(s, RECVERR)
@@ -134,7 +134,7 @@ def icmp_error_queue(near):
     yield "error", error(s)
 
 
-@case
+@case(root=True)
 def icmp_shut(near):
     s = near(echo)
     yield "unconnected", said(s.shutdown, socket.SHUT_WR)
@@ -142,7 +142,7 @@ def icmp_shut(near):
     yield "poll", bits(s)
 
 
-@case
+@case(root=True)
 def icmp_several(near, far):
     s = near(echo)
     for i in range(10):
