@@ -2,7 +2,6 @@
  * How connections end: by FIN both ways, by RST either way, or by giving up.
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
@@ -124,7 +123,7 @@ static bool take_slot_of(struct reeve_tcp *tcp)
 void tcp_enter_time_wait(struct reeve_tcp *tcp)
 {
 	struct tcp_host *const t = tcp_of(tcp);
-	struct tcp_time_wait *const w = calloc(1, sizeof(*w));
+	struct tcp_time_wait *const w = slab_new(&t->time_waits);
 
 	tcp_set_state(tcp, REEVE_TCP_TIME_WAIT);
 	if (w && take_slot_of(tcp)) {
@@ -140,7 +139,7 @@ void tcp_enter_time_wait(struct reeve_tcp *tcp)
 		if (!timer_is_armed(&t->time_wait_timer))
 			timer_arm(&t->host->timers, &t->time_wait_timer, w->expires);
 	} else {
-		free(w);
+		slab_free(&t->time_waits, w);
 	}
 	tcp_finish(tcp);
 }

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/packet.h"
+#include "base/slab.h"
 #include "base/take.h"
 #include "base/timers.h"
 #include "port/demux.h"
@@ -235,6 +236,7 @@ struct tcp_host {
 	struct hash_key isn_key, timestamp_key;
 	struct list sockets; /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
+	struct slab time_waits;
 	struct list time_wait;
 	struct timer time_wait_timer;
 	struct list listeners; /* in order of their numbers, intercepts too */

@@ -48,6 +48,7 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	list_init(&t->sockets);
 	list_init(&t->dirty);
 	list_init(&t->dead);
+	slab_init(&t->time_waits, sizeof(struct tcp_time_wait));
 	list_init(&t->time_wait);
 	list_init(&t->listeners);
 	timer_init(&t->time_wait_timer, HOST_TIMER_TCP | TCP_TIMER_TIME_WAIT);
@@ -72,6 +73,7 @@ struct tcp_host *tcp_host_free(struct tcp_host *t)
 	timer_disarm(&t->host->timers, &t->time_wait_timer);
 	check(t->count == 0 && t->half_open == 0 && t->orphans == 0);
 	check(port_space_count(t->space) == 0);
+	slab_deinit(&t->time_waits);
 	port_space_free(t->space);
 	port_demux_free(t->demux);
 	free(t);

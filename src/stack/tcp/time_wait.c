@@ -5,8 +5,6 @@
  * All records live equally long, so they stand in one list in the order of their end, and need one
  * timer together.
  */
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 
@@ -22,7 +20,7 @@ void tcp_time_wait_free(struct tcp_host *t, struct tcp_time_wait *w, bool in_dem
 		timer_disarm(&t->host->timers, &t->time_wait_timer);
 	t->host->stats.tcp_time_wait--;
 	tcp_give_slot(t);
-	free(w);
+	slab_free(&t->time_waits, w);
 }
 
 bool tcp_time_wait_evict(struct tcp_host *t)
