@@ -219,19 +219,25 @@ static void shut_datagrams(struct supervisor *s, struct call *c, int how)
 	call_retry_all(s, socket);
 }
 
+/* Here, and not by the program's own call, which might not come to it: the end must follow the mark. */
+static void shut_sending(struct supervisor *s, struct call *c, int how)
+{
+	if (!c->socket->is_shut && !c->socket->is_direct)
+		peer_leave_mark(s, c->socket, c->fd);
+	c->socket->is_shut = true;
+	(void)call_answer(s, c, shutdown(c->fd, how) < 0 ? -errno : 0);
+}
+
 void sys_shutdown(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
 	const int how = call_int(c, 1);
 
-	if (socket && socket->state == SOCKET_CONNECTED && socket->kind == SOCKET_TCP &&
-	    (how == SHUT_WR || how == SHUT_RDWR) && !socket->is_shut) {
-		socket->is_shut = true;
-		if (!socket->is_direct)
-			peer_leave_mark(s, socket, c->fd);
-	}
 	if (!socket || (socket->state == SOCKET_CONNECTED && socket->kind != SOCKET_UDP)) {
-		call_continue(s, c);
+		if (socket && socket->kind == SOCKET_TCP && (how == SHUT_WR || how == SHUT_RDWR))
+			shut_sending(s, c, how);
+		else
+			call_continue(s, c);
 		return;
 	}
 	if (how < SHUT_RD || how > SHUT_RDWR)
