@@ -8,9 +8,12 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
 COMMAND = os.environ["REEVE_COMMAND"]
 SOURCE = pathlib.Path(os.environ["REEVE_SOURCE"])

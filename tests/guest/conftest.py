@@ -5,10 +5,13 @@ import pathlib
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
 COMMAND = os.environ["REEVE_COMMAND"]
 HERE = pathlib.Path(__file__).parent

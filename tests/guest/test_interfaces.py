@@ -1,9 +1,9 @@
 """What tools and languages find out about the network is the host's: by rtnetlink, by ioctls."""
 
 import json
-import shutil
 
 import pytest
+from needs import need
 
 HOST = "shown"
 
@@ -127,8 +127,8 @@ for name in ("nosuch", 77):
         "[(1, 'lo'), (2, 'eth0')] 2 eth0", "OSError", "OSError"]
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node")
 def test_node(shown):
+    need("node")
     reeve, address, links = shown
     got = json.loads(on_host(reeve, "node", "-e", "console.log(JSON.stringify(os.networkInterfaces()))"))
     assert set(got) == {"lo", "eth0"}

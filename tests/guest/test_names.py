@@ -1,15 +1,13 @@
 """Names of hosts through resolvers of all kinds, whatever /etc/resolv.conf says; and no other names."""
 
 import os
-import shutil
 import subprocess
 
 import pytest
 from conftest import COMMAND, WAIT
+from needs import do_without, need
 
 UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-Urm"]
-HAS_NAMESPACES = subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-namespaces = pytest.mark.skipif(not HAS_NAMESPACES, reason="no mount namespaces here")
 
 LOOK_UP = """
 import socket
@@ -61,7 +59,6 @@ def test_search_domains(hosts, options):
     assert r.stdout == f"['{found['web']}'] gaierror -2\n", r.stderr
 
 
-@pytest.mark.skipif(not shutil.which("dig"), reason="no dig")
 @pytest.mark.parametrize("question,status,answers", [
     ("web A", "NOERROR", ["web"]), ("web AAAA", "NOERROR", []), ("web MX", "NOERROR", []),
     ("web ANY", "NOERROR", ["web"]), ("web A +tcp", "NOERROR", ["web"]), ("web A +noedns", "NOERROR", ["web"]),
@@ -72,6 +69,7 @@ def test_search_domains(hosts, options):
     ("-x 198.18.0.1", "NOERROR", ["gateway."]), ("-x 198.18.9.9", "NXDOMAIN", []), ("-x 2001:db8::1", "NXDOMAIN", []),
     ("web CH TXT", "REFUSED", []), ("web A +edns=1 +noednsnegotiation", "BADVERS", [])])
 def test_questions(hosts, question, status, answers):
+    need("dig")
     reeve, found = hosts
     r = reeve.run("dig", *question.split(), "+noall", "+comments", "+answer", "+tries=1", "+time=10")
     assert f"status: {status}" in r.stdout, r.stdout
@@ -79,9 +77,9 @@ def test_questions(hosts, question, status, answers):
     assert got == [found.get(a, a) for a in answers]
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node")
 def test_c_ares(hosts):
     """Node's dns.resolve is c-ares, its dns.lookup the C library."""
+    need("node")
     reeve, found = hosts
     code = """const d = require("dns").promises;
 const said = p => p.then(v => [].concat(v).map(x => x.address || x).join(), e => e.code);
@@ -91,8 +89,8 @@ const said = p => p.then(v => [].concat(v).map(x => x.address || x).join(), e =>
         found["web"], "ENODATA", "ENOTFOUND", "gateway", found["web"]]
 
 
-@pytest.mark.skipif(not shutil.which("musl-gcc"), reason="no musl")
 def test_musl(hosts, tmp_path):
+    need("musl-gcc")
     reeve, found = hosts
     source = tmp_path / "look.c"
     source.write_text("""
@@ -116,6 +114,12 @@ int main(int argc, char **argv)
     assert r.stdout.splitlines() == [found["web"], "Name does not resolve", found["db"]]
 
 
+@pytest.fixture(scope="module")
+def namespaces():
+    if subprocess.run([*UNSHARE, "true"], capture_output=True).returncode != 0:
+        do_without("a mount namespace needs root, or a user namespace", root=True)
+
+
 def with_files(reeve, tmp_path, setup, *command):
     """Runs it on a network of its own, behind what the shell does to a file system of its own."""
     env = dict(reeve.env, REEVE_NETWORK="other")
@@ -132,7 +136,7 @@ RESOLVERS = {
     "dots": "search a.test\noptions ndots:3\nnameserver 203.0.113.53\n"}
 
 
-@namespaces
+@pytest.mark.usefixtures("namespaces")
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_resolv_conf(reeve, tmp_path, name):
     (tmp_path / "resolv.conf").write_text(RESOLVERS[name])
@@ -141,7 +145,7 @@ def test_resolv_conf(reeve, tmp_path, name):
     assert r.stdout == "['198.18.0.2'] gaierror -2\n", r.stderr
 
 
-@namespaces
+@pytest.mark.usefixtures("namespaces")
 def test_name_services_are_out_of_reach(reeve, tmp_path):
     """One that listens where nscd does, and would be asked first."""
     code = """

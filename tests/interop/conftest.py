@@ -4,7 +4,6 @@ a TAP link. Needs root; says so and is skipped otherwise."""
 import importlib.util
 import os
 import pathlib
-import shutil
 import subprocess
 
 import pytest
@@ -15,24 +14,21 @@ _spec = importlib.util.spec_from_file_location(
 shared = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(shared)
 
+from needs import do_without, need  # noqa: E402: the other conftest has made it known
+
 network = shared.network
 big_file = shared.big_file
 PATIENCE = shared.PATIENCE
 KERNEL = "198.18.200.1"
 
 
-def pytest_collection_modifyitems(items):
-    reason = None
+@pytest.fixture(autouse=True, scope="session")
+def possible():
     if os.geteuid() != 0:
-        reason = "needs root: makes a network namespace and a TAP device"
-    elif not os.path.exists("/dev/net/tun"):
-        reason = "there is no /dev/net/tun"
-    else:
-        for tool in ("ip", "ping", "curl", "iperf3", "tshark"):
-            if not shutil.which(tool):
-                reason = f"{tool} is not installed"
-    for item in items if reason else ():
-        item.add_marker(pytest.mark.skip(reason=reason))
+        pytest.skip("needs root: makes a network namespace and a TAP device")
+    if not os.path.exists("/dev/net/tun"):
+        do_without("there is no /dev/net/tun")
+    need("ip", "ping", "curl", "iperf3", "tshark")
 
 
 class Kernel:

@@ -6,9 +6,12 @@ import os
 import pathlib
 import select
 import subprocess
+import sys
 import time
 
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
 COMMAND = os.environ["REEVE_COMMAND"]
 PATIENCE = 280  # seconds until what is waited for is taken to be lost; no test measures time

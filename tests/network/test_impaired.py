@@ -3,12 +3,11 @@ that is down stops everything until it is up again."""
 
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 
-import pytest
 from conftest import PATIENCE, read_some
+from needs import need
 
 
 def payload_of(capture, sent):
@@ -33,8 +32,8 @@ def payload_of(capture, sent):
     return digest.hexdigest()
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
 def test_lossy_download(network, big_file, tmp_path):
+    need("tshark")
     path, expected = big_file
     capture = tmp_path / "client.pcapng"
     network.run("hosts", "add", "web")

@@ -6,8 +6,6 @@ Must come out: the host's address and its name; NXDOMAIN.
 Limits: names of the outside are refused: nothing leads there.
 """
 
-import pytest
-
 PACKAGES = ["bind9-dnsutils"]
 VERSION = ["dig", "-v"]
 HOSTS = 2
@@ -15,17 +13,16 @@ HOSTS = 2
 
 def test_names(site, need):
     need("dig")
-    with open("/etc/resolv.conf", encoding="utf-8") as f:
-        if "nameserver" not in f.read():
-            pytest.skip("no name server is configured")
     site.serve("other", "sleep", "600")
     site.client("asker", "sh", "-c", "until getent hosts other; do :; done")
+    # Where no resolver is configured dig says first that there is none at ::1.
     own, address, tcp, name, other, status = site.client("asker", "sh", "-c", """
+        ask() { dig +short +time=5 "$@" | grep -v '^;;'; }
         getent ahostsv4 asker | head -1
-        dig +short +time=5 asker
-        dig +short +time=5 +tcp asker
-        dig +short +time=5 -x "$(dig +short asker)"
-        dig +short +time=5 other
+        ask asker
+        ask +tcp asker
+        ask -x "$(ask asker)"
+        ask other
         dig +time=5 none.example | grep -o 'status: [A-Z]*'
         """).splitlines()
     assert address.startswith("198.18.") and address == tcp == own.split()[0]

@@ -12,6 +12,7 @@ import pathlib
 
 import pytest
 from conftest import NOBODY, UNPRIVILEGED
+from needs import do_without
 
 PACKAGES = ["postgresql"]
 VERSION = ["psql", "--version"]
@@ -24,7 +25,7 @@ ROWS = 100_000
 def database(site):
     folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not folders:
-        pytest.skip("PostgreSQL is not installed")
+        do_without("PostgreSQL is not installed")
     binaries = folders[-1].parent
     where = site.scratch / "db"
     site.client("db", *UNPRIVILEGED, binaries / "initdb", "-D", where, "-U", "owner", "-A", "trust",

@@ -6,9 +6,12 @@ import pathlib
 import select
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
 COMMAND = str(pathlib.Path(os.environ["REEVE_BUILD"]) / "src/cli/reeve")
 PATIENCE = 100  # seconds until what is waited for is taken to be lost; no test measures time

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import pytest
+from needs import do_without
 
 SERVICES = pathlib.Path(os.environ["REEVE_SOURCE"]) / "tools/services"
 PORTS = {21: "ftp", 23: "telnet", 25: "smtp", 43: "nicname", 53: "domain", 63: "whoispp",
@@ -38,7 +39,7 @@ def start(folder):
 def skip_without_programs(output):
     missing = re.search(r"^services: not found: (.*);", output, re.MULTILINE)
     if missing:
-        pytest.skip(f"not installed: {missing[1]}")
+        do_without(f"not installed: {missing[1]}")
 
 
 def left_behind(services, folder):

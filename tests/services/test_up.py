@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 
 import pytest
 from conftest import PATIENCE, wait_for_end, wait_until
+from needs import need
 
 FINGER = """
 services:
@@ -700,10 +700,9 @@ http {{
 """
 
 
-@pytest.mark.skipif(not shutil.which("nginx", path="/usr/bin:/usr/sbin"),
-                    reason="nginx is not installed")
 def test_nginx(network):
     """A server of the kind that forks: it comes, is reloaded by a change, and goes as a whole."""
+    need("nginx")
     paths = " ".join(f"{name}_temp_path {name};" for name in
                      ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     network.write(NGINX.format(paths=paths), "nginx.conf")

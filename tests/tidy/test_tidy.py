@@ -3,8 +3,8 @@
 import os
 import pathlib
 import shlex
-import shutil
 import subprocess
+import sys
 
 import pytest
 import tidy
@@ -12,6 +12,10 @@ import tidy
 ROOT = pathlib.Path(os.environ["REEVE_SOURCE"])
 BUILD = pathlib.Path(os.environ["REEVE_BUILD"])
 COMPILER = shlex.split(os.environ.get("REEVE_CC", "cc"))
+sys.path.append(str(ROOT / "tests"))
+
+from needs import need  # noqa: E402
+
 SANITIZED = os.environ.get("REEVE_SANITIZE", "none") != "none"
 
 plain_build = pytest.mark.skipif(SANITIZED, reason="a sanitizer adds its own symbols")
@@ -197,12 +201,12 @@ def test_a_broken_reference_is_found(tmp_path):
         "docs/x.md: there is no tests/unit/test_b.c"]
 
 
-@pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 def test_man_pages():
+    need("mandoc")
     none(tidy.man_pages(ROOT))
 
 
-@pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 def test_a_bad_man_page_is_found(tmp_path):
+    need("mandoc")
     tree = example(tmp_path, man__bad_1=".Dd $Mdocdate$\n.Dt BAD 1\n.Os\n.Sh NAME\n.Xx\n")
     assert tidy.man_pages(tree)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
+#include "../base/needs.h"
 #include "../base/seed.h"
 #include "base/packet.h"
 #include "frames.h"
@@ -357,10 +358,8 @@ static void test_tshark(void **state)
 	int lines = 0;
 	struct bench b;
 
-	if (access("/usr/bin/tshark", X_OK) != 0) {
-		print_message("# tshark is not installed\n");
-		skip();
-	}
+	if (access("/usr/bin/tshark", X_OK) != 0)
+		do_without("tshark is not installed", false);
 	bench_init(&b, &config);
 	for (int i = 0; i < 50; i++) {
 		send_one(&b, &r, &sent);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
+#include "../base/needs.h"
 #include "base/packet.h"
 #include "link/segment.h"
 
@@ -171,10 +172,8 @@ static void transfer(bool client_offload, bool server_offload)
 static void need_root(void)
 {
 	if (geteuid() != 0 || access("/dev/net/tun", R_OK | W_OK) != 0 ||
-	    unshare(CLONE_NEWNET) != 0) {
-		print_message("# needs root and /dev/net/tun\n");
-		skip();
-	}
+	    unshare(CLONE_NEWNET) != 0)
+		do_without("needs root and /dev/net/tun", true);
 }
 
 static void test_offload_both(void **state)
