@@ -15,6 +15,15 @@ static void print_line(const char *label, const json_t *service, const char *key
 		printf("%s%-8s%s %s\n", style_on(STYLE_FAINT), label, style_off(STYLE_FAINT), text);
 }
 
+static void print_log(const json_t *service)
+{
+	const char *fault = field_text(service, "log_fault");
+
+	print_line("Log", service, "log");
+	if (fault)
+		printf("%-8s cannot be written: %s\n", "", fault);
+}
+
 /* The row of the list, and what has no room in it. */
 static void print_one(json_t *service)
 {
@@ -26,7 +35,7 @@ static void print_one(json_t *service)
 	print_line("Command", service, "command");
 	print_line("Start", service, "start");
 	print_line("Last", service, "last");
-	print_line("Log", service, "log");
+	print_log(service);
 	printf("%s%-8s%s %s:%lld:%lld\n", style_on(STYLE_FAINT), "File", style_off(STYLE_FAINT),
 	       field_text(service, "file"), field_integer(service, "line"),
 	       field_integer(service, "column"));

@@ -87,6 +87,16 @@ static void add_duration(struct table *t, const json_t *service)
 	table_addf(t, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
+/* A service whose log is lost runs as it should, and nobody would look. */
+static const char *reason_of(const json_t *service)
+{
+	const char *reason = field_text(service, "reason");
+
+	if (reason && *reason)
+		return reason;
+	return field_text(service, "log_fault") ? "its log cannot be written" : NULL;
+}
+
 void linked_print(const json_t *services)
 {
 	static const struct column columns[] = {
@@ -111,7 +121,7 @@ void linked_print(const json_t *services)
 		table_add_integer(t, service, "instances");
 		table_add_integer(t, service, "starts");
 		add_duration(t, service);
-		table_add(t, field_text(service, "reason"));
+		table_add(t, reason_of(service));
 	}
 	table_print(t);
 	table_free(t);
@@ -203,25 +213,46 @@ static bool are_settled(const json_t *services, const char *name)
 	return true;
 }
 
+/* "/srv/reeve.yaml:4:3: service 'web'" */
+static void format_place(const json_t *service, char *text, size_t size)
+{
+	(void)snprintf(text, size, "%s:%lld:%lld: service '%s'", field_text(service, "file"),
+		       field_integer(service, "line"), field_integer(service, "column"),
+		       field_text(service, "name"));
+}
+
 static void complain(const json_t *service)
 {
 	const json_t *port = closed_port(service);
 	const char *reason = field_text(service, "reason"), *log = field_text(service, "log");
+	const char *fault = field_text(service, "log_fault");
 	const char *verb = is_state(service, "failed")    ? "has failed"
 			   : is_state(service, "waiting") ? "fails"
 			   : is_state(service, "paused")  ? "is paused"
 							  : "does not start";
 	char place[512];
 
-	(void)snprintf(place, sizeof(place), "%s:%lld:%lld: service '%s'",
-		       field_text(service, "file"), field_integer(service, "line"),
-		       field_integer(service, "column"), field_text(service, "name"));
+	format_place(service, place, sizeof(place));
 	if (is_state(service, "running") && port)
 		say("%s runs, but does not listen on port %lld/%s", place,
 		    field_integer(port, "port"), field_text(port, "protocol"));
 	else
-		say("%s %s%s%s; its log is %s", place, verb, reason ? ": " : "",
-		    reason ? reason : "", log ? log : "-");
+		say("%s %s%s%s; its log is %s%s%s", place, verb, reason ? ": " : "",
+		    reason ? reason : "", log ? log : "-", fault ? " and cannot be written: " : "",
+		    fault ? fault : "");
+}
+
+/* No failure: the service does what it is there for. */
+static void complain_of_log(const json_t *service)
+{
+	const char *fault = field_text(service, "log_fault");
+	char place[512];
+
+	if (!fault)
+		return;
+	format_place(service, place, sizeof(place));
+	say("%s is there, but its log %s cannot be written: %s", place, field_text(service, "log"),
+	    fault);
 }
 
 static int complain_all(const json_t *services, const char *name)
@@ -232,8 +263,12 @@ static int complain_all(const json_t *services, const char *name)
 
 	json_array_foreach(services, i, service)
 	{
-		if (!is_meant(service, name) || is_ready(service))
+		if (!is_meant(service, name))
 			continue;
+		if (is_ready(service)) {
+			complain_of_log(service);
+			continue;
+		}
 		complain(service);
 		status = EX_UNAVAILABLE;
 	}

@@ -451,6 +451,9 @@ json_t *service_describe(const struct service *s)
 	json_object_set_new(object, "reason", s->reason[0] ? manager_text(s->reason) : json_null());
 	json_object_set_new(object, "command", describe_command(c));
 	json_object_set_new(object, "log", s->log.path ? manager_text(s->log.path) : json_null());
+	json_object_set_new(object, "log_fault",
+			    service_log_fault(&s->log) ? manager_text(service_log_fault(&s->log))
+						       : json_null());
 	json_object_set_new(object, "file", manager_text(s->manager->file));
 	json_object_set_new(object, "line", json_integer(c->place.line));
 	json_object_set_new(object, "column", json_integer(c->place.column));

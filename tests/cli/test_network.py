@@ -53,7 +53,7 @@ NETWORK = {"name": "default", "version": "0.1.0", "pid": 4242, "prefix": "198.18
 def service(name, state, line, **more):
     return {"name": name, "host": "www", "state": state, "start": "at-once", "ports": [], "pid": None,
             "instances": 0, "starts": 0, "failures": 0, "since_ms": 3723004, "next_ms": None,
-            "last": None, "reason": None, "command": f"{name} -x", "log": f"/logs/{name}.log",
+            "last": None, "reason": None, "command": f"{name} -x", "log": f"/logs/{name}.log", "log_fault": None,
             "file": "/srv/reeve.yaml", "line": line, "column": 3, **more}
 
 
