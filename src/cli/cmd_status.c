@@ -74,7 +74,9 @@ static int run(const struct invocation *invocation, const void *values)
 	status = s ? linked_list(s, &services) : EX_OK;
 	if (!s)
 		services = json_array();
-	if (status == EX_OK)
+	if (status == EX_OK && !s && invocation->operand_count)
+		status = EX_UNAVAILABLE; /* it has been said why */
+	else if (status == EX_OK)
 		status = show(invocation, services);
 	json_decref(services);
 	session_free(s);

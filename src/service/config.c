@@ -174,9 +174,8 @@ bool reader_path(struct reader *r, const struct node *value, const char **ret)
 
 /* What DNS takes as a label (RFC 1035, 2.3.1; RFC 1123, 2.1), and what therefore fits everywhere:
  * in names of files, on screens. */
-static bool check_name(struct reader *r, const struct node *member, const char *what)
+bool reader_check_name(struct reader *r, const char *name, struct place place, const char *what)
 {
-	const char *name = member->key;
 	const size_t length = strlen(name);
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	static const char allowed[] =
@@ -185,7 +184,7 @@ static bool check_name(struct reader *r, const struct node *member, const char *
 	if (length > 0 && length < CONFIG_NAME_LENGTH && strspn(name, allowed) == length &&
 	    strcspn(name, letters) < length && name[0] != '-' && name[length - 1] != '-')
 		return true;
-	return reader_fail(r, member->at_key,
+	return reader_fail(r, place,
 			   "'%.64s' cannot be the name of %s: up to 63 letters, digits and '-', "
 			   "at least one letter, no '-' at the ends",
 			   name, what);
@@ -353,7 +352,7 @@ static bool read_hosts(struct reader *r, const struct node *value, void *into)
 	for (const struct node *n = value->first; n; n = n->next) {
 		struct config_host *host = NULL;
 
-		if (check_name(r, n, "a host"))
+		if (reader_check_name(r, n->key, n->at_key, "a host"))
 			host = add_host(r, n->key, n->at_key);
 		if (!host || (!is_nothing(n) && !reader_map(r, n, keys, "a host", host)))
 			return false;
@@ -372,7 +371,7 @@ static bool read_services(struct reader *r, const struct node *value, void *into
 				   "'services' is a map of services by name, not %s",
 				   node_kind_name(value->kind));
 	for (const struct node *n = value->first; n; n = n->next) {
-		if (!check_name(r, n, "a service"))
+		if (!reader_check_name(r, n->key, n->at_key, "a service"))
 			return false;
 		if (++c->service_count > CONFIG_SERVICES_MOST)
 			return reader_fail(r, n->at_key, "there are more than %d services",

@@ -37,6 +37,13 @@ static bool take_address(struct reader *r, const struct node *value, char **text
 	if (*address == '[' && end > address && end[-1] == ']') {
 		address++;
 		end--;
+	} else if (strchr(address, ':') < end) {
+		/* "::1:80" is an address as a whole, too. */
+		*end = '\0';
+		return reader_fail(r, value->place,
+				   "'%.64s': an IPv6 address before a port stands in brackets, "
+				   "\"[%.64s]:%.32s\"",
+				   address, address, *text);
 	}
 	*end = '\0';
 	if (reeve_address_parse(address, &p->address) < 0)

@@ -36,6 +36,9 @@ bool reader_choice(struct reader *r, const struct node *value, const char *const
 /* Absolute: relative to the file's directory, or with `~` the user's. */
 bool reader_path(struct reader *r, const struct node *value, const char **ret);
 
+/* Whether hosts and services may be called so. `what` is "a host". */
+bool reader_check_name(struct reader *r, const char *name, struct place place, const char *what);
+
 /* The word of the table that resembles `word` most; NULL if none does. */
 const char *reader_suggest(const char *word, const char *const *words);
 

@@ -43,12 +43,8 @@ static bool read_host(struct reader *r, const struct node *value, void *into)
 {
 	struct config_service *s = service_of(into);
 
-	if (!reader_text(r, value, &s->host))
-		return false;
-	if (strlen(s->host) < CONFIG_NAME_LENGTH)
-		return true;
-	return reader_fail(r, value->place, "'host' takes a name of at most %d letters",
-			   CONFIG_NAME_LENGTH - 1);
+	return reader_text(r, value, &s->host) &&
+	       reader_check_name(r, s->host, value->place, "a host");
 }
 
 static bool read_run(struct reader *r, const struct node *value, void *into)

@@ -198,6 +198,15 @@ static struct place place_at(const char *text, size_t length, size_t offset)
 	return p;
 }
 
+/* The library counts letters, not bytes. */
+static char letter_at(const char *text, size_t length, size_t index)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80 && index-- == 0)
+			return text[i];
+	return '\0';
+}
+
 static bool complain(struct reading *r, const yaml_parser_t *parser, const char *text,
 		     size_t length)
 {
@@ -206,6 +215,11 @@ static bool complain(struct reading *r, const yaml_parser_t *parser, const char 
 			    parser->problem);
 	if (parser->error == YAML_MEMORY_ERROR)
 		return fail(r, (struct place){ 0 }, "out of memory");
+	/* The library does not name it, and it cannot be seen. */
+	if (parser->error == YAML_SCANNER_ERROR &&
+	    letter_at(text, length, parser->problem_mark.index) == '\t')
+		return fail(r, place_of(parser->problem_mark),
+			    "a tab cannot be here; lines are indented by spaces");
 	return fail(r, place_of(parser->problem_mark), "%s",
 		    parser->problem ? parser->problem : "this is not YAML");
 }

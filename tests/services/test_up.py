@@ -444,6 +444,8 @@ def test_wrong_file(network, text, status, says):
         assert (result.returncode, result.stdout) == (status, "")
         assert result.stderr == f"reeve up: {says}\n"
     assert network.run("status").stderr == "reeve status: network 'default' is not running\n"
+    result = network.run("status", "echo")
+    assert (result.returncode, result.stderr) == (69, "reeve status: network 'default' is not running\n")
 
 
 def test_check_starts_nothing(network):

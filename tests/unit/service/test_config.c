@@ -252,6 +252,11 @@ static const struct {
 	  "a protocol is tcp or udp, not 'sctp'" },
 	{ "services: {a: {run: x, ports: 'x:80'}}", 1, 31,
 	  "'x' is no address; a port is [ADDRESS:]PORT[/PROTOCOL]" },
+	{ "services: {a: {run: x, ports: '2001:db8::1:80'}}", 1, 31,
+	  "'2001:db8::1': an IPv6 address before a port stands in brackets, \"[2001:db8::1]:80\"" },
+	{ "services: {a: {run: x, host: 'b c'}}", 1, 30,
+	  "'b c' cannot be the name of a host: up to 63 letters, digits and '-', at least one "
+	  "letter, no '-' at the ends" },
 	{ "services: {a: {run: x, ports: whois}}", 1, 31,
 	  "'whois' is nicname (43) and whoispp (63): which?" },
 	{ "services: {a: {run: x, ports: whoispp/udp, user: bob}}", 1, 50,
