@@ -13,7 +13,7 @@
 
 struct run_values {
 	const char *host, *ip, *allow_port, *udp, *loopback, *count_to;
-	bool count;
+	bool count, hostname;
 };
 
 static int parse_udp(const char *text, bool *ret_lite)
@@ -41,6 +41,7 @@ static int run(const struct invocation *invocation, const void *values)
 	struct run_options options = {
 		.host = v->host,
 		.is_counting = v->count,
+		.hostname = v->hostname,
 		.count_name = v->count_to,
 		.argv = invocation->operands,
 	};
@@ -91,6 +92,10 @@ static const struct option_spec options[] = {
 	  .argument = "ADDRESS",
 	  .help = "the host's address (else the next free one)",
 	  .offset = offsetof(struct run_values, ip) },
+	{ .name = "hostname",
+	  .kind = OPTION_FLAG,
+	  .help = "uname and gethostname say the host's name",
+	  .offset = offsetof(struct run_values, hostname) },
 	{ .name = "allow-port",
 	  .kind = OPTION_TEXT,
 	  .argument = "RANGES",

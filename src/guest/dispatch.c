@@ -35,6 +35,7 @@ static const struct {
 	{ SYS_recvmsg, "recvmsg", sys_recvmsg },
 	{ SYS_sendmmsg, "sendmmsg", sys_sendmmsg },
 	{ SYS_recvmmsg, "recvmmsg", sys_recvmmsg },
+	{ SYS_uname, "uname", sys_uname },
 };
 
 static_assert(array_length(handlers) < COUNT_KINDS, "one more for all others");

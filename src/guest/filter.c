@@ -139,6 +139,8 @@ static int add_rules(scmp_filter_ctx f, const struct filter_options *options)
 		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(ioctl), 1, IS(1, SIOCOUTQ));
 	if (r == 0)
 		r = add_calls(f, SCMP_ACT_ERRNO(ENOSYS), absent, array_length(absent));
+	if (r == 0 && options->hostname)
+		r = seccomp_rule_add(f, SCMP_ACT_NOTIFY, SCMP_SYS(uname), 0);
 	if (r == 0 && options->hold_dumpable)
 		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(0), SCMP_SYS(prctl), 2,
 				     IS(0, PR_SET_DUMPABLE), SCMP_CMP(1, SCMP_CMP_EQ, 0));

@@ -12,6 +12,7 @@
 
 struct filter_options {
 	bool udp_lite;      /* leave sendmsg, recvmsg and their plurals native */
+	bool hostname;      /* uname() too */
 	bool hold_dumpable; /* keep the program from becoming unreadable for its supervisor */
 };
 

@@ -395,6 +395,7 @@ int run_main(const struct run_options *options)
 	struct run r = { .options = options };
 	const struct filter_options filter = {
 		.udp_lite = options->udp_lite,
+		.hostname = options->hostname,
 		.hold_dumpable = geteuid() != 0,
 	};
 

@@ -28,6 +28,7 @@ struct run_options {
 	const char *count_name; /* of that file */
 	bool is_direct; /* connections inside the host are joined directly where they can be */
 	bool udp_lite; /* sendmsg and recvmsg stay native: faster for streams, less exact for UDP */
+	bool hostname; /* the program takes its host's name for the machine's */
 	bool is_detached;  /* returns 0 when the program has begun, and does not wait for its end */
 	const char *title; /* what listings call it; NULL: argv */
 	char **argv;

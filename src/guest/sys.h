@@ -32,6 +32,7 @@ void sys_sendmsg(struct supervisor *s, struct call *c);
 void sys_recvmsg(struct supervisor *s, struct call *c);
 void sys_sendmmsg(struct supervisor *s, struct call *c);
 void sys_recvmmsg(struct supervisor *s, struct call *c);
+void sys_uname(struct supervisor *s, struct call *c);
 
 /* A connect to the name at `name` for a call that then goes on with `then`; what else comes of the
  * connect is the call's answer. */

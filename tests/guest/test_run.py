@@ -314,3 +314,19 @@ print(late, "late")
     reeve.wait_for_text(p, "ready\n")
     r = reeve.python(client, "--host", "client")
     assert r.stdout == "0 late\n", r.stderr
+
+
+def test_hostname_by_choice(reeve):
+    ours = os.uname()
+    assert reeve.run("--host", "web", "uname", "-n").stdout == f"{ours.nodename}\n"
+    r = reeve.python("import ctypes, os, socket\n"
+                     "print(socket.gethostname(), socket.gethostbyname(socket.gethostname()))\n"
+                     "print(os.uname().sysname, os.uname().release, os.uname().machine)\n"
+                     "libc = ctypes.CDLL(None, use_errno=True)\n"
+                     "print(libc.uname(ctypes.c_void_p(1)), os.strerror(ctypes.get_errno()))",
+                     "--host", "web", "--hostname")
+    lines = r.stdout.splitlines()
+    name, address = lines[0].split()
+    assert name == "web" and address.startswith("198.18.")
+    assert lines[1] == f"{ours.sysname} {ours.release} {ours.machine}"
+    assert lines[2] == "-1 Bad address"
