@@ -100,8 +100,8 @@ CALLS = {}
 
 # What the kernel itself answers about the program's AF_UNIX end, as no filter sees such calls.
 UNSEEN = {
-    "bad_send_tcp": ("fresh-send", ("bad data", "bad data, named", "data over the edge, named")),
-    "bad_send_message_tcp": ("fresh-send", ("a vector of bad bytes",)),
+    "bad_send_tcp": ("unconnected-send", ("bad data", "bad data, named", "data over the edge, named")),
+    "bad_send_message_tcp": ("unconnected-send", ("a vector of bad bytes",)),
     "bad_send_udp": ("native-send", ("bad data", "to no name", "to no name of no length"))}
 
 

@@ -223,7 +223,7 @@ def sigpipe_after_shutdown(near, far):
 
 
 TRAPPED = ("sendto", "sendto NOSIGNAL")
-FRESH = {how: "fresh-stream" for how in senders(None, None) if how not in TRAPPED}
+FRESH = {how: "unconnected-send" for how in senders(None, None) if how not in TRAPPED}
 
 
 @case(differs=FRESH)
@@ -254,7 +254,7 @@ def receivers(s):
     }
 
 
-UNREADABLE = dict.fromkeys(("recv", "recv PEEK", "recv DONTWAIT", "read"), "fresh-stream")
+UNREADABLE = dict.fromkeys(("recv", "recv PEEK", "recv DONTWAIT", "read"), "unconnected-receive")
 
 
 @case(differs=UNREADABLE)
@@ -263,13 +263,13 @@ def receiving_on_fresh(near):
         yield how, said(receive)
 
 
-@case(differs=UNREADABLE | {"recv OOB": "fresh-stream"})
+@case(differs=UNREADABLE | {"recv OOB": "unconnected-receive"})
 def receiving_on_a_listener(near):
     for how, receive in receivers(listener()).items():
         yield how, said(receive)
 
 
-@case(differs={"write": "reset-then-write", "poll": "reset-then-write", "recv": "reset-then-write"})
+@case(differs={"write": "error-of-send", "poll": "error-of-send", "recv": "error-of-send"})
 def writing_after_a_reset(near, far):
     a, b = pair(near, far)
     reset(b)
