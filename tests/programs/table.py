@@ -82,7 +82,7 @@ def version(r):
                              env={**os.environ, "PATH": PATH, "HOME": "/nonexistent"})
     except OSError:
         return "-"
-    match = re.search(r"\d+(?:\.\d+){1,2}\w*", run.stdout + run.stderr)
+    match = re.search(r"\d+(?:\.\d+){1,2}\w*|\b\d{8}\b", run.stdout + run.stderr)
     return match[0] if match else "-"
 
 

@@ -1,7 +1,9 @@
-"""ruby: TCPServer with threads, Net::HTTP.
+"""ruby: TCPServer with threads, Net::HTTP, UDPSocket.
 
-Run: a server with a thread a connection; 30 clients in threads; Net::HTTP to a server of python's.
-Must come out: every answer, an exception of the right class where nobody listens.
+Run: a server with a thread a connection; 30 clients in threads; Net::HTTP to a server of python's; a
+server of datagrams, and clients with and without connect.
+Must come out: every answer, from the address that was asked; an exception of the right class where
+nobody listens.
 Limits: none known.
 """
 
@@ -39,6 +41,52 @@ rescue Errno::ECONNREFUSED
   puts 'refused'
 end
 """
+UDP_SERVER = """
+require 'socket'
+server = UDPSocket.new
+server.bind('0.0.0.0', 7000)
+loop do
+  text, from = server.recvfrom(65536)
+  server.send("#{from[3]} #{text.upcase}", 0, from[3], from[1])
+end
+"""
+UDP_CLIENT = """
+require 'socket'
+server = Socket.getaddrinfo('s', 7000, :INET, :DGRAM)[0]
+plain = UDPSocket.new
+plain.send('plain', 0, 's', 7000)
+text, from = plain.recvfrom(65536)
+puts text.end_with?(' PLAIN'), from[1] == 7000, from[3] == server[3]
+connected = UDPSocket.new
+connected.connect('s', 7000)
+own = connected.local_address.ip_address
+[0, 1, 1472, 1473, 60000].each do |size|
+  connected.send('x' * size, 0)
+  raise 'nothing comes' unless connected.wait_readable(30)
+  puts connected.recv_nonblock(65536) == "#{own} #{'X' * size}"
+end
+begin
+  connected.recvfrom_nonblock(9)
+rescue IO::WaitReadable
+  puts 'empty'
+end
+nobody = UDPSocket.new
+nobody.connect('s', 7001)
+nobody.send('x', 0)
+begin
+  nobody.recvfrom(9)
+rescue Errno::ECONNREFUSED
+  puts 'refused'
+end
+"""
+
+
+def test_datagrams(site, need):
+    need("ruby")
+    site.serve("s", "ruby", "-e", UDP_SERVER)
+    site.until_bound("s")
+    assert site.client("c", "ruby", "-rio/wait", "-e", UDP_CLIENT).split() == ["true"] * 8 + [
+        "empty", "refused"]
 
 
 def test_ruby(site, need):
