@@ -11,7 +11,7 @@ import worker
 from conftest import COMMAND, HERE, PYTHON, WAIT, Reeve
 
 CASES = worker.load()
-BOUND = 900  # seconds, of all cases at one place: some thousands
+BOUND = 600  # seconds, of all cases at one place: some thousands
 LOOPBACK = ("127.0.0.1", "127.0.0.2")
 OUTSIDE = ("198.18.7.1", "198.18.7.2")
 DIFFERENCES = HERE.parent.parent / "docs" / "differences.md"
