@@ -62,6 +62,11 @@ int reeve_tcp_bind(struct reeve_tcp *tcp, const struct reeve_sockaddr *local);
 /* Fresh, bound, or a listener (changes the backlog). -EADDRINUSE, -EINVAL when connected. */
 int reeve_tcp_listen(struct reeve_tcp *tcp, uint32_t backlog);
 
+/* The `user` of the listener that would take a SYN from `from` to `to` now; NULL when there is none,
+ * whatever an intercept would do with it. */
+void *reeve_tcp_listener(const struct reeve_host *host, const struct reeve_sockaddr *to,
+			 const struct reeve_sockaddr *from);
+
 /* The oldest established connection that waits, or NULL. The caller owns it and gives it `user`. */
 struct reeve_tcp *reeve_tcp_accept(struct reeve_tcp *listener, void *user);
 

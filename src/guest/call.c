@@ -47,6 +47,16 @@ struct call *call_new(struct supervisor *s, const struct trapped *t)
 	return c;
 }
 
+/* Before the answer: the program may run on before the supervisor does, close its own descriptor,
+ * and have others find the file closed. */
+static void give_back(struct supervisor *s, struct call *c)
+{
+	watch_stop(s->epoll_fd, &c->watch);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
 static void release(struct supervisor *s, struct call *c)
 {
 	list_remove(&c->node);
@@ -55,13 +65,10 @@ static void release(struct supervisor *s, struct call *c)
 		s->kept--;
 		timer_disarm(&s->timers, &c->look);
 		timer_disarm(&s->timers, &c->deadline);
-		watch_stop(s->epoll_fd, &c->watch);
 	}
 	if (c->request)
 		c->request->call = NULL;
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	give_back(s, c);
 	list_prepend(&s->free_calls, &c->node);
 }
 
@@ -76,6 +83,7 @@ static void count_call(struct supervisor *s, const struct call *c)
 bool call_answer(struct supervisor *s, struct call *c, int64_t value)
 {
 	count_call(s, c);
+	give_back(s, c);
 	const bool reached = notify_answer(&s->notify, &c->trapped, value) == 0;
 
 	release(s, c);
@@ -85,6 +93,7 @@ bool call_answer(struct supervisor *s, struct call *c, int64_t value)
 void call_continue(struct supervisor *s, struct call *c)
 {
 	count_call(s, c);
+	give_back(s, c);
 	(void)notify_continue(&s->notify, &c->trapped);
 	release(s, c);
 }
@@ -101,6 +110,17 @@ void call_drop(struct supervisor *s, struct call *c)
 {
 	count_call(s, c);
 	release(s, c);
+}
+
+/* Else a copy of a listener's descriptor would outlive the program that waited in accept(). */
+void call_drop_all(struct supervisor *s, pid_t tid)
+{
+	list_for_each_safe(node, &s->calls) {
+		struct call *c = list_entry(node, struct call, node);
+
+		if (c->trapped.tid == tid && !notify_is_waiting(&s->notify, &c->trapped))
+			call_drop(s, c);
+	}
 }
 
 struct guest_socket *call_socket(struct supervisor *s, struct call *c)

@@ -70,6 +70,7 @@ int call_answer_fd(struct supervisor *s, struct call *c, int fd, bool close_on_e
 
 /* Forgets a call whose caller is gone. */
 void call_drop(struct supervisor *s, struct call *c);
+void call_drop_all(struct supervisor *s, pid_t tid); /* of a thread that has ended */
 
 /* The socket of argument 0, its duplicate in c->fd; NULL when it is none of ours. */
 struct guest_socket *call_socket(struct supervisor *s, struct call *c);

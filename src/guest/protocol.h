@@ -22,7 +22,8 @@
  *	          by OPEN, and says INCOMING with both names + its end; when the program has
  *	          accepted it: ACCEPTED (the backlog counts what is not yet accepted). So the listener
  *	          is ready before anything that the peer says later. A file that refuses has no
- *	          listener any more: STALE, and the connection is reset
+ *	          listener any more: STALE. It is asked before a program's SYN goes out, which then
+ *	          is refused; found out later, the connection is reset
  *	data      the network process reads and writes the attached end. EOF of the program's writes
  *	          (RDHUP) is FIN out; FIN in is shutdown(SHUT_WR) of the attached end, which stays open
  *	close     the program closes: HUP at the attached end. Without unread data the network process
@@ -94,7 +95,8 @@ enum guest_message_type {
 	GUEST_REFUSED,             /* the other answer to HELLO: error and a line of text as data */
 	GUEST_INCOMING_CONNECTION, /* socket: its new number; value: the listener's; both names;
 				      + a copy of the network process's end */
-	GUEST_STALE,               /* nobody listens at the file of this listener any more */
+	GUEST_STALE,               /* nobody listens at the file of this listener any more; here it
+				      is closed */
 	GUEST_EXACT,               /* a connect that asked for a direct join has not met one */
 	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
 	GUEST_CLOSED,              /* done in order; the duplicate may go */

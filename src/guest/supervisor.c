@@ -258,6 +258,12 @@ static void front_gone(struct supervisor *s)
 	watch_stop(s->epoll_fd, &s->front_watch);
 }
 
+static void thread_ended(struct supervisor *s, struct descriptor_process *p)
+{
+	call_drop_all(s, p->tid);
+	descriptor_forget(&s->descriptors, p);
+}
+
 static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
 {
 	struct call *c = NULL;
@@ -290,8 +296,7 @@ static void dispatch(struct supervisor *s, struct watch *w, uint32_t events)
 		call_try_again(s, c);
 		return;
 	case WATCH_PROCESS:
-		descriptor_forget(&s->descriptors,
-				  container_of(w, struct descriptor_process, watch));
+		thread_ended(s, container_of(w, struct descriptor_process, watch));
 		return;
 	}
 }

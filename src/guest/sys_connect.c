@@ -226,9 +226,6 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 			return;
 		}
 	}
-	/* The port may be that of a listener which this tree has closed just now. */
-	if (is_own(s, &name->socket.address))
-		listeners_look_at_port(s, name->socket.port);
 	struct guest_message m = peer_message(socket, GUEST_CONNECT, c->fd);
 
 	const bool is_offered = s->is_direct && is_own(s, &name->socket.address);

@@ -272,30 +272,37 @@ static void take_in(struct listener *l, int fd_take, const struct ucred *peer)
 
 static const struct listener_ops listener_ops = { .take_in = take_in };
 
+static struct guest_server *release(struct guest_server *s)
+{
+	if (s->probe_fd >= 0)
+		close(s->probe_fd);
+	charges_free(s->charges);
+	free(s);
+	return NULL;
+}
+
 struct guest_server *guest_server_new(struct network *n, int listen_fd)
 {
 	struct guest_server *s = calloc(1, sizeof(*s));
-	struct charges *charges = charges_new();
 
-	if (!s || !charges) {
+	if (!s) {
 		if (listen_fd >= 0)
 			close(listen_fd);
-		charges_free(charges);
-		free(s);
 		return NULL;
 	}
-	s->charges = charges;
+	s->charges = charges_new();
+	s->probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	s->network = n;
 	list_init(&s->sessions);
 	list_init(&s->delivering);
 	list_init(&s->gone);
 	list_init(&s->dead);
-	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0) {
-		charges_free(charges);
-		free(s);
-		return NULL;
-	}
-	return s;
+	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0)
+		return release(s);
+	if (s->charges && s->probe_fd >= 0)
+		return s;
+	listener_deinit(&s->listener);
+	return release(s);
 }
 
 void guest_accept(struct guest_server *s)
@@ -413,9 +420,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	guest_end_all(s);
 	guest_give_up(s);
 	guest_settle(s);
-	charges_free(s->charges);
-	free(s);
-	return NULL;
+	return release(s);
 }
 
 void guest_give_up(struct guest_server *s)

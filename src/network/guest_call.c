@@ -235,6 +235,7 @@ static void connect_stream(struct guest_call *call, struct guest_socket *s)
 	s->connect_request = call->message->request;
 	if (call->message->flags & GUEST_DIRECT)
 		guest_direct_offer(s);
+	guest_listener_look(s);
 }
 
 static void connect_datagram(struct guest_call *call, struct guest_socket *s)

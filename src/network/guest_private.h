@@ -28,6 +28,7 @@ struct guest_server {
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
 	struct charges *charges;
+	int probe_fd; /* asks listeners whether they are still there (guest_listener.c) */
 };
 
 struct guest_session {
@@ -156,6 +157,16 @@ void guest_handle(struct guest_call *call);
 bool guest_stream_attach(struct guest_socket *s, int fd_take); /* false: it cannot be watched */
 void guest_stream_accepted(struct guest_socket *s);
 void guest_stream_accept(struct guest_socket *listener);
+
+/* guest_listener.c. Joins `fd` to the listener's file; 0 or a negative errno. */
+int guest_listener_join(const struct guest_socket *listener, int fd);
+/* Does that error say that nobody listens there any more? */
+bool guest_listener_is_missing(int error);
+/* Closes it and tells its supervisor, by which sessions may end. */
+void guest_listener_miss(struct guest_socket *listener);
+/* After connect() and before the SYN is out: whoever would get it is missed if it is closed. The
+ * socket may be gone then. */
+void guest_listener_look(const struct guest_socket *s);
 
 /* guest_direct.c */
 void guest_direct_offer(struct guest_socket *s);

@@ -20,7 +20,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <linux/sockios.h>
@@ -398,27 +397,23 @@ static void answer_connect(struct guest_socket *s, int error)
 
 /* The program's listener becomes ready by it, and what it then takes has to be announced: so all
  * that may fail comes first. 0 or a negative errno. */
-static int join(struct guest_socket *s, const char *path)
+static int join(struct guest_socket *s, const struct guest_socket *listener)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
 	if (!guest_stream_attach(s, fd))
 		return -ENOMEM;
-	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	return connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
+	return guest_listener_join(listener, fd);
 }
 
 /* Nobody can take it: the peer sees a reset. */
 static void turn_away(struct guest_socket *listener, struct reeve_tcp *tcp, int error)
 {
-	const struct guest_message m = { .type = GUEST_STALE, .socket = listener->number };
-
 	reeve_tcp_abort(tcp);
-	if (error == -ECONNREFUSED)
-		guest_send(listener->session, &m, NULL, 0);
+	if (guest_listener_is_missing(error))
+		guest_listener_miss(listener);
 	else
 		log_line("a connection for '%s' is turned away: %s", listener->session->command,
 			 strerror(-error));
@@ -438,7 +433,7 @@ static struct guest_socket *accepted_new(const struct guest_socket *listener)
 	return s;
 }
 
-/* False when the session is gone. */
+/* False when the session or the listener is gone. */
 static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 {
 	struct guest_session *session = listener->session;
@@ -448,13 +443,13 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	};
 	struct guest_socket *offer = guest_direct_find(listener, tcp);
 	struct guest_socket *s = accepted_new(listener);
-	const int r = !s ? -ENOMEM : offer ? 0 : join(s, listener->path);
+	const int r = !s ? -ENOMEM : offer ? 0 : join(s, listener);
 
 	if (r < 0) {
 		if (s)
 			guest_socket_drop(s);
 		turn_away(listener, tcp, r);
-		return !session->gone;
+		return !session->gone && listener->path;
 	}
 	session->next_incoming++;
 	s->tcp = tcp;

@@ -118,6 +118,14 @@ bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s)
 	return true;
 }
 
+void *reeve_tcp_listener(const struct reeve_host *host, const struct reeve_sockaddr *to,
+			 const struct reeve_sockaddr *from)
+{
+	struct port_listener *const found = port_demux_find_listener(host->tcp->demux, to, from);
+
+	return found ? container_of(found, struct tcp_listener, port)->tcp->events.user : NULL;
+}
+
 struct tcp_listener *tcp_listener_new(struct reeve_tcp *tcp, uint32_t backlog)
 {
 	struct tcp_host *const t = tcp_of(tcp);

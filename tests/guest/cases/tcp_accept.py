@@ -5,10 +5,12 @@ import fcntl
 import os
 import resource
 import select
+import signal
 import socket
 import struct
 
-from kit import LIBC, bits, case, later, listener, raw, reset, said, tcp, until
+from cases.threads import asleep, child
+from kit import LIBC, WAIT, bits, case, error, later, listener, raw, reset, said, tcp, until
 
 
 @case
@@ -103,7 +105,7 @@ def accept_in_children(near):
         yield f"child {i}", os.waitpid(pid, 0)[1]
 
 
-@case(differs={"connect": "closed-listener"})
+@case
 def close_listener_with_queue(near, far):
     l = far(listener, address=far.address)
     c = tcp()
@@ -113,6 +115,86 @@ def close_listener_with_queue(near, far):
     l.close()
     yield "recv", said(c.recv, 1)
     yield "connect", said(tcp().connect, name)
+
+
+def just_closed(far, family=socket.AF_INET, address=None):
+    """The name at which far has listened until now."""
+    l = far(listener, family, address or far.address)
+    port = l.getsockname()[1]
+    l.close()
+    return far.address, port
+
+
+@case
+def connect_to_a_closed_listener(near, far):
+    """Each the first to meet it."""
+    yield "blocking", said(tcp().connect, just_closed(far))
+    yield "at the wildcard", said(tcp().connect, just_closed(far, address="0.0.0.0"))
+    yield "at the wildcard of IPv6", said(tcp().connect, just_closed(far, socket.AF_INET6, "::"))
+    yield "sendto with MSG_FASTOPEN", said(tcp().sendto, b"x", socket.MSG_FASTOPEN, just_closed(far))
+    c = tcp()
+    c.setblocking(False)
+    yield "not blocking", said(c.connect, just_closed(far))
+    yield "poll", until(c, select.POLLIN)
+    yield "SO_ERROR", error(c)
+
+
+@case
+def connect_to_a_closed_listener_of_the_same_process(near):
+    yield "blocking", said(tcp().connect, just_closed(near))
+    l = listener()
+    l.setblocking(False)
+    said(l.accept)
+    name = l.getsockname()
+    l.close()
+    yield "after its accept()", said(tcp().connect, name)
+
+
+@case
+def listener_ends_with_its_last_holder(near, far):
+    l = near(listener, address=near.address)
+    name = l.getsockname()
+    pid = child(signal.pause)
+    l.close()
+    yield "connect while a child holds it", said(far(tcp).connect, name)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    yield "connect", said(far(tcp).connect, name)
+
+
+@case
+def listener_ends_in_accept(near):
+    """Of its holder's call nothing is left either."""
+    l = listener()
+    pid = asleep(child(l.accept))
+    name = l.getsockname()
+    l.close()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    yield "connect", said(tcp().connect, name)
+
+
+def sharing(name):
+    l = tcp()
+    l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    l.bind(name)
+    l.listen()
+    l.settimeout(WAIT)
+    return l
+
+
+@case
+def one_of_two_listeners_is_closed(near, far):
+    a = far(sharing, (far.address, 0))
+    name = a.getsockname()
+    b = far(sharing, name)
+    a.close()
+    for i in range(8):
+        c = tcp()
+        yield f"connect {i}", said(c.connect, name)
+        yield f"accept {i}", b.accept()[1] == c.getsockname()
+    b.close()
+    yield "connect to none", said(tcp().connect, name)
 
 
 @case

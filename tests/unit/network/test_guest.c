@@ -531,25 +531,84 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* A listener whose last holder is gone is named to the supervisor, and the peer is reset. */
-static void test_stale_listener(void **state)
+/* A listener whose last holder is gone refuses, is named to the supervisor, and has given up its
+ * port, whatever its supervisor does about it. */
+static void test_closed_listener(void **state)
 {
 	struct pair *p = *state;
 	struct guest_message m;
 
 	listen_on(p, 10);
-	close(p->listener_fd);
+	close_listener(p);
 	start_connect(p, 300);
-	m = rig_receive(&p->client, NULL, 0);
-	assert_int_equal(m.error, 0);
+	expect(&p->client, GUEST_ANSWER, 300, ECONNREFUSED);
 	expect(&p->server, GUEST_STALE, p->listener, 0);
-	attach(&p->client, 300);
-	expect(&p->client, GUEST_RESET, 300, ECONNRESET);
+	m = message(GUEST_BIND, 2);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
 	m = message(GUEST_CLOSE, p->listener);
 	rig_send(&p->server, &m, NULL, 0, -1);
-	p->listener_fd = -1;
-	unlink(p->path);
-	rmdir(p->directory);
+	start_connect(p, 300);
+	expect(&p->client, GUEST_ANSWER, 300, ECONNREFUSED);
+}
+
+/* Its supervisor is quicker: there is no file any more when it is asked. And the program itself may
+ * be who connects. */
+static void test_forgotten_listener(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_CONNECT, 2);
+
+	listen_on(p, 10);
+	assert_int_equal(unlink(p->path), 0);
+	m.remote = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = PORT };
+	m.request = ++p->server.request;
+	rig_send(&p->server, &m, NULL, 0, -1);
+	expect(&p->server, GUEST_STALE, p->listener, 0);
+	expect(&p->server, GUEST_ANSWER, 2, ECONNREFUSED);
+}
+
+/* One that is not open yet lets those who come wait. */
+static void test_listener_opens_late(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = rig_call(&p->server, message(GUEST_LISTEN, 1));
+
+	assert_int_equal(m.error, 0);
+	p->listener = 1;
+	p->listener_name = (struct reeve_sockaddr){ p->server.welcome.address, m.local.port, 0 };
+	start_connect(p, 300);
+	expect(&p->client, GUEST_ANSWER, 300, 0);
+	open_listener(p);
+	expect(&p->server, GUEST_INCOMING_CONNECTION, GUEST_INCOMING, 0);
+	m = message(GUEST_CLOSE, 300);
+	rig_send(&p->client, &m, NULL, 0, -1);
+}
+
+/* What waited for room at a listener that is closed then sees a reset. */
+static void test_stale_listener(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m, incoming;
+	int accepted;
+
+	listen_on(p, 0);
+	for (uint64_t i = 300; i < 302; i++) {
+		start_connect(p, i);
+		expect(&p->client, GUEST_ANSWER, i, 0);
+	}
+	incoming = rig_receive(&p->server, NULL, 0);
+	assert_int_equal(incoming.type, GUEST_INCOMING_CONNECTION);
+	assert_true(attach(&p->client, 301) >= 0);
+	accepted = accept(p->listener_fd, NULL, NULL);
+	assert_true(accepted >= 0);
+	close_listener(p);
+	m = message(GUEST_ACCEPTED, incoming.socket);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	expect(&p->server, GUEST_STALE, p->listener, 0);
+	expect(&p->client, GUEST_RESET, 301, ECONNRESET);
+	close(accepted);
+	expect(&p->server, GUEST_CLOSED, incoming.socket, 0);
 }
 
 /* What nobody waits for goes in front of what somebody does, in one datagram. */
@@ -724,6 +783,9 @@ int main(void)
 		CASE(test_backlog),
 		CASE(test_direct),
 		CASE(test_not_direct),
+		CASE(test_closed_listener),
+		CASE(test_forgotten_listener),
+		CASE(test_listener_opens_late),
 		CASE(test_stale_listener),
 		CASE(test_parcel),
 		CASE(test_supervisor_dies),

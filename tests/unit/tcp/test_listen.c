@@ -258,6 +258,48 @@ static void test_conflicts(void **state)
 	rig_deinit(&r);
 }
 
+/* Who would get a SYN is known before it comes: as demultiplexing has it, for these two ends. */
+static void test_who_listens(void **state)
+{
+	struct rig r = { 0 };
+	const struct reeve_sockaddr to = rig_name("192.0.2.1", RIG_PORT);
+	struct reeve_sockaddr from = rig_name("192.0.2.2", RIG_PEER);
+	const struct reeve_sockaddr elsewhere = rig_name("192.0.2.1", RIG_PORT + 1);
+	struct reeve_tcp *shares[2];
+	char names[2] = { 0 };
+	struct peer p;
+
+	(void)state;
+	rig_init(&r);
+	assert_null(reeve_tcp_listener(r.host, &to, &from));
+	for (unsigned i = 0; i < 2; i++) {
+		shares[i] = reeve_tcp_new(r.host, REEVE_IPV4, &names[i]);
+		assert_int_equal(reeve_tcp_set(shares[i], REEVE_TCP_REUSE_PORT, 1), 0);
+		assert_int_equal(reeve_tcp_bind(shares[i], &to), 0);
+		assert_int_equal(reeve_tcp_listen(shares[i], 100), 0);
+	}
+	assert_null(reeve_tcp_listener(r.host, &elsewhere, &from));
+	for (unsigned i = 0; i < 32; i++) {
+		from.port = (uint16_t)(1000 + i);
+		const void *const user = reeve_tcp_listener(r.host, &to, &from);
+
+		assert_true(user == &names[0] || user == &names[1]);
+		send_syn(&r, &p, from.port);
+		finish(&p);
+
+		struct reeve_tcp *const tcp = reeve_tcp_accept(shares[user == &names[1]], NULL);
+
+		assert_non_null(tcp);
+		reeve_tcp_abort(tcp);
+		rig_discard(&r);
+	}
+	reeve_tcp_close(shares[0]);
+	assert_ptr_equal(reeve_tcp_listener(r.host, &to, &from), &names[1]);
+	reeve_tcp_close(shares[1]);
+	assert_null(reeve_tcp_listener(r.host, &to, &from));
+	rig_deinit(&r);
+}
+
 /* The walk over all sockets sees each once. */
 static void test_listing(void **state)
 {
@@ -442,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_end_before_accept),
 		cmocka_unit_test(test_nobody_listens),
 		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_who_listens),
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_host_limit),
 		cmocka_unit_test(test_options_pass_on),
