@@ -98,12 +98,15 @@ int quantity_ratio(const char *text, double *ret)
 
 int quantity_time_ms(const char *text, double *ret)
 {
-	static const struct unit units[] = {
-		{ "", 1 }, { "ms", 1 }, { "us", 0.001 }, { "s", 1000 }
-	};
+	static const struct unit units[] = { { "ms", 1 }, { "us", 0.001 }, { "s", 1000 } };
 	double value;
-	const int error = with_unit(text, units, array_length(units), &value);
+	const char *rest;
+	int error = with_unit(text, units, array_length(units), &value);
 
+	/* A bare 5 would be seconds for one and milliseconds for another; 0 is the same for both. */
+	if (error == -EINVAL && plain_number(text, &value, &rest) == 0 && *rest == '\0' &&
+	    value <= 0)
+		error = 0;
 	if (error)
 		return error;
 	if (value > TIME_MS_MOST)

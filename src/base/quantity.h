@@ -11,7 +11,7 @@ int quantity_count(const char *text, int64_t least, int64_t most, int64_t *ret);
 /* "5%", "0.05", "1": a probability. */
 int quantity_ratio(const char *text, double *ret);
 
-/* "20ms", "1.5s", "300us", "20" (milliseconds): up to an hour. */
+/* "20ms", "1.5s", "300us", "0": up to an hour. */
 int quantity_time_ms(const char *text, double *ret);
 
 /* "50mbit", "1gbit", "64kbit", "9600", "9600bit": bits a second, powers of ten. */
