@@ -1,9 +1,11 @@
 """Programs under `reeve run`, from outside: each test has a network of its own."""
 
+import json
 import os
 import pathlib
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,10 @@ class Reeve:
 
     def python(self, code, *options, **settings):
         return self.run(*options, "--", PYTHON, "-c", code, **settings)
+
+    def network(self):
+        """What is known of the network process."""
+        return json.loads(self.command("network", "--json").stdout)
 
     def start(self, *arguments, **settings):
         settings.setdefault("stdin", subprocess.DEVNULL)
@@ -82,6 +88,35 @@ class Reeve:
         return clean
 
 
+# Two programs on the hosts sender and another: bytes go for as long as they can. The first says
+# "ready", the second "receiving" when it has read as many as its argument says; both how it ended.
+SENDER = """
+import socket
+l = socket.create_server(("", 7000))
+print("ready", flush=True)
+c, _ = l.accept()
+try:
+    while True:
+        c.sendall(bytes(4096))
+except OSError as e:
+    print(type(e).__name__, flush=True)
+"""
+
+RECEIVER = """
+import socket, sys
+c = socket.create_connection(("sender", 7000))
+left = int(sys.argv[1])
+try:
+    while d := c.recv(4096):
+        left -= len(d)
+        if left <= 0 < left + len(d):
+            print("receiving", flush=True)
+    print("a clean end", flush=True)
+except OSError as e:
+    print(type(e).__name__, flush=True)
+"""
+
+
 @pytest.fixture
 def reeve():
     r = Reeve()
@@ -96,6 +131,14 @@ def wait_until(condition):
             return False
         time.sleep(0.005)
     return True
+
+
+def kill(pid):
+    """Any process, and waits for its end."""
+    handle = os.pidfd_open(pid)
+    signal.pidfd_send_signal(handle, signal.SIGKILL)
+    select.select([handle], [], [], WAIT)
+    os.close(handle)
 
 
 def children(pid):

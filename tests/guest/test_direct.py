@@ -33,10 +33,6 @@ print("done")
 DIRECT = ("--loopback", "direct", "--host", "h")
 
 
-def network_process(reeve):
-    return int(json.loads(reeve.command("network", "--json").stdout)["pid"])
-
-
 def test_names_belong_to_their_connections(reeve):
     """Several trees connect at once; what each is to its server is what it is to itself."""
     server = reeve.start_python(SERVER, *DIRECT)
@@ -164,7 +160,7 @@ for t, s in zip(threads, sockets):
     for p in exact, direct:
         reeve.wait_for_text(p, "ready\n")
     p = reeve.start_python(client, *DIRECT, stdin=subprocess.PIPE)
-    assert p.communicate(f"{network_process(reeve)}\n", timeout=WAIT)[0] == "exact\ndirect\n"
+    assert p.communicate(f"{reeve.network()['pid']}\n", timeout=WAIT)[0] == "exact\ndirect\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the limit belongs to root")
@@ -219,7 +215,7 @@ except OSError as e:
 
     p = reeve.start_python(code, *DIRECT, stdin=subprocess.PIPE)
     reeve.wait_for_text(p, "joined\n")
-    os.kill(network_process(reeve), signal.SIGKILL)
+    os.kill(reeve.network()["pid"], signal.SIGKILL)
     p.stdin.write("\n")
     p.stdin.close()
     reeve.wait_for_text(p, "b'still'\n")

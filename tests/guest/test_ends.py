@@ -2,22 +2,12 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 
-from conftest import PYTHON, WAIT, children, wait_until
+from conftest import PYTHON, RECEIVER, SENDER, WAIT, children, kill, wait_until
 
-SENDER = """
-import socket
-l = socket.create_server(("", 7000))
-print("ready", flush=True)
-c, _ = l.accept()
-try:
-    while True:
-        c.sendall(bytes(65536))
-except OSError as e:
-    print(type(e).__name__, flush=True)
+AFTERWARDS = """
 l.setblocking(False)
 try:
     l.accept()
@@ -29,35 +19,16 @@ except OSError as e:
     print("socket", e.errno, flush=True)
 """
 
-RECEIVER = """
-import socket
-c = socket.create_connection(("sender", 7000))
-c.recv(65536)
-print("receiving", flush=True)
-try:
-    while d := c.recv(65536):
-        pass
-    print("a clean end")
-except OSError as e:
-    print(type(e).__name__)
-"""
-
-
-def network(reeve):
-    return json.loads(reeve.command("network", "--json").stdout)
-
 
 def kill_network(reeve):
-    pid = os.pidfd_open(network(reeve)["pid"])
-    signal.pidfd_send_signal(pid, signal.SIGKILL)
-    select.select([pid], [], [], WAIT)
-    os.close(pid)
+    kill(reeve.network()["pid"])
 
 
 def test_killed_network_process_is_a_reset(reeve):
-    sender = reeve.start_python(SENDER, "--host", "sender", stderr=subprocess.PIPE)
+    sender = reeve.start_python(SENDER + AFTERWARDS, "--host", "sender", stderr=subprocess.PIPE)
     reeve.wait_for_text(sender, "ready\n")
-    receiver = reeve.start_python(RECEIVER, "--host", "receiver", stderr=subprocess.PIPE)
+    receiver = reeve.start("--host", "receiver", "--", PYTHON, "-c", RECEIVER, "1",
+                           stderr=subprocess.PIPE)
     reeve.wait_for_text(receiver, "receiving\n")
     kill_network(reeve)
     out, err = receiver.communicate(timeout=WAIT)
@@ -232,7 +203,7 @@ print(said, s.getsockname())
 """
     assert reeve.command("network", "--keep").returncode == 0
     p = reeve.start_python(code, stdin=subprocess.PIPE)
-    out, _ = p.communicate(f"{network(reeve)['pid']}\n", timeout=WAIT)
+    out, _ = p.communicate(f"{reeve.network()['pid']}\n", timeout=WAIT)
     assert out == "[0] ('127.0.0.1', 7001)\n"
 
 
@@ -358,7 +329,7 @@ def test_many_connections_leave_nothing(reeve):
     server = reeve.start_python(SERVER, "--host", "server", "--ip", "198.18.0.2")
     reeve.wait_for_text(server, "ready")
     supervisor = children(children(server.pid)[0])[0]
-    process = network(reeve)["pid"]
+    process = reeve.network()["pid"]
 
     def clients(count, where):
         host = "clients" if where == "far" else "server"

@@ -1,41 +1,12 @@
 """SIGKILL at any moment, of any process that carries a connection: the others see it, nothing hangs,
 nothing is left."""
 
-import json
 import os
 import random
-import select
-import signal
 import subprocess
 
 import pytest
-from conftest import WAIT, children, wait_until
-
-SENDER = """
-import socket
-l = socket.create_server(("", 7000))
-print("ready", flush=True)
-c, _ = l.accept()
-try:
-    while True:
-        c.sendall(bytes(4096))
-except OSError as e:
-    print(type(e).__name__, flush=True)
-"""
-
-RECEIVER = """
-import socket, sys
-c = socket.create_connection(("sender", 7000))
-left = int(sys.argv[1])
-try:
-    while d := c.recv(4096):
-        left -= len(d)
-        if left <= 0 < left + len(d):
-            print("receiving", flush=True)
-    print("a clean end", flush=True)
-except OSError as e:
-    print(type(e).__name__, flush=True)
-"""
+from conftest import PYTHON, RECEIVER, SENDER, WAIT, children, kill, wait_until
 
 
 def tree(pid):
@@ -44,13 +15,6 @@ def tree(pid):
         return [pid] + [d for c in children(pid) for d in tree(c)]
     except FileNotFoundError:
         return []
-
-
-def kill(pid):
-    handle = os.pidfd_open(pid)
-    signal.pidfd_send_signal(handle, signal.SIGKILL)
-    select.select([handle], [], [], WAIT)
-    os.close(handle)
 
 
 def is_gone(pid):
@@ -91,10 +55,10 @@ def test_killed_at_any_moment(reeve, side, victim, seed):
     chance = random.Random(f"{seed} {side} {victim}")
     sender = reeve.start_python(SENDER, "--host", "sender", stderr=subprocess.DEVNULL)
     reeve.wait_for_text(sender, "ready\n")
-    receiver = reeve.start("--host", "receiver", "--", "/usr/bin/python3", "-c", RECEIVER,
+    receiver = reeve.start("--host", "receiver", "--", PYTHON, "-c", RECEIVER,
                            str(chance.randrange(1, 3_000_000)), stderr=subprocess.DEVNULL)
     reeve.wait_for_text(receiver, "receiving\n")
-    network = json.loads(reeve.command("network", "--json").stdout)["pid"]
+    network = reeve.network()["pid"]
     killed, other = (sender, receiver) if side == "sender" else (receiver, sender)
     processes = [p for front in (sender, receiver) for p in tree(front.pid)]
     kill((victims(killed.pid) | {"network": network})[victim])

@@ -1,6 +1,5 @@
 """`reeve run` as a command: statuses, signals, the terminal, what outlives it."""
 
-import json
 import os
 import pty
 import re
@@ -130,7 +129,7 @@ def test_nested_is_refused(reeve):
 def test_network_that_does_not_answer(reeve):
     """Whoever waits for it can be interrupted, and is told in the end."""
     assert reeve.command("network", "--keep").returncode == 0
-    network = json.loads(reeve.command("network", "--json").stdout)["pid"]
+    network = reeve.network()["pid"]
 
     def start(*arguments, **settings):
         p = reeve.start("sh", "-c", "echo started", stderr=subprocess.PIPE, **settings)

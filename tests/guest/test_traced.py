@@ -1,7 +1,6 @@
 """Tracers and debuggers inside: they see of a program what it sees; and what becomes of Reeve's own
 processes when one is set on them."""
 
-import json
 import re
 import subprocess
 
@@ -158,9 +157,9 @@ with socket.create_connection(("127.0.0.1", 7000)) as d:
 sys.exit(7)
 """
     assert reeve.command("network", "--keep").returncode == 0
-    network = json.loads(reeve.command("network", "--json").stdout)["pid"]
+    network = reeve.network()["pid"]
     r = reeve.run("--", PYTHON, "-c", code, whose, str(network))
     there, seen, *after = r.stdout.splitlines()
     assert (there, after, r.returncode) == ("there", ["True", "4096"], 7), r.stdout + r.stderr
     assert seen in ("EPERM", "stopped True")
-    assert json.loads(reeve.command("network", "--json").stdout)["pid"] == network
+    assert reeve.network()["pid"] == network

@@ -7,9 +7,9 @@ import select
 import signal
 import socket
 import sys
-import time
 
-from kit import (LIBC, bits, case, eventually, later, pair, read_all, said, until)
+from kit import LIBC, bits, case, eventually, later, pair, read_all, said, until
+from streams import fill
 
 
 def pattern(size):
@@ -38,20 +38,6 @@ def much_both_ways(near, far):
     yield "is what was sent", got == pattern(size)
     yield "sender", sends.wait()
     yield "peer", answers.wait()
-
-
-def fill(s):
-    """Sends until nothing more fits for a while; how much did."""
-    s.setblocking(False)
-    total = quiet = 0
-    while quiet < 3:
-        try:
-            total += s.send(b"x" * 65536)
-            quiet = 0
-        except BlockingIOError:
-            quiet += 1
-            time.sleep(0.02)
-    return total
 
 
 def drain(s, size):
