@@ -77,5 +77,8 @@ fuzz:
 	@tools/packages.sh fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
 
+# Where what is built is to go may be said as late as now.
 install: build
+	@$(if $(filter-out file,$(origin PREFIX)),meson configure $(BUILD) -Dprefix=$(PREFIX) && \
+		ninja -C $(BUILD) >/dev/null)
 	@meson install -C $(BUILD) --no-rebuild --quiet
