@@ -145,6 +145,8 @@ static int open_listener(struct supervisor *s, const struct call *c, struct gues
 	return 0;
 }
 
+static void ask_listen(struct supervisor *s, struct call *c);
+
 static void listening(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		      const uint8_t *data)
 {
@@ -156,12 +158,34 @@ static void listening(struct supervisor *s, struct request *r, const struct gues
 	/* Without the caller there is nobody's end to listen on: the sweep ends the socket. */
 	if (!socket || !c)
 		return;
+	if (answer->error == EADDRINUSE && c->progress == 0) {
+		c->progress = 1; /* as in bound() */
+		supervisor_look_at_port(s, socket->local.port);
+		ask_listen(s, c);
+		return;
+	}
 	if (result == 0 && socket->state == SOCKET_FRESH) {
 		socket->local = answer->local;
 		socket->is_bound = true;
 		result = open_listener(s, c, socket);
 	}
 	(void)call_answer(s, c, result);
+}
+
+static void ask_listen(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = c->socket;
+	struct guest_message m = peer_message(socket, GUEST_LISTEN, c->fd);
+
+	m.value = socket->backlog;
+	peer_tell_options(s, socket);
+	c->request = channel_request(s, &m, NULL, listening);
+	if (!c->request) {
+		(void)call_answer(s, c, -ENOBUFS);
+		return;
+	}
+	c->request->call = c;
+	call_hold(s, c, NULL);
 }
 
 void sys_listen(struct supervisor *s, struct call *c)
@@ -181,21 +205,12 @@ void sys_listen(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, s->channel.is_lost ? -ENETDOWN : -EINVAL);
 		return;
 	}
-	struct guest_message m = peer_message(socket, GUEST_LISTEN, c->fd);
 	const int backlog = call_int(c, 1), most = rendezvous_most_waiting();
 
 	/* As the kernel does: a negative one is a very large one. */
-	m.value = backlog < 0 || backlog > most ? most : backlog;
-	socket->backlog = (uint32_t)m.value;
-	peer_tell_options(s, socket);
+	socket->backlog = (uint32_t)(backlog < 0 || backlog > most ? most : backlog);
 	socket->hint_fd = call_int(c, 0);
-	c->request = channel_request(s, &m, NULL, listening);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	ask_listen(s, c);
 }
 
 /* Not connected: it is remembered all the same. */

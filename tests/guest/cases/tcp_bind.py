@@ -54,6 +54,19 @@ def reuse_port(near):
 
 
 @case
+def listen_behind_a_closed_listener(near):
+    a, b = tcp(), tcp()
+    for s in a, b:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    a.bind(("127.0.0.1", 0))
+    b.bind(a.getsockname())
+    a.listen()
+    yield "listen beside it", said(b.listen)
+    a.close()
+    yield "listen", said(b.listen)
+
+
+@case
 def bind_again_after_close(near):
     name = ("127.0.0.1", 0)
     for i in range(5):
