@@ -1,50 +1,23 @@
 """Networks from outside: each test has its own, in a runtime directory of its own, and leaves
 nothing of it behind."""
 
-import json
 import os
 import pathlib
 import select
 import subprocess
 import sys
-import time
 
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
+import live  # noqa: E402
+from live import PATIENCE, wait_until  # noqa: E402
+
 COMMAND = os.environ["REEVE_COMMAND"]
-PATIENCE = 280  # seconds until what is waited for is taken to be lost; no test measures time
 
 
-class Network:
-    def __init__(self, runtime):
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
-        self.environment.update(XDG_RUNTIME_DIR=str(runtime), LC_ALL="C.UTF-8")
-        self.runtime = runtime
-        self.running = []
-
-    def start(self, *words, **settings):
-        """A reeve command that goes on."""
-        settings.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([COMMAND, *words], env=self.environment, **settings)
-        self.running.append(process)
-        return process
-
-    def run(self, *words, **settings):
-        """A reeve command that ends, and well unless check is False."""
-        settings.setdefault("check", True)
-        settings.setdefault("stdin", subprocess.DEVNULL)
-        settings.setdefault("stdout", subprocess.PIPE)
-        settings.setdefault("stderr", subprocess.PIPE)
-        result = subprocess.run([COMMAND, *words], env=self.environment, timeout=PATIENCE,
-                                **{**settings, "check": False})
-        assert not settings["check"] or result.returncode == 0, (words, result)
-        return result
-
-    def json(self, *words):
-        return json.loads(self.run(*words, "--json").stdout)
-
+class Network(live.Network):
     def host(self, name):
         return next(h for h in self.json("hosts") if h["name"] == name)
 
@@ -63,33 +36,12 @@ class Network:
         return self.serve(host, "python3", "-u", "-m", "http.server", "80", cwd=directory,
                           until=b"Serving HTTP")
 
-    def end(self):
-        self.run("down", check=False)
-        for process in self.running:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(PATIENCE)
-            if process.stdout:
-                process.stdout.close()
-
 
 def read_some(stream, patience=PATIENCE):
     """What is there, b"" at the end; None when nothing has come for so long."""
     if not select.select([stream], [], [], patience)[0]:
         return None
     return os.read(stream.fileno(), 1 << 20)
-
-
-def wait_for_end(pid):
-    """True when the process has ended."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], PATIENCE)[0])
-    finally:
-        os.close(fd)
 
 
 def sockets(directory):
@@ -102,14 +54,11 @@ def sockets(directory):
 def network(tmp_path_factory):
     runtime = tmp_path_factory.mktemp("r")
     runtime.chmod(0o700)
-    network = Network(runtime)
+    network = Network(COMMAND, runtime)
     yield network
     network.end()
     # One whose last program has just ended is on its way out, and `down` does not find it any more.
-    limit = time.monotonic() + PATIENCE
-    while sockets(runtime) and time.monotonic() < limit:
-        time.sleep(0.01)
-    assert not sockets(runtime)
+    wait_until(lambda: not sockets(runtime), "an end that leaves no socket")
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 
-from conftest import COMMAND, PATIENCE, read_some, wait_for_end
+from conftest import COMMAND, PATIENCE, read_some
+from live import wait_for_end, wait_until
 
 F_OFD_SETLK = 37
 
@@ -20,15 +20,6 @@ def pid_of(network):
 
 def paths(network, name="default"):
     return network.runtime / "reeve" / name
-
-
-def wait_until(condition):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def test_ends_with_its_last_program(network):

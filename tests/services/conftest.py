@@ -3,73 +3,35 @@
 import json
 import os
 import pathlib
-import select
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent))  # for what all tests share
 
+import live  # noqa: E402
+from live import wait_until  # noqa: E402
+
 COMMAND = str(pathlib.Path(os.environ["REEVE_BUILD"]) / "src/cli/reeve")
 PATIENCE = 100  # seconds until what is waited for is taken to be lost; no test measures time
 
 
-def wait_until(condition, what="it"):
-    end = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < end, f"{what} does not come"
-        time.sleep(0.01)
-    return result
-
-
-def wait_for_end(pid):
-    """Of a process that is nobody's child here."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], PATIENCE)[0])
-    finally:
-        os.close(fd)
-
-
-class Network:
+class Network(live.Network):
     def __init__(self, directory):
         self.directory = directory
-        self.environment = {k: v for k, v in os.environ.items()
-                            if not k.startswith(("REEVE_", "LISTEN_"))}
-        self.environment.update(XDG_RUNTIME_DIR=str(directory / "r"), LC_ALL="C.UTF-8",
-                                PATH="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
         (directory / "r").mkdir(mode=0o700)
-        self.started = []
+        super().__init__(COMMAND, directory / "r")
+        self.settings.update(cwd=directory, text=True)
 
     def run(self, *words, **settings):
         """A command that ends; its result is the caller's to look at."""
         if words[0] == "up":
             words += ("--wait", f"{PATIENCE - 10}s")
-        settings.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run([COMMAND, *map(str, words)], env=self.environment, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                              cwd=self.directory, timeout=PATIENCE, **settings)
-
-    def start(self, *words, **settings):
-        settings.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([COMMAND, *map(str, words)], env=self.environment,
-                                   cwd=self.directory, text=True, **settings)
-        self.started.append(process)
-        return process
+        return super().run(*words, **{"check": False, "timeout": PATIENCE, **settings})
 
     def good(self, *words, **settings):
-        result = self.run(*words, **settings)
-        assert result.returncode == 0, (words, result)
-        return result.stdout
-
-    def json(self, *words):
-        return json.loads(self.good(*words, "--json"))
+        return self.run(*words, check=True, **settings).stdout
 
     def write(self, text, name="reeve.yaml"):
         (self.directory / name).write_text(text)
@@ -124,13 +86,7 @@ class Network:
         return found
 
     def end(self):
-        self.run("down", "--grace", "2s")
-        for process in self.started:
-            process.kill()
-            process.wait(PATIENCE)
-            for stream in process.stdout, process.stdin:
-                if stream:
-                    stream.close()
+        super().end("--grace", "2s", by=signal.SIGKILL)
         wait_until(lambda: not self.processes(), "the end of all services")
 
 

@@ -8,7 +8,8 @@ import socket
 import subprocess
 
 import pytest
-from conftest import PATIENCE, wait_for_end, wait_until
+from conftest import PATIENCE
+from live import wait_for_end, wait_until
 from needs import need
 
 FINGER = """
