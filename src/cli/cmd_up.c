@@ -217,12 +217,10 @@ static int look(struct up *u, const char *method, const char *key, json_t **ret)
 	return EX_OK;
 }
 
-/* A host that fails does not keep the others from what they are to do. */
-static int bring_up(struct up *u)
+/* The hosts. Without them nothing is begun. */
+static int up_hosts(struct up *u)
 {
-	int status = look(u, "ListHosts", "hosts", &u->hosts), failed = EX_OK;
-	json_t *manager;
-	size_t i;
+	int status = look(u, "ListHosts", "hosts", &u->hosts);
 
 	if (status == EX_OK)
 		status = look(u, "ListManagers", "managers", &u->managers);
@@ -230,11 +228,22 @@ static int bring_up(struct up *u)
 		status = check_managers(u);
 	for (const struct config_host *h = u->config.hosts; h && status == EX_OK; h = h->next)
 		status = up_host(u, h);
-	if (status)
-		return status;
+	return status;
+}
+
+/* A host that fails does not keep the others from what they are to do; a network that refuses one
+ * refuses all. */
+static int up_services(struct up *u)
+{
+	int status = EX_OK, failed = EX_OK;
+	json_t *manager;
+	size_t i;
+
 	for (const struct config_host *h = u->config.hosts; h; h = h->next) {
 		if (has_services(u, h->name))
 			status = apply(u, h->name);
+		if (status == EX_NOPERM)
+			return status;
 		failed = failed ? failed : status;
 	}
 	/* Those of whose services none is in the file any more. */
@@ -249,16 +258,14 @@ static int bring_up(struct up *u)
 	return failed;
 }
 
-static int up(struct up *u, double wait_ms)
+static int start_and_show(struct up *u, double wait_ms)
 {
 	json_t *services = NULL;
-	int status = session_open(u->invocation->network, SESSION_START, &u->session);
+	int status = up_services(u);
 
-	if (status)
+	/* So it would the listing. */
+	if (status == EX_NOPERM)
 		return status;
-	const bool stayed = session_stays(u->session);
-
-	status = bring_up(u);
 	const int awaited = linked_await(u->session, NULL, status ? 0 : wait_ms, &services);
 
 	status = status ? status : awaited;
@@ -266,9 +273,24 @@ static int up(struct up *u, double wait_ms)
 		json_print(services);
 	else if (services)
 		linked_print(services);
+	json_decref(services);
+	return status;
+}
+
+static int up(struct up *u, double wait_ms)
+{
+	int status = session_open(u->invocation->network, SESSION_START, &u->session);
+
+	if (status)
+		return status;
+	const bool stayed = session_stays(u->session);
+
+	status = up_hosts(u);
+	/* What keeps hosts from being there, a network that goes down say, is said once. */
+	if (status == EX_OK)
+		status = start_and_show(u, wait_ms);
 	if (!stayed && session_stays(u->session))
 		session_say_stays(u->session);
-	json_decref(services);
 	json_decref(u->hosts);
 	json_decref(u->managers);
 	session_free(u->session);

@@ -431,6 +431,7 @@ def test_other_file(network):
     result = network.run("up", "other.yaml")
     assert result.returncode == 69
     assert f"runs the services of {network.directory}/reeve.yaml; 'reeve down' first" in result.stderr
+    assert (result.stdout, result.stderr.count("\n")) == ("", 1)
 
 
 @pytest.mark.parametrize("text, status, says", [
@@ -588,6 +589,23 @@ services:
     assert network.json("down") == {"programs": 1}
     assert (network.directory / "said").read_text() == "well\n"
     assert not network.processes()
+
+
+def test_up_while_the_network_goes_down(network):
+    """One line, and nothing of what there is no more."""
+    network.up("""
+services:
+  slow: {run: [sh, -c, "trap 'echo told' TERM; echo up; while :; do sleep inf & wait; done"], log: slow.log}
+""")
+    log = network.directory / "slow.log"
+    wait_until(lambda: log.read_text() == "up\n")
+    ending = network.start("down", "--grace", "60s")
+    wait_until(lambda: "told" in log.read_text())
+    result = network.run("up")
+    assert (result.returncode, result.stdout) == (77, "")
+    assert result.stderr == "reeve up: refused: the network is going down\n"
+    network.good("down", "--grace", "0")
+    assert ending.wait(PATIENCE) == 0
 
 
 def test_service_that_does_not_end(network):
