@@ -330,7 +330,8 @@ static struct config_host *add_host(struct reader *r, const char *name, struct p
 	return *last;
 }
 
-/* `web:` alone is a host with nothing to say of it. */
+/* `web:` alone is a host with nothing to say of it; `services:` alone, where all are commented out,
+ * has none. */
 static bool is_nothing(const struct node *value)
 {
 	return value->kind == NODE_SCALAR && value->is_plain && value->text[0] == '\0';
@@ -346,6 +347,8 @@ static bool read_hosts(struct reader *r, const struct node *value, void *into)
 	};
 
 	(void)into;
+	if (is_nothing(value))
+		return true;
 	if (value->kind != NODE_MAP)
 		return reader_fail(r, value->place, "'hosts' is a map of hosts by name, not %s",
 				   node_kind_name(value->kind));
@@ -366,6 +369,8 @@ static bool read_services(struct reader *r, const struct node *value, void *into
 	struct config_service **last = &c->services;
 
 	(void)into;
+	if (is_nothing(value))
+		return true;
 	if (value->kind != NODE_MAP)
 		return reader_fail(r, value->place,
 				   "'services' is a map of services by name, not %s",

@@ -55,6 +55,17 @@ static void test_hosts(void **state)
 	config_deinit(&c);
 }
 
+static void test_nothing(void **state)
+{
+	struct config c;
+
+	(void)state;
+	read_good("hosts:\nservices:\n  # web: {run: x}\n", &c);
+	assert_int_equal(c.host_count, 0);
+	assert_int_equal(c.service_count, 0);
+	config_deinit(&c);
+}
+
 static void test_defaults(void **state)
 {
 	struct config c;
@@ -347,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_words),
