@@ -357,14 +357,10 @@ static void test_same_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_service),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_environment_file),
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_same_program),
+		cmocka_unit_test(test_hosts),    cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_service),
+		cmocka_unit_test(test_words),    cmocka_unit_test(test_environment_file),
+		cmocka_unit_test(test_faults),   cmocka_unit_test(test_same_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
