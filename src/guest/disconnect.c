@@ -19,10 +19,13 @@ static void start_anew(struct supervisor *s, struct guest_socket *socket)
 	socket->filler = 0;
 	socket->is_known = socket->is_attached = false;
 	socket->is_bound = socket->is_named;
+	socket->is_portless = false;
 	socket->remote = (struct reeve_sockaddr){ 0 };
 	socket_options_change_all(&socket->options);
-	if (!socket->is_named)
+	if (!socket->is_named) {
+		socket->local.port = 0;
 		return;
+	}
 	struct guest_message m = peer_message(socket, GUEST_BIND, -1);
 
 	m.local = socket->local;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/urgent.h"
 #include "guest/supervisor.h"
 #include "reeve/udp.h"
 
@@ -190,17 +191,23 @@ void peer_unfill(struct supervisor *s, struct guest_socket *socket)
 	close(fd);
 }
 
+void peer_bind_again(struct supervisor *s, struct guest_socket *socket)
+{
+	if (!socket->has_address || socket->is_bound)
+		return;
+	struct guest_message m = peer_message(socket, GUEST_BIND, -1);
+
+	m.local = socket->local;
+	channel_send(s, &m, NULL, -1);
+	socket->is_known = true;
+}
+
 static void tell_shut(struct supervisor *s, const struct guest_socket *socket)
 {
 	struct guest_message m = peer_message(socket, GUEST_SHUT, -1);
 
 	m.value = socket->is_marked;
 	channel_send(s, &m, NULL, -1);
-}
-
-static bool leave_mark(int fd)
-{
-	return send(fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
 /* One that the network process has not read yet, and that a second one would make data. */
@@ -211,15 +218,32 @@ static bool has_urgent_byte(int end)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLPRI);
 }
 
+void peer_announce_mark(struct supervisor *s, struct guest_socket *socket)
+{
+	if (!urgent_is_polled() || has_urgent_byte(socket->end))
+		return;
+	socket->is_marked = true;
+	tell_shut(s, socket);
+}
+
+void peer_take_back_mark(struct supervisor *s, struct guest_socket *socket)
+{
+	if (!socket->is_marked)
+		return;
+	socket->is_marked = false;
+	tell_shut(s, socket);
+}
+
+static bool leave_mark(int fd)
+{
+	return send(fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
 void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd)
 {
 	socklen_t length = sizeof(int);
 	int room = 0;
 
-	if (has_urgent_byte(socket->end))
-		return;
-	socket->is_marked = true;
-	tell_shut(s, socket);
 	if (leave_mark(fd))
 		return;
 	/* The program has filled it. The kernel doubles what it is given, and nothing more will be
@@ -227,8 +251,7 @@ void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd)
 	if (errno == EAGAIN && getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &length) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, length) == 0 && leave_mark(fd))
 		return;
-	socket->is_marked = false;
-	tell_shut(s, socket);
+	peer_take_back_mark(s, socket);
 }
 
 /* What lies unread in an end makes its close a reset for the other. */
@@ -244,8 +267,8 @@ void peer_reset_end(struct guest_socket *socket, int fd)
 {
 	int unread = 0;
 
-	/* Behind the peer's FIN Linux says EPIPE: reads still end in order. */
-	if (socket->error == EPIPE) {
+	/* Behind the peer's FIN reads still end in order. */
+	if (socket->has_peer_ended) {
 		throw_away_unread(socket->end);
 		close(socket->end);
 		socket->end = -1;
@@ -321,6 +344,10 @@ void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 
 void peer_drop_queue(struct supervisor *s, struct guest_socket *listener)
 {
+	if (listener->early_fd >= 0)
+		close(listener->early_fd);
+	listener->early_fd = -1;
+	listener->has_token = false;
 	for (struct list *node = list_pop(&listener->queue); node;
 	     node = list_pop(&listener->queue)) {
 		struct guest_socket *waiting = list_entry(node, struct guest_socket, queue);
@@ -479,6 +506,7 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 		call_retry_all(s, socket);
 		break;
 	case GUEST_RESET:
+		socket->has_peer_ended = m->value;
 		peer_reset(s, socket, m->error ? m->error : ECONNRESET);
 		break;
 	case GUEST_CLOSED:

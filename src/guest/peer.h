@@ -49,8 +49,13 @@ void peer_tell(struct supervisor *s, const struct guest_socket *socket,
 int peer_fill(struct supervisor *s, struct guest_socket *socket, int fd);
 void peer_unfill(struct supervisor *s, struct guest_socket *socket);
 
-/* Before the program shuts down the sending of its end `fd`: behind its last byte one is left by which
- * it can be told of a reset later. */
+/* Before it listens or connects: the address that bind() had given it before a disconnect. */
+void peer_bind_again(struct supervisor *s, struct guest_socket *socket);
+
+/* Before the program shuts down the sending of its end `fd` a byte is left behind its last, by which it
+ * can be told of a reset later; when the network process has been told of that byte. */
+void peer_announce_mark(struct supervisor *s, struct guest_socket *socket);
+void peer_take_back_mark(struct supervisor *s, struct guest_socket *socket);
 void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd);
 
 /* The program sees a reset. Frees the socket when nobody holds it any more. */

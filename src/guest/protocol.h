@@ -81,9 +81,9 @@ enum guest_message_type {
 			    of the one that did not */
 	GUEST_MEMBER,    /* UDP: `remote`: the group, `local`: the source; value: enum
 			    reeve_udp_membership; value2: the interface, from 1, or 0. Answered */
-	GUEST_SHUT,  /* value 1: an urgent byte follows that is the end; 0: it can't; no answer */
-	GUEST_POKE,  /* UDP: the program's end is to poll an error again; no answer */
-	GUEST_CLOSE, /* no holder is left of a socket that has no attached end; no answer */
+	GUEST_SHUT,      /* an urgent byte follows that is the end, unless value is 0; no answer */
+	GUEST_POKE,      /* UDP: the program's end is to poll an error again; no answer */
+	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_DONE,       /* the last: the tree has ended. What its programs have written is still
@@ -98,8 +98,9 @@ enum guest_message_type {
 	GUEST_STALE,               /* nobody listens at the file of this listener any more; here it
 				      is closed */
 	GUEST_EXACT,               /* a connect that asked for a direct join has not met one */
-	GUEST_RESET,               /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... */
-	GUEST_CLOSED,              /* done in order; the duplicate may go */
+	GUEST_RESET,  /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...; value 1: behind the peer's
+			orderly end */
+	GUEST_CLOSED, /* done in order; the duplicate may go */
 	GUEST_DATAGRAM, /* UDP: one was just written to the attached end, from `remote` to `local`;
 			   value: struct guest_arrival; value2: when it came, CLOCK_REALTIME in ns;
 			   flags: ttl << 8 | tos; error: the interface, from 1; pid: how many were

@@ -69,25 +69,27 @@ struct guest_socket {
 	enum socket_kind kind;
 	enum socket_state state;
 	int family;
-	bool is_known;      /* to the network process */
-	bool is_bound;      /* `local` holds; its port may still be 0: put off */
-	bool is_named;      /* by bind(), with a port: that outlives a disconnect */
-	bool is_portless;   /* bound with IP_BIND_ADDRESS_NO_PORT, and not used yet */
-	bool is_confirmed;  /* a connect() has returned the success of an asynchronous one */
-	bool is_attached;   /* `end` has been handed over */
-	bool has_reset;     /* reset while still in a listener's queue */
-	bool is_shut;       /* the program has shut down its sending; */
-	bool is_marked;     /* behind its last byte lies one of ours (peer_leave_mark()) */
-	bool is_offered;    /* CONNECTING, and it may yet be joined directly */
-	bool is_direct;     /* joined to another program's socket: `end` is -1 */
-	bool is_echo;       /* UDP: an echo socket (IPPROTO_ICMP) */
-	bool is_deaf;       /* UDP: shut down for receiving; */
-	bool is_mute;       /* for sending */
-	bool has_shut_read; /* its receiving, before there was a peer */
-	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
-	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
-	int error;          /* SO_ERROR */
-	uint8_t congestion; /* enum reeve_congestion */
+	bool is_known;     /* to the network process */
+	bool is_bound;     /* `local` holds; its port may still be 0: put off */
+	bool is_named;     /* by bind(), with a port: that outlives a disconnect */
+	bool has_address;  /* by bind(), a certain one: that does too, alone (peer_bind_again()) */
+	bool is_portless;  /* bound with IP_BIND_ADDRESS_NO_PORT, and not used yet */
+	bool is_confirmed; /* a connect() has returned the success of an asynchronous one */
+	bool is_attached;  /* `end` has been handed over */
+	bool has_peer_ended; /* in order, before it was reset */
+	bool has_reset;      /* reset while still in a listener's queue */
+	bool is_shut;        /* the program has shut down its sending; */
+	bool is_marked;      /* behind its last byte lies one of ours (peer_leave_mark()) */
+	bool is_offered;     /* CONNECTING, and it may yet be joined directly */
+	bool is_direct;      /* joined to another program's socket: `end` is -1 */
+	bool is_echo;        /* UDP: an echo socket (IPPROTO_ICMP) */
+	bool is_deaf;        /* UDP: shut down for receiving; */
+	bool is_mute;        /* for sending */
+	bool has_shut_read;  /* its receiving, before there was a peer */
+	uint16_t filler;     /* bytes of ours in the program's end while CONNECTING */
+	int send_buffer;     /* SO_SNDBUF to restore, while there is filler */
+	int error;           /* SO_ERROR */
+	uint8_t congestion;  /* enum reeve_congestion */
 	struct reeve_sockaddr local, remote;
 
 	int end;            /* -1: none */

@@ -54,13 +54,22 @@ static int accept_known(const struct supervisor *s, const struct call *c, pid_t 
 }
 
 /* One that had been given back is gone: the token is taken away behind it, unless others wait in
- * front of that. */
+ * front of that. What waits behind it keeps the listener ready by itself. */
 static void look_for_token(const struct supervisor *s, const struct call *c)
 {
 	struct guest_socket *listener = c->socket;
 
-	if (listener->has_token && listener->early_fd < 0)
-		listener->early_fd = accept_known(s, c, &listener->early_joiner);
+	while (listener->has_token && listener->early_fd < 0) {
+		const int fd = rendezvous_accept(c->fd, false, &listener->early_joiner);
+
+		if (fd < 0)
+			return;
+		listener->has_token = listener->early_joiner != getpid();
+		if (listener->early_joiner == (pid_t)s->welcome.pid)
+			listener->early_fd = fd;
+		else
+			close(fd);
+	}
 }
 
 /* The program has no descriptor left for it, or has ended: as in Linux the connection stays where it

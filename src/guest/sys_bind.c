@@ -69,7 +69,7 @@ static void bound(struct supervisor *s, struct request *r, const struct guest_me
 		note_family(socket);
 	}
 	if (socket && answer->error)
-		socket->is_named = false;
+		socket->is_named = socket->has_address = false;
 	if (!c)
 		return;
 	if (answer->error == EADDRINUSE && c->progress == 0) {
@@ -92,6 +92,7 @@ static void ask_bind(struct supervisor *s, struct call *c, const struct name *na
 
 	m.local = name->socket;
 	c->socket->is_named = name->socket.port != 0;
+	c->socket->has_address = !reeve_address_is_unspecified(&name->socket.address);
 	peer_tell_options(s, c->socket);
 	c->request = channel_request(s, &m, NULL, bound);
 	if (!c->request) {
@@ -210,6 +211,7 @@ void sys_listen(struct supervisor *s, struct call *c)
 	/* As the kernel does: a negative one is a very large one. */
 	socket->backlog = (uint32_t)(backlog < 0 || backlog > most ? most : backlog);
 	socket->hint_fd = call_int(c, 0);
+	peer_bind_again(s, socket);
 	ask_listen(s, c);
 }
 
@@ -235,12 +237,59 @@ static void shut_datagrams(struct supervisor *s, struct call *c, int how)
 }
 
 /* Here, and not by the program's own call, which might not come to it: the end must follow the mark. */
-static void shut_sending(struct supervisor *s, struct call *c, int how)
+static void shut(struct supervisor *s, struct call *c)
 {
-	if (!c->socket->is_shut && !c->socket->is_direct)
+	if (c->socket->is_marked && c->socket->state == SOCKET_CONNECTED)
 		peer_leave_mark(s, c->socket, c->fd);
-	c->socket->is_shut = true;
-	(void)call_answer(s, c, shutdown(c->fd, how) < 0 ? -errno : 0);
+	(void)call_answer(s, c, shutdown(c->fd, call_int(c, 1)) < 0 ? -errno : 0);
+}
+
+static void mark_is_known(struct supervisor *s, struct request *r,
+			  const struct guest_message *answer, const uint8_t *data)
+{
+	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
+
+	(void)answer;
+	(void)data;
+	if (r->call && r->call->socket) {
+		shut(s, r->call);
+	} else if (socket) {
+		/* Its caller has ended before. */
+		socket->is_shut = false;
+		peer_take_back_mark(s, socket);
+	}
+}
+
+/* What was said of the mark is still here, behind much else: an answer to what comes behind it says
+ * that it has been heard. */
+static void shut_later(struct supervisor *s, struct call *c)
+{
+	struct guest_message m = peer_message(c->socket, GUEST_NAME, c->fd);
+
+	c->request = channel_request(s, &m, NULL, mark_is_known);
+	if (!c->request) {
+		peer_take_back_mark(s, c->socket);
+		shut(s, c);
+		return;
+	}
+	c->request->call = c;
+	call_hold(s, c, NULL);
+}
+
+static void shut_sending(struct supervisor *s, struct call *c)
+{
+	struct guest_socket *socket = c->socket;
+	const bool is_first = !socket->is_shut && !socket->is_direct;
+
+	socket->is_shut = true;
+	if (is_first)
+		peer_announce_mark(s, socket);
+	if (is_first && socket->is_marked && !list_is_empty(&s->channel.queue))
+		shut_later(s, c);
+	else if (is_first)
+		shut(s, c);
+	else
+		(void)call_answer(s, c, shutdown(c->fd, call_int(c, 1)) < 0 ? -errno : 0);
 }
 
 void sys_shutdown(struct supervisor *s, struct call *c)
@@ -250,7 +299,7 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 
 	if (!socket || (socket->state == SOCKET_CONNECTED && socket->kind != SOCKET_UDP)) {
 		if (socket && socket->kind == SOCKET_TCP && (how == SHUT_WR || how == SHUT_RDWR))
-			shut_sending(s, c, how);
+			shut_sending(s, c);
 		else
 			call_continue(s, c);
 		return;

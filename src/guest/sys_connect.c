@@ -233,6 +233,7 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 	m.remote = name->socket;
 	if (is_offered)
 		m.flags |= GUEST_DIRECT;
+	peer_bind_again(s, socket);
 	peer_tell_options(s, socket);
 	struct request *r = channel_request(s, &m, NULL, connected);
 

@@ -23,7 +23,8 @@ static int32_t unread_by_network(const struct guest_socket *socket)
 
 	if (!socket || socket->end < 0 || ioctl(socket->end, FIONREAD, &bytes) < 0)
 		return 0;
-	return bytes - socket->filler - socket->is_marked;
+	bytes -= socket->filler + socket->is_marked;
+	return bytes > 0 ? bytes : 0;
 }
 
 static void counted(struct supervisor *s, struct request *r, const struct guest_message *answer,

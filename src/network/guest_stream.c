@@ -25,6 +25,7 @@
 #include <linux/sockios.h>
 
 #include "base/check.h"
+#include "base/urgent.h"
 #include "network/guest_private.h"
 #include "network/log.h"
 
@@ -42,9 +43,14 @@ static void say_closed(struct guest_socket *s)
 	guest_send_later(s->session, &m);
 }
 
-static void say_reset(struct guest_socket *s, int error)
+static void say_reset(struct guest_socket *s, int error, bool peer_closed)
 {
-	const struct guest_message m = { .type = GUEST_RESET, .socket = s->number, .error = error };
+	const struct guest_message m = {
+		.type = GUEST_RESET,
+		.socket = s->number,
+		.error = error,
+		.value = peer_closed,
+	};
 
 	guest_send(s->session, &m, NULL, 0);
 }
@@ -52,6 +58,11 @@ static void say_reset(struct guest_socket *s, int error)
 /* In order: what is still in the send queue is the stack's to deliver. */
 static void end_in_order(struct guest_socket *s)
 {
+	char mark;
+
+	/* A copy of the program's end may be left elsewhere. */
+	if (s->is_shut)
+		(void)recv(s->source.fd, &mark, sizeof(mark), MSG_DONTWAIT);
 	if (s->reset_on_close)
 		reeve_tcp_abort(s->tcp);
 	else
@@ -72,12 +83,13 @@ static void end_unread(struct guest_socket *s)
 
 static void end_failed(struct guest_socket *s)
 {
+	const bool peer_closed = reeve_tcp_peer_closed(s->tcp);
 	const int error = s->failed;
 
 	reeve_tcp_close(s->tcp);
 	s->tcp = NULL;
 	/* Before our end closes, so that the supervisor can make the program see the reason. */
-	say_reset(s, error);
+	say_reset(s, error, peer_closed);
 	if (!list_is_linked(&s->dead))
 		guest_socket_drop(s);
 }
@@ -207,7 +219,9 @@ static enum head look_ahead(struct guest_socket *s)
 	}
 	if (poll(&p, 1, 0) <= 0)
 		return HEAD_NOTHING;
-	if (!(p.revents & POLLPRI) || ioctl(s->source.fd, SIOCATMARK, &at) < 0 || at == 0)
+	if (!(p.revents & POLLPRI) && urgent_is_polled())
+		return HEAD_DATA;
+	if (ioctl(s->source.fd, SIOCATMARK, &at) < 0 || at == 0)
 		return HEAD_DATA;
 	return at_urgent_byte(s, p.revents);
 }
@@ -305,7 +319,7 @@ static bool pass_out(struct guest_socket *s)
 	return false;
 }
 
-/* It closes after it has shut down its sending: no read tells that any more. */
+/* No read tells when its writes have ended before. */
 static bool has_left_unread(const struct guest_socket *s)
 {
 	int error = 0;
@@ -324,11 +338,18 @@ static void settle(struct guest_socket *s)
 		return;
 	}
 	if (s->read_ended && s->hung_up) {
-		if (s->fin_sent && has_left_unread(s))
+		const bool fin_is_due = s->is_shut && !s->fin_sent;
+
+		if (!s->deaf && has_left_unread(s))
 			s->deaf = s->reset_on_close = true;
+		if (fin_is_due) {
+			s->fin_sent = true;
+			reeve_tcp_shutdown(s->tcp);
+		}
 		/* With SO_LINGER 0 too what was written before has been sent by the kernel, as far
-		 * as the peer's window lets it. */
-		if (s->reset_on_close && !s->reset_put_off && reeve_tcp_unsent(s->tcp) > 0) {
+		 * as the peer's window lets it; and the FIN of a shutdown. */
+		if (s->reset_on_close && !s->reset_put_off &&
+		    (fin_is_due || reeve_tcp_unsent(s->tcp) > 0)) {
 			s->reset_put_off = true;
 			socket_owner_resume(&s->owner);
 			return;

@@ -10,7 +10,7 @@ import socket
 import struct
 
 from cases.threads import asleep, child
-from kit import LIBC, WAIT, bits, case, error, later, listener, raw, reset, said, tcp, until
+from kit import LIBC, WAIT, bits, case, error, later, listener, raw, reset, said, settle, tcp, until
 
 
 @case
@@ -208,27 +208,77 @@ def accept_after_a_close_of_a_copy(near):
     yield "accept", isinstance(waiting.wait(), int)
 
 
+class Limited:
+    """No descriptor is left, for as long as it is entered."""
+
+    def __enter__(self):
+        self.limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        first_free = os.dup(0)
+        os.close(first_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, self.limits[1]))
+
+    def __exit__(self, *_):
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.limits)
+
+
+def greeted(far, name, text):
+    """A client that has said something."""
+    c = far(tcp)
+    c.connect(name)
+    c.send(text)
+    return c
+
+
 @case(differs={"with nothing waiting": "accept-at-limit"})
 def accept_without_a_descriptor(near, far):
     """The connections wait until there is one, in their order; the listener stays ready."""
     l = near(listener, address=near.address)
     l.setblocking(False)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    first_free = os.dup(0)
-    os.close(first_free)
-    clients = [far(tcp) for _ in range(3)]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
+    clients = []
+    with Limited():
         yield "with nothing waiting", said(l.accept)
-        for i, c in enumerate(clients):
-            c.connect(l.getsockname())
-            c.send(b"%d" % i)
+        for i in range(3):
+            clients.append(greeted(far, l.getsockname(), b"%d" % i))
             yield f"poll {i}", until(l, select.POLLIN)
             yield f"accept {i}", said(l.accept)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     for i in range(len(clients)):
         yield f"poll with room, {i}", bits(l)
         yield f"accept with room, {i}", l.accept()[0].recv(9)
     yield "poll at last", bits(l)
     yield "accept at last", said(l.accept)
+
+
+@case
+def ready_for_each_after_the_limit(near, far):
+    l = near(listener, address=near.address)
+    l.setblocking(False)
+    clients = [greeted(far, l.getsockname(), b"1")]
+    with Limited():
+        until(l, select.POLLIN)
+        yield "accept", said(l.accept)
+    clients.append(greeted(far, l.getsockname(), b"2"))
+    settle(near, far)
+    for i in range(2):
+        yield f"poll {i}", until(l, select.POLLIN)
+        yield f"accept {i}", l.accept()[0].recv(9)
+    yield "poll", bits(l)
+    del clients
+
+
+@case
+def listen_again_after_the_limit(near, far):
+    """Who waited is gone, and nobody is taken for another."""
+    l = near(listener, address=near.address)
+    l.setblocking(False)
+    clients = [greeted(far, l.getsockname(), b"1")]
+    with Limited():
+        until(l, select.POLLIN)
+        yield "accept", said(l.accept)
+    yield "shutdown", said(l.shutdown, socket.SHUT_RD)
+    yield "listen", said(l.listen, 8)
+    for text in b"2", b"3":
+        clients.append(greeted(far, l.getsockname(), text))
+        until(l, select.POLLIN)
+        yield f"accept {text}", l.accept()[0].recv(9)
+    yield "accept then", said(l.accept)
+    del clients

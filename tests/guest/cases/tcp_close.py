@@ -228,3 +228,42 @@ def both_shut_and_nothing_lost(near, far):
         a.close()
         b.close()
         yield f"connection {i}", (asked, len(got))
+
+
+@case(differs={"poll": "reset-after-end"})
+def end_and_reset_of_a_half_closed(near, far):
+    """They come together; what was read before them ends in order."""
+    a, b = pair(near, far)
+    a.send(b"never read")
+    until(b, select.POLLIN)
+    a.shutdown(socket.SHUT_WR)
+    b.send(b"hi")
+    b.shutdown(socket.SHUT_WR)
+    b.close()
+    until(a, select.POLLHUP)
+    yield "poll", bits(a)
+    yield "recv", said(a.recv, 9)
+    yield "recv then", said(a.recv, 9)
+    yield "recv at last", said(a.recv, 9)
+
+
+@case
+def half_closed_copy_elsewhere(near, far):
+    """Whoever holds the socket last reads the peer's end as an end."""
+    a, b = pair(near, far)
+    said_, says = os.pipe()
+    go, goes = os.pipe()
+    a.shutdown(socket.SHUT_WR)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.read(go, 1)
+            os.write(says, repr((read_all(a), said(a.recv, 1))).encode())
+        finally:
+            os._exit(0)
+    a.close()
+    b.send(b"reply")
+    b.close()
+    os.write(goes, b"x")
+    yield "copy reads", os.read(said_, 99)
+    yield "and ends", os.waitpid(pid, 0)[1]

@@ -234,3 +234,19 @@ def shut_listener_and_use_again(near, far):
     c = far(tcp)
     yield "peer's connect", said(c.connect, (near.address, l.getsockname()[1]))
     yield "accept", host(l.accept()[1]) is not None
+
+
+@case
+def bound_address_outlives_a_disconnect(near, far):
+    """The port, which the system had chosen, does not."""
+    l = far(listener, address="0.0.0.0")
+    s = tcp()
+    s.bind((near.address, 0))
+    s.connect((far.address, l.getsockname()[1]))
+    l.accept()
+    yield "disconnect", raw("connect", s.fileno(), bytes(16), 16)
+    yield "connect", said(s.connect, (far.address, l.getsockname()[1]))
+    yield "from", l.accept()[1][0] == near.address
+    yield "disconnect again", raw("connect", s.fileno(), bytes(16), 16)
+    yield "listen", said(s.listen, 1)
+    yield "at", s.getsockname()[0] == near.address
