@@ -27,13 +27,16 @@
 #define CATCH_UP_TURNS   8
 #define QUOTE_MAX        1500
 
-/* When it was by the calendar. */
-static int64_t realtime_ns(struct reeve_time arrived)
+/* When it was by the calendar. The stack's clock stands still while the loop makes a turn: what has come
+ * in this one may have been sent in it, too, after it began. */
+static int64_t realtime_ns(const struct guest_socket *s, struct reeve_time arrived)
 {
+	const bool is_new = !reeve_time_before(arrived, loop_now(s->session->network->loop));
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * REEVE_NS_PER_S + now.tv_nsec - reeve_time_since(loop_clock(), arrived);
+	return now.tv_sec * REEVE_NS_PER_S + now.tv_nsec -
+	       (is_new ? 0 : reeve_time_since(loop_clock(), arrived));
 }
 
 #define EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
@@ -52,7 +55,7 @@ static void say(struct guest_socket *s, const struct reeve_datagram *d)
 		.pid = reeve_udp_lost(s->udp),
 		.local = d->local,
 		.remote = d->remote,
-		.value2 = realtime_ns(d->arrived),
+		.value2 = realtime_ns(s, d->arrived),
 	};
 
 	memcpy(&m.value, &arrival, sizeof(m.value));
@@ -179,7 +182,7 @@ static bool say_problem(struct guest_socket *s, const struct reeve_udp_problem *
 			.iface = p->iface + 1,
 			.offender = p->offender,
 			.local = p->local,
-			.realtime_ns = realtime_ns(p->arrived),
+			.realtime_ns = realtime_ns(s, p->arrived),
 		},
 	};
 	const struct guest_message m = {

@@ -180,8 +180,12 @@ def connect():
         s.connect(l.getsockname())
 t = threading.Thread(target=connect)
 t.start()
-call = f"/proc/self/task/{t.native_id}/syscall"
-while t.is_alive() and open(call).read().split()[0] not in ("42", "203"):
+def call():
+    try:
+        return open(f"/proc/self/task/{t.native_id}/syscall").read().split()[0]
+    except OSError:
+        return "ended"
+while call() not in ("42", "203", "ended"):
     time.sleep(0.001)
 accepted = [l.accept()[0] for _ in range(10)]
 t.join()

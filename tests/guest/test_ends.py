@@ -187,6 +187,7 @@ def interrupt(target, number):
     t.start()
     while open(f"/proc/self/task/{t.native_id}/syscall").read().split()[0] != number:
         time.sleep(0.001)
+    l.getsockname()  # calls are received in their order: that one has been
     signal.pthread_kill(t.ident, signal.SIGUSR1)
     return t
 

@@ -12,6 +12,7 @@ from cases.udp_states import DONTWAIT, closed, many
 
 PKTINFO, RECVERR, RECVTTL, RECVTOS, MTU_DISCOVER, MTU, ORIGDSTADDR = 8, 11, 12, 13, 10, 14, 20
 DONTROUTE, CORK, CONFIRM = 4, 1, 0x800
+TIMESTAMPNS = 35  # SO_TIMESTAMPNS
 
 
 def set_ip(s, name, value=1):
@@ -547,3 +548,28 @@ def multicast_bound_to_the_group(near):
     s.sendto(b"y", ("127.0.0.1", a.getsockname()[1]))
     s.sendto(b"z", (GROUP, a.getsockname()[1]))
     yield "not what is for another address", said(a.recv, 9)
+
+
+def send_times(s, name, count):
+    """Datagrams in a row, each with the time at which it was sent."""
+    for _ in range(count):
+        s.sendto(struct.pack("q", time.clock_gettime_ns(time.CLOCK_REALTIME)), name)
+
+
+@case
+def arrival_lies_between(near, far):
+    """Not before it was sent, not after it was read."""
+    a, b = udp(address=near.address), far(udp, address=far.address)
+    a.setsockopt(socket.SOL_SOCKET, TIMESTAMPNS, 1)
+    early = late = 0
+    for _ in range(20):
+        sending = far(later, send_times, b, a.getsockname(), 50)
+        for _ in range(50):
+            data, ancillary, _, _ = a.recvmsg(9, 100)
+            now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+            sent, = struct.unpack("q", data)
+            seconds, ns = struct.unpack("ll", ancillary[0][2])
+            early += seconds * 1_000_000_000 + ns < sent
+            late += seconds * 1_000_000_000 + ns > now
+        sending.wait()
+    yield "early, late", (early, late)
