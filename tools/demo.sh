@@ -22,8 +22,10 @@ say()
 	printf '\n%s\n' "$*"
 }
 
+# Whoever is interrupted has nothing to complain of.
 fail()
 {
+	[ $? -ne 130 ] || exit 130
 	printf 'demo: %s\n' "$*" >&2
 	cat "$scratch"/*.log >&2 2>/dev/null
 	exit 1

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/urgent.h"
 #include "guest/supervisor.h"
+#include "guest/urgent.h"
 #include "reeve/udp.h"
 
 #define FILLER_FIRST 2048

@@ -25,7 +25,7 @@
 #include <linux/sockios.h>
 
 #include "base/check.h"
-#include "base/urgent.h"
+#include "guest/urgent.h"
 #include "network/guest_private.h"
 #include "network/log.h"
 

@@ -3,7 +3,7 @@
 import select
 import socket
 
-from kit import bits, closed_port, error, linger, listener, reset, said, tcp, until
+from kit import bits, closed_port, error, eventually, linger, listener, reset, said, tcp, until
 
 STATES = {}
 
@@ -51,6 +51,14 @@ class Situation:
 
     def connect(self):
         self.socket, self.peer = self.connection()
+
+
+FIN_WAIT_1 = 4
+
+
+def end_is_acknowledged(s):
+    """The kernel may take 40 ms for it; then comes an edge."""
+    eventually(lambda: s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != FIN_WAIT_1, True)
 
 
 @state
@@ -187,6 +195,7 @@ def shut_write(t):
     t.connect()
     t.socket.shutdown(socket.SHUT_WR)
     until(t.peer, select.POLLRDHUP)
+    end_is_acknowledged(t.socket)
 
 
 @state
@@ -200,6 +209,7 @@ def shut_both(t):
     t.connect()
     t.socket.shutdown(socket.SHUT_RDWR)
     until(t.peer, select.POLLRDHUP)
+    end_is_acknowledged(t.socket)
 
 
 @state

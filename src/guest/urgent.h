@@ -1,10 +1,14 @@
-#include "base/urgent.h"
+/*
+ * Urgent data of AF_UNIX: since Linux 5.15; poll() speaks of them since 5.18, and in later ones of 5.15.
+ */
+#pragma once
 
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool try_it(void)
+static inline bool urgent_try(void)
 {
 	int ends[2];
 
@@ -19,11 +23,12 @@ static bool try_it(void)
 	return is_said;
 }
 
-bool urgent_is_polled(void)
+/* Whether the kernel has them and poll() says POLLPRI. It is tried once. */
+static inline bool urgent_is_polled(void)
 {
 	static enum { UNKNOWN, YES, NO } answer;
 
 	if (answer == UNKNOWN)
-		answer = try_it() ? YES : NO;
+		answer = urgent_try() ? YES : NO;
 	return answer == YES;
 }
