@@ -80,7 +80,9 @@ def test_what_is_refused(site, tools):
 @pytest.mark.parametrize("way", ["-U", "-I", "--mtu"])
 @pytest.mark.parametrize("to", ["there", "here"])
 def test_traceroute(site, tools, to, way):
-    got = site.client("here", tools["traceroute"], "-n", way, to).splitlines()
+    # It waits for a hop by how fast others were, unless it is told not to.
+    patiently = "-w", "5,100000,100000"
+    got = site.client("here", tools["traceroute"], "-n", *patiently, way, to).splitlines()
     address = re.match(r"traceroute to \w+ \(([\d.]+)\), 30 hops max", got[0])[1]
     assert len(got) == 2 and got[1].split()[:2] == ["1", address], got
     assert got[1].count(" ms") == 3 and "!" not in got[1], got
