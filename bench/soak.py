@@ -3,7 +3,6 @@
 REEVE_SOAK=2000000 makes so many connections, and five datagrams to each two; without it, a few.
 """
 
-import collections
 import contextlib
 import json
 import os
@@ -91,9 +90,7 @@ class Soak:
                 self.programs[name] = program
             self.clients = [p for p in self.programs.values() if p is not server]
             self.pid = self.network()["pid"]
-            while sum(self.states().values()) != SOCKETS or self.is_asked():
-                time.sleep(0.05)
-            self.least = descriptors(self.pid)
+            self.wait_until_settled()
             self.stack = stack.pop_all()
         return self
 
@@ -131,17 +128,18 @@ class Soak:
         victim.end()
 
     def wait_until_settled(self):
-        """Until nothing but the servers' own sockets has a descriptor, and no other tree is there. All
-        sockets are not asked for: to list 100,000 TIME-WAITs takes the network process 100 MB."""
+        """Until nothing but the servers' own sockets is left, and TIME-WAITs, and no other tree."""
         end = time.monotonic() + PATIENCE
-        while self.network()["programs"] != len(self.programs) or descriptors(self.pid) != self.least:
+        while True:
+            states = [s["state"] for s in self.ask("ports")]
+            self.time_waits = states.count("TIME-WAIT")
+            self.sockets = len(states) - self.time_waits
+            if (self.sockets == SOCKETS and
+                    self.network()["programs"] == len(self.programs)):
+                return
             if time.monotonic() > end:
-                raise RuntimeError(f"does not settle: {descriptors(self.pid)} descriptors")
+                raise RuntimeError(f"does not settle: {sorted(set(states))}")
             time.sleep(0.05)
-
-    def states(self):
-        """Of all sockets, how many are so."""
-        return collections.Counter(s["state"] for s in self.ask("ports"))
 
     def is_asked(self):
         """The network process still holds the connection of a command that has just ended."""
@@ -160,16 +158,12 @@ class Soak:
         """By process: its descriptors, and the bytes that are its own."""
         while self.is_asked():
             time.sleep(0.01)
-        return {what: {"descriptors": descriptors(pid), "memory": memory(pid)}
+        return {what: {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "memory": memory(pid)}
                 for what, pid in self.processes()}
 
 
 def children(pid):
     return [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def memory(pid):
@@ -201,7 +195,8 @@ def measure(results, run):
                 first = sample
             say(sample, f"{i * CONNECTIONS // ROUNDS} connections",
                 f"{i * datagrams // ROUNDS} datagrams",
-                f"{time.monotonic() - begin:.0f} s for the last {100 // ROUNDS} %")
+                f"{time.monotonic() - begin:.0f} s for the last {100 // ROUNDS} %",
+                f"{soak.time_waits} in TIME-WAIT")
         for what, last in sample.items():
             for metric in last:
                 unit = "bytes" if metric == "memory" else ""
@@ -209,5 +204,4 @@ def measure(results, run):
                 results.add(what, "at the end", metric, last[metric], unit)
         results.note(f"{CONNECTIONS} connections and {datagrams} datagrams, the first "
                      f"{WARM_UP * 100 // ROUNDS} % of them the warm-up; "
-                     f"{soak.lost} datagrams were lost; left are "
-                     + ", ".join(f"{n} {state}" for state, n in sorted(soak.states().items())))
+                     f"{soak.lost} datagrams were lost")
