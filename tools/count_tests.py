@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Counts what meson's testlog.json says: prints "PASSED FAILED".
+"""Counts what meson's testlog.json says: prints "PASSED FAILED". With --failed, what those that
+failed have said last.
 
-    tools/count_tests.py BUILD/meson-logs/testlog.json
+    tools/count_tests.py [--failed] BUILD/meson-logs/testlog.json
 
 A TAP test counts once for each of its points, a pytest run once for each of its tests, and any
 other test once. Skipped tests count for nothing.
@@ -10,6 +11,8 @@ other test once. Skipped tests count for nothing.
 import json
 import re
 import sys
+
+MOST_LINES = 80
 
 
 def count(result):
@@ -35,14 +38,22 @@ def count(result):
     return passed, failed or int(not good)
 
 
+def show_failed(results):
+    for result in results:
+        if count(result)[1]:
+            said = (result.get("stdout") or "") + (result.get("stderr") or "")
+            print(f"\n-- {result['name']}: {result['result']}", *said.splitlines()[-MOST_LINES:],
+                  sep="\n")
+
+
 def main():
-    passed = failed = 0
-    with open(sys.argv[1], encoding="utf-8") as log:
-        for line in log:
-            good, bad = count(json.loads(line))
-            passed += good
-            failed += bad
-    print(passed, failed)
+    with open(sys.argv[-1], encoding="utf-8") as log:
+        results = [json.loads(line) for line in log]
+    if "--failed" in sys.argv:
+        show_failed(results)
+        return
+    counts = [count(result) for result in results]
+    print(sum(passed for passed, _ in counts), sum(failed for _, failed in counts))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ struct loop *loop_new(loop_settle_function *settle, void *user)
 	}
 	loop->settle = settle;
 	loop->user = user;
+	loop->busy = true; /* what is there to settle before anything happens */
 	loop->now = loop_clock();
 	timers_init(&loop->timers, loop->now);
 	return loop;

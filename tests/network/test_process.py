@@ -42,6 +42,15 @@ def test_stays_when_configured(network):
     assert wait_for_end(pid)
 
 
+def test_ends_when_nobody_comes(network):
+    """Whoever started it may have been killed before it was ready."""
+    with open(os.devnull, "w") as ready:
+        process = network.start("network-process", "default", str(ready.fileno()),
+                                pass_fds=[ready.fileno()])
+    assert process.wait(PATIENCE) == 0
+    assert not paths(network).exists()
+
+
 def test_stale_sockets_of_a_killed_one(network):
     network.run("hosts", "add", "web")
     pid = pid_of(network)

@@ -5,10 +5,12 @@ import pathlib
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "bench"), str(HERE.parent)]
 
 import scale as bench  # noqa: E402
 from harness import output  # noqa: E402
+from live import wait_for_end  # noqa: E402
 
 import pytest  # noqa: E402
 
@@ -37,16 +39,9 @@ def answer_and_end():
         assert said == "all have answered\n"
         supervisors = [p.processes()["supervisor"] for p in many.programs]
         many.down()
+        # A front ends with its program, the supervisor a moment later.
         for left in (pid, *supervisors):
-            assert ended(left)
-
-
-def ended(pid):
-    """Whoever reaps it may still have to."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+            assert wait_for_end(left)
 
 
 def test_as_we_are():

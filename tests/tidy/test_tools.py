@@ -94,8 +94,13 @@ def test_count(result, output, expected):
 
 def test_count_of_a_log(tmp_path):
     log = tmp_path / "testlog.json"
-    log.write_text("".join(json.dumps({"result": result, "stdout": ""}) + "\n"
-                           for result in ("OK", "OK", "FAIL")))
-    run = subprocess.run([ROOT / "tools/count_tests.py", log], capture_output=True, text=True,
-                         check=True)
-    assert run.stdout == "2 1\n"
+    log.write_text("".join(json.dumps({"name": name, "result": result, "stdout": "", "stderr": said})
+                           + "\n" for name, result, said in (
+                               ("a", "OK", "fine"), ("b", "OK", ""), ("c", "FAIL", "no\nway\n"))))
+
+    def say(*words):
+        return subprocess.run([ROOT / "tools/count_tests.py", *words, log], capture_output=True,
+                              text=True, check=True).stdout
+
+    assert say() == "2 1\n"
+    assert say("--failed") == "\n-- c: FAIL\nno\nway\n"

@@ -6,6 +6,7 @@ Works as root and as anybody else; keeps to a network and a directory of its own
 behind, also when it is interrupted.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ import time
 import clients
 import flows
 import servers
+import stopping
 
 READY_LIMIT = 20  # seconds until all servers listen
 HOST = "server"
@@ -36,16 +38,6 @@ AFTER = {"pop3": "mail"}
 
 PROGRAMS = ("vsftpd telnetd tcpserver msmtpd nsd gophernicus in.fingerd nginx dovecot snnewgroup "
             "snntpd.bin curl tnftp telnet msmtp mpop dig whois finger sinntp setsid").split()
-
-
-class Stopped(BaseException):
-    """By a signal; its number is the argument."""
-
-
-def stop(number, _frame):
-    for s in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        signal.signal(s, signal.SIG_IGN)
-    raise Stopped(number)
 
 
 class Show:
@@ -66,16 +58,16 @@ class Show:
 
     def reeve(self, *arguments):
         """What the command says as JSON."""
-        r = subprocess.run(["reeve", *arguments, "--json"], capture_output=True, text=True,
-                           stdin=subprocess.DEVNULL, check=False, process_group=0)
+        r = stopping.run(["reeve", *arguments, "--json"])
         if r.returncode:
             raise RuntimeError(f"reeve {' '.join(arguments)}: {r.stderr.strip()}")
         return json.loads(r.stdout)
 
     def start(self, command, **settings):
         """In a process group of its own: a terminal's ^C is for this program, which ends them."""
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, **settings)
-        self.started.append(p)
+        with stopping.step():
+            p = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, **settings)
+            self.started.append(p)
         return p
 
     def start_servers(self):
@@ -167,6 +159,7 @@ class Show:
                 if thread.ident:
                     thread.join(READY_LIMIT)
         for p in self.started + [t.process for t in self.clients.terminals]:
+            p.terminate()  # one that came too late for that network has begun the next
             try:
                 p.wait(READY_LIMIT)
             except subprocess.TimeoutExpired:
@@ -224,22 +217,22 @@ def main():
         print(f"services: not found: {' '.join(missing)}; build with make, and run "
               "tools/packages.sh services", file=sys.stderr)
         return 1
-    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        signal.signal(number, stop)
+    stopping.heed_signals()
     # The names of sockets in it have 108 bytes at most.
     parent = tempfile.gettempdir()
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="reeve-services.",
-                                            dir=parent if len(parent) < 40 else "/tmp"))
-    try:
-        scratch.chmod(0o755)  # root's servers have workers that are somebody else
-        return show(scratch)
-    except Stopped as e:
-        return 128 + e.args[0]
-    except RuntimeError as e:
-        print(f"services: {e}", file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with contextlib.ExitStack() as end:
+        try:
+            with stopping.step():
+                scratch = tempfile.mkdtemp(prefix="reeve-services.",
+                                           dir=parent if len(parent) < 40 else "/tmp")
+                end.callback(shutil.rmtree, scratch, ignore_errors=True)
+            os.chmod(scratch, 0o755)  # root's servers have workers that are somebody else
+            return show(pathlib.Path(scratch))
+        except stopping.Stopped as e:
+            return 128 + e.args[0]
+        except RuntimeError as e:
+            print(f"services: {e}", file=sys.stderr)
+            return 1
 
 
 sys.exit(main())

@@ -7,8 +7,9 @@ import getpass
 import grp
 import os
 import random
-import subprocess
 import textwrap
+
+import stopping
 
 WHOIS_LINES = 200
 PAGE_BYTES = 10_000_000
@@ -231,8 +232,7 @@ class Site:
     def nntp(self):
         root = self.folder("news")
         environment = {"SNROOT": str(root), "POSTING_OK": "1"}
-        made = subprocess.run(["snnewgroup", "local.test"], env={**os.environ, **environment},
-                              capture_output=True, text=True, check=False)
+        made = stopping.run(["snnewgroup", "local.test"], env={**os.environ, **environment})
         if made.returncode:
             raise RuntimeError(f"snnewgroup: {made.stderr.strip()}")
         return self.under_tcpserver(119, "snntpd.bin", "-t", "60", **environment)
