@@ -3,6 +3,7 @@
 REEVE_SOAK=2000000 makes so many connections, and five datagrams to each two; without it, a few.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -90,7 +91,9 @@ class Soak:
                 self.programs[name] = program
             self.clients = [p for p in self.programs.values() if p is not server]
             self.pid = self.network()["pid"]
-            self.wait_until_settled()
+            while not self.are_all_there() or self.is_asked():
+                time.sleep(0.05)
+            self.least = self.sockets()
             self.stack = stack.pop_all()
         return self
 
@@ -127,19 +130,29 @@ class Soak:
         victim.process.wait()
         victim.end()
 
+    def are_all_there(self):
+        """The programs, of which the clients have no socket yet."""
+        return (self.network()["programs"] == len(self.programs) and
+                sum(self.states().values()) == SOCKETS)
+
     def wait_until_settled(self):
-        """Until nothing but the servers' own sockets is left, and TIME-WAITs, and no other tree."""
+        """Until no process of Reeve's has a socket but for the programs and their own, and no other
+        tree is there. All TCP sockets are not asked for: to list 100,000 TIME-WAITs takes the network
+        process 100 MB."""
         end = time.monotonic() + PATIENCE
-        while True:
-            states = [s["state"] for s in self.ask("ports")]
-            self.time_waits = states.count("TIME-WAIT")
-            self.sockets = len(states) - self.time_waits
-            if (self.sockets == SOCKETS and
-                    self.network()["programs"] == len(self.programs)):
-                return
+        while self.network()["programs"] != len(self.programs) or self.sockets() != self.least:
             if time.monotonic() > end:
-                raise RuntimeError(f"does not settle: {sorted(set(states))}")
+                raise RuntimeError(f"does not settle: {self.sockets()}, at first {self.least}")
             time.sleep(0.05)
+
+    def sockets(self):
+        """By process, how many it holds."""
+        return {what: sum(name.startswith("socket:") for name in descriptors(pid))
+                for what, pid in self.processes()}
+
+    def states(self):
+        """Of all sockets, how many are so."""
+        return collections.Counter(s["state"] for s in self.ask("ports"))
 
     def is_asked(self):
         """The network process still holds the connection of a command that has just ended."""
@@ -158,12 +171,21 @@ class Soak:
         """By process: its descriptors, and the bytes that are its own."""
         while self.is_asked():
             time.sleep(0.01)
-        return {what: {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "memory": memory(pid)}
+        return {what: {"descriptors": len(descriptors(pid)), "memory": memory(pid)}
                 for what, pid in self.processes()}
 
 
 def children(pid):
     return [int(c) for c in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def descriptors(pid):
+    """What each is of."""
+    names = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return names
 
 
 def memory(pid):
@@ -195,8 +217,7 @@ def measure(results, run):
                 first = sample
             say(sample, f"{i * CONNECTIONS // ROUNDS} connections",
                 f"{i * datagrams // ROUNDS} datagrams",
-                f"{time.monotonic() - begin:.0f} s for the last {100 // ROUNDS} %",
-                f"{soak.time_waits} in TIME-WAIT")
+                f"{time.monotonic() - begin:.0f} s for the last {100 // ROUNDS} %")
         for what, last in sample.items():
             for metric in last:
                 unit = "bytes" if metric == "memory" else ""
@@ -204,4 +225,5 @@ def measure(results, run):
                 results.add(what, "at the end", metric, last[metric], unit)
         results.note(f"{CONNECTIONS} connections and {datagrams} datagrams, the first "
                      f"{WARM_UP * 100 // ROUNDS} % of them the warm-up; "
-                     f"{soak.lost} datagrams were lost")
+                     f"{soak.lost} datagrams were lost; left are "
+                     + ", ".join(f"{n} {state}" for state, n in sorted(soak.states().items())))
