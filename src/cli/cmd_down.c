@@ -28,8 +28,13 @@ static int run(const struct invocation *invocation, const void *values)
 	json_t *reply = NULL;
 	int status = session_open(invocation->network, SESSION_LOOK, &s);
 
-	if (status || !s)
+	if (status)
 		return status;
+	if (!s) {
+		if (invocation->json)
+			json_print(json_null());
+		return EX_OK;
+	}
 	status = end_network(s, values, &reply);
 	session_free(s);
 	if (status || !reply)

@@ -78,7 +78,8 @@ static void print_hosts(const json_t *hosts)
 static int list(const struct invocation *invocation)
 {
 	json_t *hosts;
-	const int status = session_list(invocation->network, "ListHosts", NULL, "hosts", &hosts);
+	const int status = session_list(invocation->network, SESSION_LOOK, "ListHosts",
+					json_object(), "hosts", &hosts);
 
 	if (status)
 		return status;

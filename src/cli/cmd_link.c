@@ -49,7 +49,8 @@ static void print_links(const json_t *links)
 static int list(const struct invocation *invocation)
 {
 	json_t *links;
-	const int status = session_list(invocation->network, "ListLinks", NULL, "links", &links);
+	const int status = session_list(invocation->network, SESSION_LOOK, "ListLinks",
+					json_object(), "links", &links);
 
 	if (status)
 		return status;

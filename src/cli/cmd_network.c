@@ -46,7 +46,7 @@ static void print_network(const json_t *network)
 static int show(const struct invocation *invocation, struct session *s)
 {
 	json_t *network = NULL;
-	const int status = session_call(s, "GetNetwork", NULL, &network);
+	const int status = session_call(s, "GetNetwork", json_object(), &network);
 
 	if (status)
 		return status;

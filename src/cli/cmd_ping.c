@@ -117,7 +117,7 @@ static bool is_called(const json_t *host, const char *name)
 static int choose_asker(struct session *s, const char *to, json_t **ret)
 {
 	json_t *reply = NULL, *host, *chosen = NULL;
-	const int status = session_call(s, "ListHosts", NULL, &reply);
+	const int status = session_call(s, "ListHosts", json_object(), &reply);
 	size_t i;
 
 	if (status)

@@ -66,17 +66,17 @@ static int run(const struct invocation *invocation, const void *values)
 {
 	struct session *s;
 	json_t *services = NULL;
-	int status = session_open(invocation->network, SESSION_LOOK, &s);
+	int status = session_open(invocation->network,
+				  invocation->operand_count ? SESSION_NEED : SESSION_LOOK, &s);
 
 	(void)values;
 	if (status)
 		return status;
-	status = s ? linked_list(s, &services) : EX_OK;
-	if (!s)
+	if (s)
+		status = linked_list(s, &services);
+	else
 		services = json_array();
-	if (status == EX_OK && !s && invocation->operand_count)
-		status = EX_UNAVAILABLE; /* it has been said why */
-	else if (status == EX_OK)
+	if (status == EX_OK)
 		status = show(invocation, services);
 	json_decref(services);
 	session_free(s);

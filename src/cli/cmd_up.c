@@ -98,19 +98,50 @@ static int impair(struct up *u, const struct config_host *h)
 			    NULL);
 }
 
+static int look(struct up *u, const char *method, const char *key, json_t **ret)
+{
+	json_t *reply = NULL;
+	const int status = session_call(u->session, method, json_object(), &reply);
+
+	if (status)
+		return status;
+	json_decref(*ret);
+	*ret = json_incref(json_object_get(reply, key));
+	json_decref(reply);
+	return EX_OK;
+}
+
+static json_t *wanted_host(const struct config_host *h)
+{
+	return json_pack("{s:s,s:s?,s:s?}", "name", h->name, "address", h->ip, "well_known",
+			 h->well_known);
+}
+
+/* Somebody else, another `reeve up` of the file say, may have added it since the hosts were listed:
+ * then it is as if it had been there. */
+static int add_host(struct up *u, const struct config_host *h)
+{
+	const json_t *there;
+	bool exists;
+	int status = session_try(u->session, "AddHost", wanted_host(h), -1, "HostExists", &exists);
+
+	if (status || !exists)
+		return status;
+	status = look(u, "ListHosts", "hosts", &u->hosts);
+	if (status)
+		return status;
+	there = find(u->hosts, "name", h->name);
+	return there ? check_host(u, h, there)
+		     : session_call(u->session, "AddHost", wanted_host(h), NULL);
+}
+
 static int up_host(struct up *u, const struct config_host *h)
 {
 	const json_t *there = find(u->hosts, "name", h->name);
-	int status = EX_OK;
+	int status;
 
 	set_place(u, h->ip ? h->at_ip : h->place);
-	if (there)
-		status = check_host(u, h, there);
-	else
-		status = session_call(u->session, "AddHost",
-				      json_pack("{s:s,s:s?,s:s?}", "name", h->name, "address",
-						h->ip, "well_known", h->well_known),
-				      NULL);
+	status = there ? check_host(u, h, there) : add_host(u, h);
 	if (status == EX_OK && h->is_impaired)
 		status = impair(u, h);
 	session_about(u->session, "");
@@ -202,18 +233,6 @@ static int check_managers(const struct up *u)
 					"or choose another --network",
 					u->invocation->network, file);
 	}
-	return EX_OK;
-}
-
-static int look(struct up *u, const char *method, const char *key, json_t **ret)
-{
-	json_t *reply = NULL;
-	const int status = session_call(u->session, method, NULL, &reply);
-
-	if (status)
-		return status;
-	*ret = json_incref(json_object_get(reply, key));
-	json_decref(reply);
 	return EX_OK;
 }
 

@@ -47,7 +47,7 @@ static json_t *sorted(const json_t *services)
 int linked_list(struct session *s, json_t **ret)
 {
 	json_t *reply = NULL;
-	const int status = session_call(s, "ListServices", NULL, &reply);
+	const int status = session_call(s, "ListServices", json_object(), &reply);
 
 	if (status)
 		return status;

@@ -47,7 +47,6 @@ static int run_command(const struct command *command, int argc, char **argv)
 	struct invocation invocation;
 	void *values = calloc(1, command->values_size ? command->values_size : 1);
 
-	say_as(command->name);
 	if (!values)
 		return say_fail(EX_OSERR, "out of memory");
 	if (command->defaults)

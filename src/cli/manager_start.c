@@ -50,6 +50,7 @@ static int await(pid_t pid)
 int manager_start(struct session *s, const char *network, const char *host,
 		  const struct port_grant *grant)
 {
+	bool exists;
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -66,9 +67,10 @@ int manager_start(struct session *s, const char *network, const char *host,
 	int status =
 		pid < 0 ? say_fail(EX_OSERR, "no new process: %s", strerror(errno)) : await(pid);
 
+	/* Where another call was faster its manager is as good; ours ends without its connection. */
 	if (status == EX_OK)
-		status = session_call_fd(s, "AddManager", json_pack("{s:s}", "host", host), ends[0],
-					 NULL);
+		status = session_try(s, "AddManager", json_pack("{s:s}", "host", host), ends[0],
+				     "ManagerExists", &exists);
 	close(ends[0]);
 	return status;
 }

@@ -10,19 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *speaker; /* NULL: the command line itself */
-
-void say_as(const char *command)
-{
-	speaker = command;
-}
+#define HEAD "reeve: "
 
 __attribute__((format(printf, 1, 0))) static void say_list(const char *format, va_list arguments)
 {
-	char line[1024];
-	const int head = snprintf(line, sizeof(line), "reeve%s%s: ", speaker ? " " : "",
-				  speaker ? speaker : "");
-	size_t length = (size_t)head;
+	char line[1024] = HEAD;
+	size_t length = strlen(HEAD);
 	const int body = vsnprintf(line + length, sizeof(line) - length - 1, format, arguments);
 
 	if (body < 0)

@@ -1,10 +1,8 @@
 /*
- * What a command says on stderr: one line each, "reeve ports: what, where, and what to do".
+ * What a command says on stderr: one line each, "reeve: what, where, and what to do". Whoever speaks
+ * (a command, the front of a run, a manager's start) begins alike.
  */
 #pragma once
-
-/* Whom the lines are from: "reeve", then "reeve ports". Called by main alone. */
-void say_as(const char *command);
 
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 

@@ -25,6 +25,8 @@ struct session {
 	char *network;
 	char about[PLACE_TEXT]; /* "F:3:5: ", or "" */
 	bool last;              /* the reply of the current call that was to be the last has come */
+	const char *expected;   /* an error that the current call may answer with; or NULL */
+	bool is_expected;       /* it did */
 };
 
 static int no_network(const char *network, enum session_start start, struct session **ret)
@@ -97,7 +99,9 @@ static const struct {
 	{ "LinkExists", EX_UNAVAILABLE, "link '{name}' is there already; 'reeve link' shows it" },
 	{ "ServicesRefused", EX_UNAVAILABLE, "{reason}" },
 	{ "NoManager", EX_UNAVAILABLE, "host '{host}' runs no services" },
-	{ "ManagerExists", EX_TEMPFAIL, "host '{host}' has just got services from another call" },
+	{ "OtherFile", EX_UNAVAILABLE,
+	  "network '{network}' runs the services of {file}; 'reeve down' first, or choose another "
+	  "--network" },
 	{ "ManagerGone", EX_UNAVAILABLE,
 	  "the services of host '{host}' have ended; 'reeve up' starts them" },
 	{ "Refused", EX_NOPERM, "refused: {reason}" },
@@ -182,14 +186,19 @@ static int complain_no_host(struct session *s, const struct varlink_reply *reply
 			*suggestion ? suggestion : "; 'reeve hosts' lists them");
 }
 
-static int complain_error(struct session *s, const struct varlink_reply *reply)
+/* Of io.reeve.Network without that in front. */
+static const char *error_name(const struct varlink_reply *reply)
 {
 	const size_t length = strlen(INTERFACE);
-	const char *name = reply->error;
+
+	return reply->error + (strncmp(reply->error, INTERFACE, length) == 0 ? length : 0);
+}
+
+static int complain_error(struct session *s, const struct varlink_reply *reply)
+{
+	const char *name = error_name(reply);
 	char line[LINE_TEXT];
 
-	if (strncmp(name, INTERFACE, length) == 0)
-		name += length;
 	if (strcmp(name, "NoSuchHost") == 0)
 		return complain_no_host(s, reply);
 	for (size_t i = 0; i < array_length(errors); i++) {
@@ -229,11 +238,15 @@ static int send_call(struct session *s, const char *method, const struct varlink
 	char name[METHOD_TEXT];
 	struct varlink_call call = *wanted;
 
+	if (!call.parameters)
+		return say_fail(EX_USAGE, "what is not UTF-8 cannot be the name of anything here");
 	snprintf(name, sizeof(name), INTERFACE "%s", method);
 	call.method = name;
 	const int r = varlink_send(s->varlink, &call);
 
 	s->last = false;
+	s->expected = NULL;
+	s->is_expected = false;
 	return r ? complain_transport(s, r) : EX_OK;
 }
 
@@ -263,7 +276,10 @@ int session_next(struct session *s, int timeout_ms, json_t **ret)
 	s->last = !reply.continues;
 	int status = EX_OK;
 
-	if (reply.error)
+	s->is_expected = reply.error && s->expected && strcmp(error_name(&reply), s->expected) == 0;
+	if (s->is_expected)
+		*ret = NULL;
+	else if (reply.error)
 		status = complain_error(s, &reply);
 	else
 		*ret = json_incref(reply.parameters);
@@ -291,12 +307,27 @@ int session_call(struct session *s, const char *method, json_t *parameters_take,
 	return session_call_fd(s, method, parameters_take, -1, ret);
 }
 
-int session_list(const char *network, const char *method, json_t *parameters_take, const char *key,
-		 json_t **ret)
+int session_try(struct session *s, const char *method, json_t *parameters_take, int fd,
+		const char *error, bool *ret_is_error)
+{
+	const struct varlink_call call = { .parameters = parameters_take, .fd = fd };
+	json_t *reply = NULL;
+	int status = send_call(s, method, &call);
+
+	s->expected = error;
+	if (status == EX_OK)
+		status = session_next(s, REPLY_TIMEOUT, &reply);
+	*ret_is_error = s->is_expected;
+	json_decref(reply);
+	return status;
+}
+
+int session_list(const char *network, enum session_start start, const char *method,
+		 json_t *parameters_take, const char *key, json_t **ret)
 {
 	struct session *s = NULL;
 	json_t *reply = NULL;
-	int status = session_open(network, SESSION_LOOK, &s);
+	int status = session_open(network, start, &s);
 
 	if (status == EX_OK && s)
 		status = session_call(s, method, parameters_take, &reply);
@@ -316,7 +347,7 @@ bool session_stays(struct session *s)
 {
 	json_t *network = NULL;
 
-	if (session_call(s, "GetNetwork", NULL, &network))
+	if (session_call(s, "GetNetwork", json_object(), &network))
 		return true;
 	const bool stays = field_is_true(network, "keep");
 

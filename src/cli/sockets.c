@@ -64,11 +64,13 @@ static void print_table(const struct listing *listing, const json_t *sockets)
 static int list(const struct invocation *invocation, const struct sockets_filter *filter,
 		const struct listing *listing)
 {
-	json_t *parameters = filter->host ? json_pack("{s:s}", "host", filter->host) : NULL;
+	json_t *parameters =
+		filter->host ? json_pack("{s:s}", "host", filter->host) : json_object();
 	json_t *sockets, *matching, *socket;
 	size_t i;
 	const int status =
-		session_list(invocation->network, "ListSockets", parameters, "sockets", &sockets);
+		session_list(invocation->network, filter->host ? SESSION_NEED : SESSION_LOOK,
+			     "ListSockets", parameters, "sockets", &sockets);
 
 	if (status)
 		return status;

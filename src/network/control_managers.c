@@ -22,13 +22,12 @@ struct asking {
 	unsigned outstanding;
 	bool is_applying;
 	struct manager_grant grant;
-	char *file; /* that is applied */
 };
 
 static void asking_free(struct asking *a)
 {
 	json_decref(a->services);
-	free(a->file);
+	free(a->grant.file);
 	free(a);
 }
 
@@ -183,7 +182,7 @@ static void answered(void *user, const json_t *reply)
 	if (a->is_applying)
 		manager_grant_done(a->link, &a->grant, result != NULL);
 	if (a->is_applying && result)
-		manager_set_file(a->link, a->file);
+		manager_set_file(a->link, a->grant.file);
 	if (result && json_object_get(result, "service")) {
 		static struct open_ports open;
 
@@ -270,6 +269,25 @@ static const char *logs_of(const struct network *n)
 	return n->lifetime ? lifetime_logs(n->lifetime) : "";
 }
 
+/* Services of another file would end by this one. */
+static bool refuse_other_file(const struct control_call *call, const char *path)
+{
+	const char *other = managers_other_file(call->network, path), *name;
+	const struct network_host *host;
+	struct manager_link *l;
+
+	if (!other)
+		return false;
+	if (!control_string(call, "host", false, &name))
+		return true;
+	control_fail(call->client, "OtherFile", json_pack("{s:s}", "file", other));
+	host = host_by_name(call->network, name);
+	l = host ? manager_of(host) : NULL;
+	if (l)
+		manager_end_unused(l);
+	return true;
+}
+
 static void apply_services(struct control_call *call)
 {
 	const char *path, *directory, *name, *text;
@@ -283,6 +301,8 @@ static void apply_services(struct control_call *call)
 	    !control_string(call, "name", false, &name) ||
 	    !control_string(call, "text", false, &text))
 		return;
+	if (refuse_other_file(call, path))
+		return;
 	l = find_manager(call, &host);
 	if (!l || !read_grant(call, &grant))
 		return;
@@ -292,8 +312,8 @@ static void apply_services(struct control_call *call)
 	a->link = l;
 	a->host = host;
 	a->grant.grant = grant;
-	a->file = strdup(path);
-	if (!a->file) {
+	a->grant.file = strdup(path);
+	if (!a->grant.file) {
 		asking_free(a);
 		control_no_memory(call->client, "services");
 		return;

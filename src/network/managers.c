@@ -128,6 +128,8 @@ static int send_message(struct manager_link *l, json_t *message_take)
 	return 0;
 }
 
+static int give_grants(struct manager_link *l);
+
 static void take_message(struct manager_link *l, const json_t *message)
 {
 	const json_t *pid = json_object_get(message, "pid");
@@ -136,6 +138,8 @@ static void take_message(struct manager_link *l, const json_t *message)
 	if (json_is_integer(pid) && l->pid == 0) {
 		l->pid = (pid_t)json_integer_value(pid);
 		guest_set_managed(l->network->guests, l->pid, true);
+		if (!list_is_empty(&l->grants))
+			(void)give_grants(l); /* joined before, and not too much then */
 		return;
 	}
 	list_for_each_safe(node, &l->calls) {
@@ -238,6 +242,26 @@ void manager_set_file(struct manager_link *l, const char *file)
 {
 	free(l->file);
 	l->file = strdup(file);
+}
+
+static bool is_other(const char *one, const char *file)
+{
+	return one && strcmp(one, file) != 0;
+}
+
+const char *managers_other_file(const struct network *n, const char *file)
+{
+	for (struct manager_link *l = manager_first(n); l; l = manager_next(n, l)) {
+		if (is_other(l->file, file))
+			return l->file;
+		list_for_each(node, &l->grants) {
+			const char *pending = list_entry(node, struct manager_grant, node)->file;
+
+			if (is_other(pending, file))
+				return pending;
+		}
+	}
+	return NULL;
 }
 
 /* What all of them grant, to its programs. */
@@ -346,14 +370,16 @@ void manager_forget(struct network *n, const void *user)
 	}
 }
 
+void manager_end_unused(struct manager_link *l)
+{
+	if (!l->file && list_is_empty(&l->grants))
+		(void)send_message(l, json_pack("{s:s}", "call", "end"));
+}
+
 void managers_end_all(struct network *n)
 {
-	list_for_each(node, &n->managers) {
-		struct manager_link *l = list_entry(node, struct manager_link, node);
-
-		if (!l->is_gone)
-			send_message(l, json_pack("{s:s}", "call", "end"));
-	}
+	for (struct manager_link *l = manager_first(n); l; l = manager_next(n, l))
+		(void)send_message(l, json_pack("{s:s}", "call", "end"));
 }
 
 void managers_host_removed(const struct network_host *host)

@@ -32,12 +32,16 @@ struct network_host *manager_host(const struct manager_link *l);
 const char *manager_file(const struct manager_link *l);
 void manager_set_file(struct manager_link *l, const char *file);
 
+/* The file that services of the network go by, or are about to, if it is not this one; NULL: none. */
+const char *managers_other_file(const struct network *n, const char *file);
+
 /* What its programs may bind: what the file grants that holds, and while others are taken over what
  * those grant as well. Whoever asks for one keeps its grant, from manager_grant() until it is taken
  * or withdrawn. -E2BIG: that is too much. */
 struct manager_grant {
 	struct list node;
 	struct port_grant grant;
+	char *file; /* that is to be taken over */
 };
 
 int manager_grant(struct manager_link *l, struct manager_grant *grant);
@@ -53,6 +57,9 @@ int manager_call(struct manager_link *l, json_t *request_take, manager_answer_fu
 
 /* Whoever waits for answers does so no more; the manager's answers find nobody. */
 void manager_forget(struct network *n, const void *user);
+
+/* Tells it to end if no file was ever given to it: nobody needs it. */
+void manager_end_unused(struct manager_link *l);
 
 /* Tells all of them to end, with their services. */
 void managers_end_all(struct network *n);

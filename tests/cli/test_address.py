@@ -121,7 +121,7 @@ def test_text(reeve):
 def test_bad_words(reeve, text, reason):
     result = reeve("address", "--", text)
     assert result.status == EX_DATAERR and result.out == ""
-    assert result.err == f"reeve address: {reason}\n"
+    assert result.err == f"reeve: {reason}\n"
 
 
 def test_long_words(reeve):

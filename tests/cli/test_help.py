@@ -55,7 +55,7 @@ def test_misspelt_command(reeve, word, meant):
     result = reeve(word)
     assert result.status == EX_USAGE and result.out == ""
     assert result.err == f"reeve: no command '{word}'; did you mean '{meant}'?\n"
-    assert reeve("help", word).err == f"reeve help: no command '{word}'; did you mean '{meant}'?\n"
+    assert reeve("help", word).err == f"reeve: no command '{word}'; did you mean '{meant}'?\n"
 
 
 def test_unknown_command(reeve):
@@ -71,45 +71,45 @@ def test_nothing_at_all(reeve):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["ports", "--jsno"], "reeve ports: no option '--jsno'; did you mean '--json'?"),
-    (["ports", "--xyzzy"], "reeve ports: no option '--xyzzy'; 'reeve ports --help' lists them"),
-    (["ports", "-x"], "reeve ports: no option '-x'; 'reeve ports --help' lists them"),
-    (["ports", "-lx"], "reeve ports: no option '-x'; 'reeve ports --help' lists them"),
-    (["ports", "--json=yes"], "reeve ports: --json takes no value"),
-    (["ports", "a", "b"], "reeve ports: unexpected argument 'b'; see 'reeve ports --help'"),
-    (["ports", "--network"], "reeve ports: --network needs a value: --network NAME"),
-    (["address"], "reeve address: an argument is missing; usage: reeve address ADDRESS[/LENGTH]..."),
-    (["ping", "-c", "0", "x"], "reeve ping: --count takes 1 to 1000000, not '0'"),
-    (["ping", "-c", "x", "x"], "reeve ping: --count takes a whole number, not 'x'"),
+    (["ports", "--jsno"], "reeve: no option '--jsno'; did you mean '--json'?"),
+    (["ports", "--xyzzy"], "reeve: no option '--xyzzy'; 'reeve ports --help' lists them"),
+    (["ports", "-x"], "reeve: no option '-x'; 'reeve ports --help' lists them"),
+    (["ports", "-lx"], "reeve: no option '-x'; 'reeve ports --help' lists them"),
+    (["ports", "--json=yes"], "reeve: --json takes no value"),
+    (["ports", "a", "b"], "reeve: unexpected argument 'b'; see 'reeve ports --help'"),
+    (["ports", "--network"], "reeve: --network needs a value: --network NAME"),
+    (["address"], "reeve: an argument is missing; usage: reeve address ADDRESS[/LENGTH]..."),
+    (["ping", "-c", "0", "x"], "reeve: --count takes 1 to 1000000, not '0'"),
+    (["ping", "-c", "x", "x"], "reeve: --count takes a whole number, not 'x'"),
     (["impair", "web", "--loss", "5x"],
-     "reeve impair: --loss takes a percentage such as 5%, or a number from 0 to 1, not '5x'"),
-    (["impair", "web", "--loss", "101%"], "reeve impair: --loss takes at most 100% (or 1), not '101%'"),
-    (["impair", "web", "--loss", "5"], "reeve impair: --loss takes at most 100% (or 1), not '5'"),
+     "reeve: --loss takes a percentage such as 5%, or a number from 0 to 1, not '5x'"),
+    (["impair", "web", "--loss", "101%"], "reeve: --loss takes at most 100% (or 1), not '101%'"),
+    (["impair", "web", "--loss", "5"], "reeve: --loss takes at most 100% (or 1), not '5'"),
     (["impair", "web", "--down", "--up"],
-     "reeve impair: --down and --up contradict each other; give one"),
-    (["ping", "-i", "0", "x"], "reeve ping: --interval takes 1ms to 3600s, not '0'"),
+     "reeve: --down and --up contradict each other; give one"),
+    (["ping", "-i", "0", "x"], "reeve: --interval takes 1ms to 3600s, not '0'"),
     (["ping", "-W", "2h", "x"],
-     "reeve ping: --timeout takes a time such as 20ms, 1.5s or 300us, not '2h'"),
-    (["impair", "web", "--delay", "61s"], "reeve impair: --delay takes 0ms to 60s, not '61s'"),
+     "reeve: --timeout takes a time such as 20ms, 1.5s or 300us, not '2h'"),
+    (["impair", "web", "--delay", "61s"], "reeve: --delay takes 0ms to 60s, not '61s'"),
     (["impair", "web", "--delay", "-1ms"],
-     "reeve impair: --delay takes a time such as 20ms, 1.5s or 300us, not '-1ms'"),
+     "reeve: --delay takes a time such as 20ms, 1.5s or 300us, not '-1ms'"),
     (["impair", "web", "--rate", "fast"],
-     "reeve impair: --rate takes a rate such as 50mbit, 1gbit or 64kbit, not 'fast'"),
-    (["impair", "web", "--clear", "--down"], "reeve impair: --clear goes with no other option"),
-    (["hosts", "ad", "web"], "reeve hosts: no 'reeve hosts ad'; there are add, remove and list"),
-    (["hosts", "add"], "reeve hosts: which host? reeve hosts add NAME"),
+     "reeve: --rate takes a rate such as 50mbit, 1gbit or 64kbit, not 'fast'"),
+    (["impair", "web", "--clear", "--down"], "reeve: --clear goes with no other option"),
+    (["hosts", "ad", "web"], "reeve: no 'reeve hosts ad'; there are add, remove and list"),
+    (["hosts", "add"], "reeve: which host? reeve hosts add NAME"),
     (["hosts", "add", "web", "--ip", "198.18.0"],
-     "reeve hosts: --ip takes an address, not '198.18.0'"),
+     "reeve: --ip takes an address, not '198.18.0'"),
     (["hosts", "add", "web", "--well-known", "all"],
-     "reeve hosts: --well-known takes owner or granted, not 'all'"),
-    (["hosts", "--ip", "198.18.0.1"], "reeve hosts: --ip goes with 'reeve hosts add NAME'"),
-    (["link", "add"], "reeve link: what kind of link? reeve link add tap NAME"),
-    (["link", "add", "tun", "x"], "reeve link: no links of kind 'tun'; reeve link add tap NAME"),
-    (["link", "add", "tap"], "reeve link: what is its name? reeve link add tap NAME"),
-    (["link", "add", "tap", "a" * 16], "reeve link: 'aaaaaaaaaaaaaaaa' is too long: an interface's "
+     "reeve: --well-known takes owner or granted, not 'all'"),
+    (["hosts", "--ip", "198.18.0.1"], "reeve: --ip goes with 'reeve hosts add NAME'"),
+    (["link", "add"], "reeve: what kind of link? reeve link add tap NAME"),
+    (["link", "add", "tun", "x"], "reeve: no links of kind 'tun'; reeve link add tap NAME"),
+    (["link", "add", "tap"], "reeve: what is its name? reeve link add tap NAME"),
+    (["link", "add", "tap", "a" * 16], "reeve: 'aaaaaaaaaaaaaaaa' is too long: an interface's "
                                        "name has at most 15 letters"),
-    (["link", "add", "tap", "x", "--mtu", "100"], "reeve link: --mtu takes 576 to 65521, not '100'"),
-    (["network", "--keep", "--no-keep"], "reeve network: --keep and --no-keep contradict each other; give one"),
+    (["link", "add", "tap", "x", "--mtu", "100"], "reeve: --mtu takes 576 to 65521, not '100'"),
+    (["network", "--keep", "--no-keep"], "reeve: --keep and --no-keep contradict each other; give one"),
     (["network-process"], "reeve: 'network-process' is for reeve's own use"),
 ])
 def test_bad_words(reeve, arguments, message):
@@ -121,17 +121,17 @@ def test_bad_words(reeve, arguments, message):
 def test_no_such_namespace(reeve):
     result = reeve("link", "add", "tap", "x", "--netns", "no-such-namespace")
     assert result.status == EX_NOINPUT
-    assert result.err == ("reeve link: no network namespace 'no-such-namespace'; 'ip netns' lists "
+    assert result.err == ("reeve: no network namespace 'no-such-namespace'; 'ip netns' lists "
                           "them\n")
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--jsno", "true"], "reeve run: no option '--jsno'; 'reeve run --help' lists them"),
-    ([], "reeve run: an argument is missing; usage: reeve run [OPTION...] [--] PROGRAM [ARGUMENT...]"),
-    (["--ip", "x", "true"], "reeve run: --ip takes an address, not 'x'"),
+    (["--jsno", "true"], "reeve: no option '--jsno'; 'reeve run --help' lists them"),
+    ([], "reeve: an argument is missing; usage: reeve run [OPTION...] [--] PROGRAM [ARGUMENT...]"),
+    (["--ip", "x", "true"], "reeve: --ip takes an address, not 'x'"),
     (["--allow-port", "80-", "true"],
-     "reeve run: --allow-port takes ports such as 80,443,8000-8100, not '80-'"),
-    (["--udp", "half", "true"], "reeve run: --udp takes full or lite, not 'half'"),
+     "reeve: --allow-port takes ports such as 80,443,8000-8100, not '80-'"),
+    (["--udp", "half", "true"], "reeve: --udp takes full or lite, not 'half'"),
 ])
 def test_run_fails_as_env_does(reeve, arguments, message):
     result = reeve("run", *arguments)
@@ -143,14 +143,14 @@ def test_run_fails_as_env_does(reeve, arguments, message):
 def test_bad_network_name(reeve, name):
     for result in reeve("ports", f"--network={name}"), reeve("ports", env={"REEVE_NETWORK": name}):
         assert result.status == EX_USAGE
-        assert result.err.startswith("reeve ports: ") and result.err.count("\n") == 1
+        assert result.err.startswith("reeve: ") and result.err.count("\n") == 1
 
 
 def test_network_of_the_environment(reeve):
     result = reeve("ports", env={"REEVE_NETWORK": "lab"})
-    assert result.err == "reeve ports: network 'lab' is not running\n"
+    assert result.err == "reeve: network 'lab' is not running\n"
     result = reeve("ports", "--network", "two", env={"REEVE_NETWORK": "lab"})
-    assert result.err == "reeve ports: network 'two' is not running\n"
+    assert result.err == "reeve: network 'two' is not running\n"
 
 
 def test_version(reeve):
@@ -229,7 +229,7 @@ def test_full_disk_is_an_error(reeve):
     with open("/dev/full", "w", encoding="ascii") as full:
         result = reeve("help", stdout=full)
     assert result.status == EX_IOERR
-    assert result.err == "reeve help: cannot write the output: No space left on device\n"
+    assert result.err == "reeve: cannot write the output: No space left on device\n"
 
 
 def options_of(text):

@@ -44,7 +44,7 @@ def wait_for_end(process):
 def test_first_host_starts_a_network_that_stays(live):
     first = live("hosts", "add", "web")
     assert first.status == 0
-    assert first.err == "reeve hosts: network 'default' stays until 'reeve down'\n"
+    assert first.err == "reeve: network 'default' stays until 'reeve down'\n"
     second = live("hosts", "add", "db", "--ip", "198.18.0.53", "--well-known", "granted", "--json")
     assert second.err == "" and second.json["addresses"] == ["198.18.0.53"]
     hosts = live("hosts", "--json").json
@@ -108,7 +108,7 @@ def test_capture(live, runtime, tmp_path):
     env = os.environ | {"XDG_RUNTIME_DIR": str(runtime)}
     with subprocess.Popen([COMMAND, "capture", "web"], env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as capture:
-        assert capture.stderr.readline() == "reeve capture: begun; Ctrl-C ends it\n"
+        assert capture.stderr.readline() == "reeve: begun; Ctrl-C ends it\n"
         assert live("ping", "--from", "web", "-c", "1", "db").status == 0
         lines = []
         while not any("echo reply" in line for line in lines):
@@ -116,8 +116,8 @@ def test_capture(live, runtime, tmp_path):
         capture.send_signal(signal.SIGINT)
         _, err = capture.communicate(timeout=60)
     assert capture.returncode == 0
-    assert re.fullmatch(r"reeve capture: \d+ packets\n", err)
-    assert int(err.split()[2]) >= len(lines)
+    assert re.fullmatch(r"reeve: \d+ packets\n", err)
+    assert int(err.split()[1]) >= len(lines)
     assert re.search(r"\d\d:\d\d:\d\d\.\d{6} web  198\.18\.0\.2 > 198\.18\.0\.3: "
                         r"icmp echo request, sequence 1\n", "".join(lines))
 
@@ -135,7 +135,7 @@ def test_network_that_is_not_kept_ends(live):
     process = os.pidfd_open(pid)
     assert live("network", "--no-keep").status == 0
     assert wait_for_end(process)
-    assert live("network").err == "reeve network: network 'default' is not running\n"
+    assert live("network").err == "reeve: network 'default' is not running\n"
 
 
 def test_killed_network(live):
@@ -145,7 +145,7 @@ def test_killed_network(live):
     assert wait_for_end(process)
     result = live("hosts")
     assert result.status == 0
-    assert result.err == "reeve hosts: network 'default' is not running\n"
+    assert result.err == "reeve: network 'default' is not running\n"
     assert live("hosts", "add", "web").status == 0  # the stale sockets are no hindrance
 
 

@@ -12,7 +12,7 @@ from needs import do_without
 
 EX_USAGE, EX_DATAERR, EX_NOHOST, EX_UNAVAILABLE = 64, 65, 68, 69
 EX_OSERR, EX_IOERR, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM = 71, 74, 75, 76, 77
-BEGUN = "reeve capture: begun; Ctrl-C ends it\n"
+BEGUN = "reeve: begun; Ctrl-C ends it\n"
 STAYS = "network 'default' stays until 'reeve down'\n"
 
 SOCKETS = [
@@ -74,33 +74,47 @@ SERVICES = [
 # Without a network.
 
 @pytest.mark.parametrize("words, empty", [(["ports"], []), (["hosts"], []), (["link"], []),
-                                          (["services", "--host", "web"], []),
                                           (["status"], []), (["network"], None)])
 def test_listings_without_a_network(reeve, words, empty):
     result = reeve(*words)
     assert result.status == 0
-    assert result.err == f"reeve {words[0]}: network 'default' is not running\n"
+    assert result.err == "reeve: network 'default' is not running\n"
     assert result.out.count("\n") == (words[0] != "network")  # the header
     assert reeve(*words, "--json").json == empty
 
 
 @pytest.mark.parametrize("words", [["ping", "web"], ["impair", "web"], ["capture"],
-                                   ["hosts", "remove", "web"], ["link", "remove", "x"]])
+                                   ["hosts", "remove", "web"], ["link", "remove", "x"],
+                                   ["ports", "web"], ["services", "--host", "web"],
+                                   ["status", "web"], ["restart", "web"]])
 def test_verbs_that_need_a_network(reeve, words):
+    """Those that name something of it: where there is no network there is no such thing."""
     result = reeve(*words)
     assert result.status == EX_UNAVAILABLE and result.out == ""
-    assert result.err == f"reeve {words[0]}: network 'default' is not running\n"
+    assert result.err == "reeve: network 'default' is not running\n"
 
 
 def test_down_without_a_network(reeve):
     result = reeve("down")
-    assert result.status == 0 and result.err == "reeve down: network 'default' is not running\n"
+    assert result.status == 0 and result.err == "reeve: network 'default' is not running\n"
+    assert reeve("down", "--json").json is None
+
+
+@pytest.mark.parametrize("words", [["ports"], ["services", "--host"], ["capture"], ["impair"],
+                                   ["hosts", "add"], ["ping", "--from", "web"]])
+def test_names_that_are_not_utf8(reeve, network, words):
+    """No call is made with the name left out, which would mean all of them."""
+    network.answers["ListSockets"] = {"sockets": SOCKETS}
+    result = reeve(*words, b"w\xffb")
+    assert (result.status, result.out) == (EX_USAGE, "")
+    assert result.err == "reeve: what is not UTF-8 cannot be the name of anything here\n"
+    assert {name for name, _ in network.calls} <= {"GetNetwork"}
 
 
 def test_socket_of_a_killed_network(reeve, runtime):
     FakeNetwork(runtime / "reeve" / "default").close()
     result = reeve("ports")
-    assert result.status == 0 and result.err == "reeve ports: network 'default' is not running\n"
+    assert result.status == 0 and result.err == "reeve: network 'default' is not running\n"
 
 
 def test_directory_open_to_others(reeve, runtime):
@@ -157,7 +171,7 @@ def test_status(reeve, network):
     assert reeve("status", "bad", "--json").json == SERVICES[0]
     result = reeve("status", "wbe")
     assert result.status == EX_UNAVAILABLE
-    assert result.err == ("reeve status: no service 'wbe' in network 'default'; did you mean 'web'?\n")
+    assert result.err == ("reeve: no service 'wbe' in network 'default'; did you mean 'web'?\n")
 
 
 def test_restart(reeve, network):
@@ -166,10 +180,10 @@ def test_restart(reeve, network):
     assert network.called("RestartService") == [{"host": "www", "service": "web"}]
     result = reeve("restart", "bad")
     assert result.status == EX_UNAVAILABLE
-    assert result.err == ("reeve restart: /srv/reeve.yaml:9:3: service 'bad' has failed: ended with "
+    assert result.err == ("reeve: /srv/reeve.yaml:9:3: service 'bad' has failed: ended with "
                           "status 1, 11 times in a row; its log is /logs/bad.log\n")
     network.answers["RestartService"] = Error("ServicesRefused", reason="no such thing")
-    assert reeve("restart", "web").err == "reeve restart: no such thing\n"
+    assert reeve("restart", "web").err == "reeve: no such thing\n"
 
 
 def test_up_of_what_runs(reeve, network, tmp_path):
@@ -221,7 +235,7 @@ def test_hosts_add(reeve, network):
     staying(network)
     network.answers["AddHost"] = {"host": HOSTS[0]}
     result = reeve("hosts", "add", "web", "--ip", "198.18.0.2", "--well-known=granted")
-    assert result.status == 0 and result.err == "reeve hosts: " + STAYS
+    assert result.status == 0 and result.err == "reeve: " + STAYS
     assert result.out.splitlines()[1].split()[:2] == ["web", "198.18.0.2"]
     assert network.called("AddHost") == [{"name": "web", "address": "198.18.0.2",
                                           "well_known": "granted"}]
@@ -234,7 +248,7 @@ def test_hosts_add_fails(reeve, network):
     network.answers["AddHost"] = Error("HostExists", name="web")
     result = reeve("hosts", "add", "web")
     assert result.status == EX_UNAVAILABLE and result.out == ""
-    assert result.err == "reeve hosts: host 'web' is there already; 'reeve hosts' shows it\n"
+    assert result.err == "reeve: host 'web' is there already; 'reeve hosts' shows it\n"
 
 
 def test_hosts_remove(reeve, network):
@@ -260,7 +274,7 @@ def test_impair_changes_what_it_names(reeve, network):
     network.answers["Impair"] = impair
     result = reeve("impair", "web", "--loss", "5%", "--delay", "20ms", "--rate", "50mbit",
                    "--seed", "7")
-    assert result.status == 0 and result.err == "reeve impair: " + STAYS
+    assert result.status == 0 and result.err == "reeve: " + STAYS
     assert result.out == ("host 'web' is impaired, both ways:\n  loss      5%\n  delay     20ms\n"
                           "  rate      50Mbit/s\n  seed      7\n")
     assert state["now"] == HOSTS[1]["impairment"]
@@ -375,7 +389,7 @@ def capturing(network, stream):
 def test_capture_lines(reeve, network):
     capturing(network, pcapng(3))
     result = reeve("capture", "web")
-    assert result.status == 0 and result.err == BEGUN + "reeve capture: 3 packets\n"
+    assert result.status == 0 and result.err == BEGUN + "reeve: 3 packets\n"
     assert result.out.splitlines() == [
         f"08:00:00.00000{i} web  192.0.2.1:51000 > 192.0.2.2:53: udp 29" for i in range(3)]
     assert network.called("Capture") == [{"host": "web"}]
@@ -384,7 +398,7 @@ def test_capture_lines(reeve, network):
 def test_capture_count(reeve, network):
     capturing(network, pcapng(30))
     result = reeve("capture", "-c", "2")
-    assert len(result.out.splitlines()) == 2 and result.err == BEGUN + "reeve capture: 2 packets\n"
+    assert len(result.out.splitlines()) == 2 and result.err == BEGUN + "reeve: 2 packets\n"
 
 
 def test_capture_file(reeve, network, tmp_path):
@@ -401,7 +415,7 @@ def test_capture_to_standard_output(network, runtime):
     process = subprocess.run([COMMAND, "capture", "-w", "-"], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=60,
                              env=os.environ | {"XDG_RUNTIME_DIR": str(runtime)})
-    assert process.stdout == stream and process.stderr.decode() == BEGUN + "reeve capture: 200 packets\n"
+    assert process.stdout == stream and process.stderr.decode() == BEGUN + "reeve: 200 packets\n"
 
 
 def test_capture_that_is_none(reeve, network):
@@ -415,7 +429,7 @@ def test_capture_to_a_place_that_is_none(reeve, network):
     capturing(network, pcapng(1))
     result = reeve("capture", "-w", "/proc/nowhere/x")
     assert result.status == 73
-    assert result.err == "reeve capture: cannot write '/proc/nowhere/x': No such file or directory\n"
+    assert result.err == "reeve: cannot write '/proc/nowhere/x': No such file or directory\n"
 
 
 def test_capture_ends_whole_when_interrupted(network, runtime, tmp_path):
@@ -437,7 +451,7 @@ def test_capture_ends_whole_when_interrupted(network, runtime, tmp_path):
     os.write(ends["pipe"], stream[1001:])
     os.close(ends["pipe"])
     err = process.communicate(timeout=60)[1]
-    assert process.returncode == 0 and err == b"reeve capture: 100 packets\n"
+    assert process.returncode == 0 and err == b"reeve: 100 packets\n"
     assert path.read_bytes() == stream
 
 
@@ -467,7 +481,7 @@ def test_capture_ends_whole_when_interrupted(network, runtime, tmp_path):
 def test_errors(reeve, network, error, status, line):
     network.answers["ListHosts"] = error
     result = reeve("hosts")
-    assert (result.status, result.out, result.err) == (status, "", f"reeve hosts: {line}\n")
+    assert (result.status, result.out, result.err) == (status, "", f"reeve: {line}\n")
 
 
 def test_misspelt_host(reeve, network):
@@ -476,9 +490,9 @@ def test_misspelt_host(reeve, network):
     for words in ["ports", "wbe"], ["services", "--host", "wbe"]:
         result = reeve(*words)
         assert result.status == EX_NOHOST and result.out == ""
-        assert result.err == (f"reeve {words[0]}: no host 'wbe' in network 'default'; did you mean "
+        assert result.err == (f"reeve: no host 'wbe' in network 'default'; did you mean "
                               "'web'?\n")
-    assert reeve("ports", "qqqq").err == ("reeve ports: no host 'qqqq' in network 'default'; "
+    assert reeve("ports", "qqqq").err == ("reeve: no host 'qqqq' in network 'default'; "
                                           "'reeve hosts' lists them\n")
 
 
@@ -519,7 +533,7 @@ def test_link_add_passes_the_device(reeve, network):
     staying(network)
     network.answers["AddTap"] = add
     result = reeve("link", "add", "tap", "reevetest0", "--mtu", "1400", "--no-offload")
-    assert result.status == 0 and result.err == "reeve link: " + STAYS
+    assert result.status == 0 and result.err == "reeve: " + STAYS
     assert seen["device"] == "/dev/net/tun" and "reevetest0" in seen["interfaces"]
     assert (seen["name"], seen["mtu"], seen["offload"]) == ("reevetest0", 1400, False)
     assert "reevetest0" not in [name for _, name in socket.if_nameindex()]

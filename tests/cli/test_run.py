@@ -103,10 +103,10 @@ def test_nowhere_to_put_sockets(reeve):
 def test_inside_of_a_run(reeve):
     result = reeve("run", COMMAND, "run", "true")
     assert result.status == 125
-    assert result.err == "reeve run: this already runs under 'reeve run'; it cannot be nested\n"
+    assert result.err == "reeve: this already runs under 'reeve run'; it cannot be nested\n"
     result = reeve("run", COMMAND, "ports")
     assert result.status == 77
-    assert result.err == ("reeve ports: a program under 'reeve run' cannot see or change its "
+    assert result.err == ("reeve: a program under 'reeve run' cannot see or change its "
                           "network; ask from outside\n")
 
 

@@ -105,13 +105,13 @@ def test_text(reeve):
 def test_slip_of_the_keyboard(reeve):
     result = reeve("services", "htpp")
     assert result.status == EX_DATAERR and result.out == ""
-    assert result.err == "reeve services: no service 'htpp'; did you mean 'http'?\n"
+    assert result.err == "reeve: no service 'htpp'; did you mean 'http'?\n"
 
 
 def test_one_bad_word_does_not_hide_the_others(reeve):
     result = reeve("services", "qqqqqqqqqq", "ssh/tcp")
     assert result.status == EX_DATAERR and "ssh" in result.out
-    assert result.err == "reeve services: no service 'qqqqqqqqqq' in the IANA registry\n"
+    assert result.err == "reeve: no service 'qqqqqqqqqq' in the IANA registry\n"
 
 
 @pytest.mark.parametrize("word", ["65536", "1-65536", "8100-8000", "80/foo", "1-2-3", "-", "80-",
@@ -119,7 +119,7 @@ def test_one_bad_word_does_not_hide_the_others(reeve):
 def test_bad_words(reeve, word):
     result = reeve("services", "--", word)
     assert result.status in (EX_USAGE, EX_DATAERR) and result.out == ""
-    assert result.err.count("\n") == 1 and result.err.startswith("reeve services: ")
+    assert result.err.count("\n") == 1 and result.err.startswith("reeve: ")
 
 
 def test_service_not_of_that_protocol(reeve):

@@ -124,7 +124,7 @@ def test_killed_supervisor_takes_the_count_with_it(reeve, tmp_path):
 def test_file_that_cannot_be_written(reeve, tmp_path):
     r = reeve.run("--count-to", str(tmp_path / "no" / "file"), "echo", "run")
     assert (r.returncode, r.stdout) == (125, "")
-    assert r.stderr == f"reeve run: cannot write '{tmp_path}/no/file': No such file or directory\n"
+    assert r.stderr == f"reeve: cannot write '{tmp_path}/no/file': No such file or directory\n"
     r = reeve.run("--count-to", "/dev/full", "sh", "-c", "exit 7")
     assert r.returncode == 7
     assert r.stderr == "reeve: cannot write '/dev/full': No space left on device\n"

@@ -147,7 +147,7 @@ def test_down_again_shortens_the_grace(network):
     assert wait_until(lambda: not (paths(network) / "guest").exists())
     assert pid_of(network) == pid
     refused = network.run("hosts", "add", "b", check=False)
-    assert refused.stderr == b"reeve hosts: refused: the network is going down\n"
+    assert refused.stderr == b"reeve: refused: the network is going down\n"
     after = network.start("run", "--host", "b", "echo", "next", stdout=subprocess.PIPE)
     network.run("down", "--grace", "0")
     assert program.wait(PATIENCE) == -signal.SIGKILL

@@ -27,7 +27,7 @@ services:
     result = network.run("up")
     log = network.directory / "not/there.log"
     assert result.returncode == 0
-    assert result.stderr.startswith(f"reeve up: {network.directory}/reeve.yaml:3:3: service 'deaf' is there, "
+    assert result.stderr.startswith(f"reeve: {network.directory}/reeve.yaml:3:3: service 'deaf' is there, "
                                     f"but its log {log} cannot be written: No such file or directory\n")
     assert "its log cannot be written" in network.good("status")
     assert f"{log}\n         cannot be written: No such file or directory\n" in network.good("status", "deaf")

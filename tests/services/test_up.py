@@ -1,5 +1,6 @@
 """`reeve up`: services linked to ports by a file, with real programs, from outside."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -324,7 +325,7 @@ time.sleep(1000)
 """)
     result = network.run("up")
     assert result.returncode == 69
-    assert result.stderr == ("reeve up: reeve.yaml:12:19: port http of 'web' on host 'server' is in "
+    assert result.stderr == ("reeve: reeve.yaml:12:19: port http of 'web' on host 'server' is in "
                              "use already\n")
     assert [s["name"] for s in network.json("status")] == ["finger"]
     assert "not here" in network.ask(79, "x\n")
@@ -368,14 +369,14 @@ def test_address_that_is_not_the_hosts(network):
     ("hosts: {localhost: }", "1:9: name 'localhost': it means the host itself, on every host")])
 def test_hosts_that_cannot_be(network, text, says):
     network.write(text)
-    assert f"reeve up: reeve.yaml:{says}\n" in network.run("up").stderr
+    assert f"reeve: reeve.yaml:{says}\n" in network.run("up").stderr
 
 
 def test_hosts_that_cannot_change(network):
     network.up("hosts: {a: {ip: 198.18.0.5}}")
     network.write("hosts: {a: {ip: 198.18.0.6}}")
     assert network.run("up").stderr == (
-        "reeve up: reeve.yaml:1:17: host 'a' has the address 198.18.0.5; 'reeve down' first to change "
+        "reeve: reeve.yaml:1:17: host 'a' has the address 198.18.0.5; 'reeve down' first to change "
         "it\n")
     network.write("hosts: {a: {well-known: granted}}")
     assert "'reeve down' first" in network.run("up").stderr
@@ -408,10 +409,10 @@ def test_wrong_file(network, text, status, says):
     for words in (), ("--check",):
         result = network.run("up", *words)
         assert (result.returncode, result.stdout) == (status, "")
-        assert result.stderr == f"reeve up: {says}\n"
-    assert network.run("status").stderr == "reeve status: network 'default' is not running\n"
+        assert result.stderr == f"reeve: {says}\n"
+    assert network.run("status").stderr == "reeve: network 'default' is not running\n"
     result = network.run("status", "echo")
-    assert (result.returncode, result.stderr) == (69, "reeve status: network 'default' is not running\n")
+    assert (result.returncode, result.stderr) == (69, "reeve: network 'default' is not running\n")
 
 
 def test_check_starts_nothing(network):
@@ -425,7 +426,7 @@ def test_names_that_are_not_there(network):
     for command in "status", "restart":
         result = network.run(command, "fingre")
         assert result.returncode == 69
-        assert result.stderr == (f"reeve {command}: no service 'fingre' in network 'default'; did you "
+        assert result.stderr == (f"reeve: no service 'fingre' in network 'default'; did you "
                                  "mean 'finger'?\n")
 
 
@@ -566,7 +567,7 @@ services:
     wait_until(lambda: "told" in log.read_text())
     result = network.run("up")
     assert (result.returncode, result.stdout) == (77, "")
-    assert result.stderr == "reeve up: refused: the network is going down\n"
+    assert result.stderr == "reeve: refused: the network is going down\n"
     network.good("down", "--grace", "0")
     assert ending.wait(PATIENCE) == 0
 
@@ -773,3 +774,48 @@ def test_example(network):
     assert "Well met, 198.18.0." in network.good(*run, "curl", "-sS", "gopher://time/")
     assert network.client(ASK_DATAGRAM.replace('"server"', '"time"'), 9, "word") == "WORD\n"
     assert network.json("restart", "web")["state"] == "running"
+
+
+def up_at_once(network, *files):
+    """A `reeve up` of each, all at the same time; what became of them."""
+    ups = [network.start("up", "--wait", f"{PATIENCE - 10}s", "--json", name, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE) for name in files]
+    said = [up.communicate(timeout=PATIENCE) for up in ups]
+    return [(up.returncode, *texts) for up, texts in zip(ups, said)]
+
+
+def test_many_at_once(network):
+    """One starts the services; the others find them there, as later ones do."""
+    network.write("""
+hosts:
+  a: {ip: 198.18.0.7}
+  b: {well-known: granted}
+services:
+  web: {host: b, run: python3 -u -m http.server 80, ports: http}
+  finger: {host: a, run: cat, start: nowait, ports: finger}
+""")
+    for _ in range(3):
+        for status, out, err in up_at_once(network, *["reeve.yaml"] * 8):
+            assert status == 0, err
+            services = {s["name"]: s for s in json.loads(out)}
+            assert (services["web"]["state"], services["web"]["starts"]) == ("running", 1)
+            assert services["finger"]["state"] == "listening"
+        assert [m["command"] for m in network.programs()].count("services of a") == 1
+        assert network.run("down").returncode == 0
+
+
+def test_two_files_at_once(network):
+    """A network has the services of one file; which of them comes first is nobody's to say."""
+    for name in "ab":
+        network.write(f"services: {{{name}: {{host: {name}, run: cat, start: nowait, ports: 7}}}}",
+                      f"{name}.yaml")
+    for _ in range(3):
+        results = up_at_once(network, *["a.yaml", "b.yaml"] * 3)
+        names = [s["name"] for s in network.json("status")]
+        assert len(names) == 1
+        for (status, _, err), name in zip(results, "ab" * 3):
+            assert status == (0 if [name] == names else 69), (names, err)
+            assert status == 0 or (f"runs the services of {network.directory}/{names[0]}.yaml; 'reeve "
+                                   "down' first, or choose another --network\n") in err
+        wait_until(lambda: len(network.programs()) == 1, "the end of managers without a file")
+        assert network.run("down").returncode == 0
