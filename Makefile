@@ -81,4 +81,4 @@ fuzz:
 install: build
 	@$(if $(filter-out file,$(origin PREFIX)),meson configure $(BUILD) -Dprefix=$(PREFIX) && \
 		ninja -C $(BUILD) >/dev/null)
-	@meson install -C $(BUILD) --no-rebuild --quiet
+	@BUILD=$(BUILD) tools/install.sh

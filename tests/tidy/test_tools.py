@@ -104,3 +104,21 @@ def test_count_of_a_log(tmp_path):
 
     assert say() == "2 1\n"
     assert say("--failed") == "\n-- c: FAIL\nno\nway\n"
+
+
+def test_install_where_it_may_not():
+    """One line, of what could not be written and what to do; also where Meson has nothing but a
+    traceback to say."""
+    run = subprocess.run([ROOT / "tools/install.sh"], capture_output=True, text=True, check=False,
+                         env={**os.environ, "BUILD": os.environ["REEVE_BUILD"], "DESTDIR": "/proc/nowhere"})
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == ("install: cannot write /proc/nowhere: No such file or directory; do it as root, "
+                          "or elsewhere: make install PREFIX=DIRECTORY\n")
+
+
+def test_install_that_fails_otherwise(tmp_path):
+    """What Meson says is not kept back."""
+    run = subprocess.run([ROOT / "tools/install.sh"], capture_output=True, text=True, check=False,
+                         env={**os.environ, "BUILD": str(tmp_path)})
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "build" in run.stderr
