@@ -751,14 +751,17 @@ def test_varlink_alone(network):
         assert call("RestartService", host="server", service="x")["error"].endswith("ServicesRefused")
         assert call("RestartService", host="nohost", service="x")["error"].endswith("NoSuchHost")
         assert call("AddManager", host="server")["error"].endswith("Refused")
-        answer = call("ApplyServices", host="server", path="/p", directory="/", name="p", text="a: b",
+        file = f"{network.directory}/reeve.yaml"
+        answer = call("ApplyServices", host="server", path=file, directory="/", name="p", text="a: b",
                       grant=None)
         assert answer["error"].endswith("ServicesRefused")
         assert answer["parameters"]["reason"].startswith("p:1:1: the file has no 'a'")
         assert call("ListServices", host="server")["parameters"]["services"][0]["name"] == "echo"
-        answer = call("ApplyServices", host="server", path="/p", directory="/", name="p", text="",
+        answer = call("ApplyServices", host="server", path=file, directory="/", name="p", text="",
                       grant="80-")
         assert answer["error"].endswith("InvalidParameter")
+        answer = call("ApplyServices", host="server", path="/p", directory="/", name="p", text="")
+        assert answer["error"].endswith("OtherFile") and answer["parameters"] == {"file": file}
 
 
 def test_example(network):
@@ -774,48 +777,3 @@ def test_example(network):
     assert "Well met, 198.18.0." in network.good(*run, "curl", "-sS", "gopher://time/")
     assert network.client(ASK_DATAGRAM.replace('"server"', '"time"'), 9, "word") == "WORD\n"
     assert network.json("restart", "web")["state"] == "running"
-
-
-def up_at_once(network, *files):
-    """A `reeve up` of each, all at the same time; what became of them."""
-    ups = [network.start("up", "--wait", f"{PATIENCE - 10}s", "--json", name, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE) for name in files]
-    said = [up.communicate(timeout=PATIENCE) for up in ups]
-    return [(up.returncode, *texts) for up, texts in zip(ups, said)]
-
-
-def test_many_at_once(network):
-    """One starts the services; the others find them there, as later ones do."""
-    network.write("""
-hosts:
-  a: {ip: 198.18.0.7}
-  b: {well-known: granted}
-services:
-  web: {host: b, run: python3 -u -m http.server 80, ports: http}
-  finger: {host: a, run: cat, start: nowait, ports: finger}
-""")
-    for _ in range(3):
-        for status, out, err in up_at_once(network, *["reeve.yaml"] * 8):
-            assert status == 0, err
-            services = {s["name"]: s for s in json.loads(out)}
-            assert (services["web"]["state"], services["web"]["starts"]) == ("running", 1)
-            assert services["finger"]["state"] == "listening"
-        assert [m["command"] for m in network.programs()].count("services of a") == 1
-        assert network.run("down").returncode == 0
-
-
-def test_two_files_at_once(network):
-    """A network has the services of one file; which of them comes first is nobody's to say."""
-    for name in "ab":
-        network.write(f"services: {{{name}: {{host: {name}, run: cat, start: nowait, ports: 7}}}}",
-                      f"{name}.yaml")
-    for _ in range(3):
-        results = up_at_once(network, *["a.yaml", "b.yaml"] * 3)
-        names = [s["name"] for s in network.json("status")]
-        assert len(names) == 1
-        for (status, _, err), name in zip(results, "ab" * 3):
-            assert status == (0 if [name] == names else 69), (names, err)
-            assert status == 0 or (f"runs the services of {network.directory}/{names[0]}.yaml; 'reeve "
-                                   "down' first, or choose another --network\n") in err
-        wait_until(lambda: len(network.programs()) == 1, "the end of managers without a file")
-        assert network.run("down").returncode == 0
