@@ -4,12 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checksum.h"
-#include "wire/arp.h"
-#include "wire/ether.h"
 #include "wire/icmp.h"
 #include "wire/ipv4.h"
-#include "wire/pseudo.h"
 
 static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 };
 static const uint8_t peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
@@ -66,9 +62,15 @@ void rig_init(struct rig *r)
 	r->host = reeve_host_new(&config, r->now);
 	assert_non_null(r->host);
 	memcpy(iface.mac, host_mac, 6);
+	r->station.pool = r->pool;
+	r->station.host = r->host;
+	r->station.host_address = 0xc0000201;
+	memcpy(r->station.host_mac, host_mac, 6);
+	memcpy(r->station.mac, peer_mac, 6);
 	assert_int_equal(reeve_host_add_iface(r->host, &iface, &r->iface), 0);
 	assert_int_equal(reeve_prefix_parse(HOST_ADDRESS "/24", &prefix), 0);
 	assert_int_equal(reeve_host_add_address(r->host, r->iface, &prefix), 0);
+	r->station.iface = r->iface;
 	rig_pass_ms(r, 10000); /* its announcements are over */
 	rig_none(r);
 }
@@ -94,37 +96,6 @@ void rig_deinit(struct rig *r)
 	reeve_pool_free(r->pool);
 }
 
-static void give(struct rig *r, const uint8_t *frame, size_t length)
-{
-	struct reeve_packet *const p = reeve_packet_from_bytes(r->pool, frame, length, NULL);
-
-	assert_non_null(p);
-	reeve_host_input(r->host, r->iface, p, r->now);
-}
-
-static void answer_arp(struct rig *r, const uint8_t *bytes, size_t length)
-{
-	struct cursor c = cursor_over(bytes, length);
-	struct arp_packet a;
-	uint8_t frame[ETHER_HEADER + ARP_PACKET];
-	struct ether_header e = { .type = ETHER_ARP };
-
-	if (!arp_parse(&c, &a) || a.operation != ARP_REQUEST || a.target != 0xc0000202)
-		return;
-	memcpy(e.destination, host_mac, 6);
-	memcpy(e.source, peer_mac, 6);
-	ether_emit(&e, frame);
-
-	struct arp_packet reply = { .operation = ARP_REPLY,
-				    .sender = a.target,
-				    .target = a.sender };
-
-	memcpy(reply.sender_mac, peer_mac, 6);
-	memcpy(reply.target_mac, host_mac, 6);
-	arp_emit(&reply, frame + ETHER_HEADER);
-	give(r, frame, sizeof(frame));
-}
-
 static void remember(struct rig *r, const uint8_t *tcp, size_t length, uint16_t segment_size)
 {
 	assert_true(r->count < RIG_SEGMENTS);
@@ -141,57 +112,27 @@ static void remember(struct rig *r, const uint8_t *tcp, size_t length, uint16_t 
 	r->count++;
 }
 
-/* A TCP segment that leaves the host complete must be right to the last bit. */
-static void check_sum(const struct reeve_offload *o, const struct ipv4_header *ip,
-		      const uint8_t *tcp, size_t length)
-{
-	const struct reeve_address from = reeve_address_from_ipv4(ip->source);
-	const struct reeve_address to = reeve_address_from_ipv4(ip->destination);
-
-	if (o->checksum == REEVE_CHECKSUM_PARTIAL)
-		return;
-
-	const uint64_t sum = pseudo_sum(&from, &to, IP_TCP, (uint32_t)length);
-
-	assert_int_equal(checksum_fold(checksum_add(sum, tcp, length)), 0xffff);
-}
-
 static void take_frame(struct rig *r, struct reeve_packet *p)
 {
-	const size_t length = reeve_packet_length(p);
-	const struct reeve_offload offload = *reeve_packet_offload(p);
-	struct ether_header e;
-	struct ipv4_header ip;
+	struct station_packet s;
+	const enum station_frame what = station_read(&r->station, p, r->now, &s);
 
-	assert_true(length <= sizeof(r->frame));
-	packet_copy(p, 0, length, r->frame);
-	reeve_packet_free(p);
-
-	struct cursor c = cursor_over(r->frame, length);
-
-	assert_true(ether_parse(&c, &e));
-	if (e.type == ETHER_ARP) {
-		answer_arp(r, c.at, cursor_left(&c));
+	if (what == STATION_ANSWERED)
 		return;
-	}
-	assert_int_equal(e.type, ETHER_IPV4);
-	assert_int_equal(ipv4_parse(&c, &ip), IPV4_OK);
-
-	const uint8_t *const body = r->frame + ETHER_HEADER + ip.header_length;
-	const size_t body_length = ip.total_length - (size_t)ip.header_length;
-
-	if (offload.segmentation == REEVE_SEGMENTATION_NONE)
-		assert_true(ip.total_length <= r->mtu);
-	if (ip.protocol == IP_ICMP) {
+	assert_int_equal(what, STATION_PACKET);
+	if (s.offload.segmentation == REEVE_SEGMENTATION_NONE)
+		assert_true(s.ip.total_length <= r->mtu);
+	if (s.ip.protocol == IP_ICMP) {
 		r->icmp_seen = true;
-		r->icmp_type = body[0];
-		r->icmp_code = body[1];
+		r->icmp_type = s.body[0];
+		r->icmp_code = s.body[1];
 		return;
 	}
-	assert_int_equal(ip.protocol, IP_TCP);
-	check_sum(&offload, &ip, body, body_length);
-	remember(r, body, body_length,
-		 offload.segmentation == REEVE_SEGMENTATION_NONE ? 0 : offload.segment_size);
+	assert_int_equal(s.ip.protocol, IP_TCP);
+	/* What leaves the host complete must be right to the last bit. */
+	assert_true(station_checksum_ok(&s));
+	remember(r, s.body, s.length,
+		 s.offload.segmentation == REEVE_SEGMENTATION_NONE ? 0 : s.offload.segment_size);
 }
 
 void rig_collect(struct rig *r)
@@ -232,45 +173,33 @@ bool rig_wait_ms(struct rig *r, int64_t ms)
 	return r->count > 0;
 }
 
-static void give_ip(struct rig *r, uint8_t protocol, const char *from, const uint8_t *body,
-		    size_t length)
+static struct ipv4_header header_from(const char *from, uint8_t protocol)
 {
-	static uint8_t frame[RIG_PAYLOAD + 256];
 	const struct reeve_sockaddr source = rig_name(from, 0);
-	struct ether_header e = { .type = ETHER_IPV4 };
-	const struct ipv4_header ip = {
-		.header_length = IPV4_HEADER,
+
+	return (struct ipv4_header){
 		.ttl = 64,
 		.protocol = protocol,
-		.total_length = (uint16_t)(IPV4_HEADER + length),
 		.source = reeve_address_to_ipv4(&source.address),
 		.destination = 0xc0000201,
 	};
+}
 
-	memcpy(e.destination, host_mac, 6);
-	memcpy(e.source, peer_mac, 6);
-	ether_emit(&e, frame);
-	ipv4_emit(&ip, frame + ETHER_HEADER);
-	memcpy(frame + ETHER_HEADER + IPV4_HEADER, body, length);
-	give(r, frame, ETHER_HEADER + IPV4_HEADER + length);
+static void give_ip(struct rig *r, const struct ipv4_header *ip, const uint8_t *body, size_t length)
+{
+	assert_true(station_send(&r->station, ip, body, length, r->now));
 	rig_collect(r);
 }
 
 void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from)
 {
 	static uint8_t bytes[RIG_PAYLOAD + 64];
-	const struct reeve_sockaddr source = rig_name(from, 0), to = rig_name(HOST_ADDRESS, 0);
+	const struct ipv4_header ip = header_from(from, IP_TCP);
 
 	memcpy(bytes, tcp, length);
-	if (length >= TCP_HEADER_MIN) {
-		const uint64_t sum =
-			pseudo_sum(&source.address, &to.address, IP_TCP, (uint32_t)length);
-
-		store_be16(bytes + TCP_CHECKSUM_OFFSET, 0);
-		store_be16(bytes + TCP_CHECKSUM_OFFSET,
-			   (uint16_t)~checksum_fold(checksum_add(sum, bytes, length)));
-	}
-	give_ip(r, IP_TCP, from, bytes, length);
+	if (length >= TCP_HEADER_MIN)
+		station_fill_checksum(&ip, bytes, length, TCP_CHECKSUM_OFFSET);
+	give_ip(r, &ip, bytes, length);
 }
 
 void rig_input(struct rig *r, const struct tcp_header *h, const void *payload, size_t length)
@@ -304,10 +233,11 @@ void rig_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t mtu, uint32_t
 	store_be16(quoted + IPV4_HEADER, p->host_port);
 	store_be16(quoted + IPV4_HEADER + 2, p->port);
 	store_be32(quoted + IPV4_HEADER + 4, sequence);
-	store_be16(body + ICMP_CHECKSUM_OFFSET, 0);
-	store_be16(body + ICMP_CHECKSUM_OFFSET,
-		   (uint16_t)~checksum_fold(checksum_add(0, body, sizeof(body))));
-	give_ip(p->rig, IP_ICMP, PEER_ADDRESS, body, sizeof(body));
+
+	const struct ipv4_header outer = header_from(PEER_ADDRESS, IP_ICMP);
+
+	station_fill_checksum(&outer, body, sizeof(body), ICMP_CHECKSUM_OFFSET);
+	give_ip(p->rig, &outer, body, sizeof(body));
 }
 
 struct rig_segment *rig_take(struct rig *r)

@@ -17,6 +17,7 @@
 
 #include "reeve/reeve.h"
 #include "stack/tcp/conn_private.h"
+#include "station/station.h"
 #include "wire/tcp.h"
 
 #define RIG_SEGMENTS 512
@@ -44,7 +45,7 @@ struct rig {
 	uint8_t icmp_type, icmp_code;
 	uint32_t first, count;
 	struct rig_segment segments[RIG_SEGMENTS];
-	uint8_t frame[RIG_PAYLOAD + 256];
+	struct station station; /* the peer's, on the wire */
 };
 
 /* What the test remembers of a connection on the peer's side. */
