@@ -1,0 +1,149 @@
+/* struct tcp_info by name. */
+#include "tcp_info.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum info {
+	INFO_STATE,
+	INFO_OPTIONS,
+	INFO_SND_WSCALE,
+	INFO_RCV_WSCALE,
+	INFO_RTO,
+	INFO_SND_MSS,
+	INFO_RCV_MSS,
+	INFO_UNACKED,
+	INFO_RTT,
+	INFO_RTTVAR,
+	INFO_MIN_RTT,
+	INFO_SND_SSTHRESH,
+	INFO_SND_CWND,
+	INFO_TOTAL_RETRANS,
+	INFO_BYTES_SENT,
+	INFO_BYTES_ACKED,
+	INFO_BYTES_RECEIVED,
+	INFO_SEGS_OUT,
+	INFO_SEGS_IN,
+	INFO_NOTSENT_BYTES,
+	INFO_SND_WND,
+	INFO_RCV_WND,
+	/* Ours, where Linux counts segments. */
+	INFO_CWND_BYTES,
+	INFO_SSTHRESH_BYTES,
+	INFO_FLIGHT_BYTES,
+	INFO_ACCEPT_QUEUE,
+	INFO_BACKLOG,
+};
+
+static const char *const names[TCP_INFO_VALUES] = {
+	[INFO_STATE] = "tcpi_state",
+	[INFO_OPTIONS] = "tcpi_options",
+	[INFO_SND_WSCALE] = "tcpi_snd_wscale",
+	[INFO_RCV_WSCALE] = "tcpi_rcv_wscale",
+	[INFO_RTO] = "tcpi_rto",
+	[INFO_SND_MSS] = "tcpi_snd_mss",
+	[INFO_RCV_MSS] = "tcpi_rcv_mss",
+	[INFO_UNACKED] = "tcpi_unacked",
+	[INFO_RTT] = "tcpi_rtt",
+	[INFO_RTTVAR] = "tcpi_rttvar",
+	[INFO_MIN_RTT] = "tcpi_min_rtt",
+	[INFO_SND_SSTHRESH] = "tcpi_snd_ssthresh",
+	[INFO_SND_CWND] = "tcpi_snd_cwnd",
+	[INFO_TOTAL_RETRANS] = "tcpi_total_retrans",
+	[INFO_BYTES_SENT] = "tcpi_bytes_sent",
+	[INFO_BYTES_ACKED] = "tcpi_bytes_acked",
+	[INFO_BYTES_RECEIVED] = "tcpi_bytes_received",
+	[INFO_SEGS_OUT] = "tcpi_segs_out",
+	[INFO_SEGS_IN] = "tcpi_segs_in",
+	[INFO_NOTSENT_BYTES] = "tcpi_notsent_bytes",
+	[INFO_SND_WND] = "tcpi_snd_wnd",
+	[INFO_RCV_WND] = "tcpi_rcv_wnd",
+	[INFO_CWND_BYTES] = "reeve_cwnd_bytes",
+	[INFO_SSTHRESH_BYTES] = "reeve_ssthresh_bytes",
+	[INFO_FLIGHT_BYTES] = "reeve_flight_bytes",
+	[INFO_ACCEPT_QUEUE] = "reeve_accept_queue",
+	[INFO_BACKLOG] = "reeve_backlog",
+};
+
+static_assert(INFO_BACKLOG + 1 == TCP_INFO_VALUES, "a value without a name");
+
+/* Linux's numbers (RFC 793's order, more or less). */
+static int64_t state_number(enum reeve_tcp_state state)
+{
+	static const uint8_t numbers[] = {
+		[REEVE_TCP_CLOSED] = 7,      [REEVE_TCP_LISTEN] = 10,
+		[REEVE_TCP_SYN_SENT] = 2,    [REEVE_TCP_SYN_RECEIVED] = 3,
+		[REEVE_TCP_ESTABLISHED] = 1, [REEVE_TCP_FIN_WAIT_1] = 4,
+		[REEVE_TCP_FIN_WAIT_2] = 5,  [REEVE_TCP_CLOSE_WAIT] = 8,
+		[REEVE_TCP_CLOSING] = 11,    [REEVE_TCP_LAST_ACK] = 9,
+		[REEVE_TCP_TIME_WAIT] = 6,
+	};
+
+	return numbers[state];
+}
+
+static int64_t segments(uint64_t bytes, uint32_t mss)
+{
+	return mss ? (int64_t)((bytes + mss - 1) / mss) : 0;
+}
+
+/* Linux's number for a threshold that has never been set. */
+static int64_t threshold(const struct reeve_tcp_info *i)
+{
+	if (i->ssthresh_bytes >= INT32_MAX || i->send_mss == 0)
+		return INT32_MAX;
+	return i->ssthresh_bytes / i->send_mss;
+}
+
+void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
+{
+	struct reeve_tcp_info i;
+
+	reeve_tcp_info(tcp, &i);
+
+	const size_t queued = reeve_tcp_unsent(tcp);
+
+	*ret = (struct tcp_info_values){ {
+		[INFO_STATE] = state_number(i.state),
+		[INFO_OPTIONS] = i.timestamps | i.sack << 1 | i.window_scaling << 2,
+		[INFO_SND_WSCALE] = i.send_scale,
+		[INFO_RCV_WSCALE] = i.receive_scale,
+		[INFO_RTO] = i.rto_us,
+		[INFO_SND_MSS] = i.send_mss,
+		[INFO_RCV_MSS] = i.receive_mss,
+		[INFO_UNACKED] = segments(i.bytes_in_flight, i.send_mss),
+		[INFO_RTT] = i.rtt_us,
+		[INFO_RTTVAR] = i.rtt_variance_us,
+		[INFO_MIN_RTT] = i.rtt_min_us,
+		[INFO_SND_SSTHRESH] = threshold(&i),
+		[INFO_SND_CWND] = i.send_mss ? i.cwnd_bytes / i.send_mss : 0,
+		[INFO_TOTAL_RETRANS] = (int64_t)i.retransmits,
+		[INFO_BYTES_SENT] = (int64_t)i.bytes_sent,
+		[INFO_BYTES_ACKED] = (int64_t)i.bytes_acked,
+		[INFO_BYTES_RECEIVED] = (int64_t)i.bytes_received,
+		[INFO_SEGS_OUT] = (int64_t)i.segments_sent,
+		[INFO_SEGS_IN] = (int64_t)i.segments_received,
+		[INFO_NOTSENT_BYTES] =
+			queued > i.bytes_in_flight ? (int64_t)(queued - i.bytes_in_flight) : 0,
+		[INFO_SND_WND] = i.send_window,
+		[INFO_RCV_WND] = i.receive_window,
+		[INFO_CWND_BYTES] = i.cwnd_bytes,
+		[INFO_SSTHRESH_BYTES] = i.ssthresh_bytes,
+		[INFO_FLIGHT_BYTES] = i.bytes_in_flight,
+		[INFO_ACCEPT_QUEUE] = i.accept_queue,
+		[INFO_BACKLOG] = i.backlog,
+	} };
+}
+
+bool tcp_info_value(const struct tcp_info_values *values, const char *name, size_t length,
+		    int64_t *ret)
+{
+	for (size_t i = 0; i < TCP_INFO_VALUES; i++) {
+		if (strlen(names[i]) != length || memcmp(names[i], name, length) != 0)
+			continue;
+		if (values)
+			*ret = values->list[i];
+		return true;
+	}
+	return false;
+}
