@@ -20,14 +20,19 @@
 #include "network/main.h"
 #include "service/manager.h"
 
-/* `reeve NETWORK_VERB NAME READY_FD`. */
+/* `reeve NETWORK_VERB NAME READY_FD LOCK_FD`. */
 static int run_network_process(int argc, char **argv)
 {
-	int64_t ready_fd;
+	int64_t ready_fd, lock_fd;
 
-	if (argc != 4 || quantity_count(argv[3], 0, INT32_MAX, &ready_fd) < 0)
+	if (argc != 5 || quantity_count(argv[3], 3, INT32_MAX, &ready_fd) < 0 ||
+	    quantity_count(argv[4], 3, INT32_MAX, &lock_fd) < 0)
 		return say_fail(EX_USAGE, "'%s' is for reeve's own use", NETWORK_VERB);
-	const struct network_options options = { .network = argv[2], .ready_fd = (int)ready_fd };
+	const struct network_options options = {
+		.network = argv[2],
+		.ready_fd = (int)ready_fd,
+		.starter_lock_fd = (int)lock_fd,
+	};
 
 	return network_main(&options);
 }

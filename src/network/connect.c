@@ -22,12 +22,9 @@ int network_lock(int lock_fd, int byte, short type, bool wait)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 
-	while (fcntl(lock_fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) < 0) {
-		if (errno == EINTR)
-			continue;
-		return errno == EACCES ? -EAGAIN : -errno;
-	}
-	return 0;
+	if (fcntl(lock_fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
 }
 
 /* So often a network may end between two steps of ours. */
@@ -77,8 +74,8 @@ static bool is_not_running(int r)
 	return r == -ENOENT || r == -ECONNREFUSED;
 }
 
-/* In the child: nothing of the caller's may stay open or reach the network process. */
-static _Noreturn void become_network_process(const char *network, int ready_fd)
+/* In the child: nothing else of the caller's may stay open or reach the network process. */
+static _Noreturn void become_network_process(const char *network, int ready_fd, int lock_fd)
 {
 	/* The grandchild is nobody's child: it ends without a wait of ours. */
 	const pid_t pid = fork();
@@ -88,12 +85,14 @@ static _Noreturn void become_network_process(const char *network, int ready_fd)
 		_exit(pid < 0 ? 1 : 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Where one close_range() can leave it and take all others. */
-	if (ready_fd != 3 && dup2(ready_fd, 3) < 0)
+	/* Where one close_range() can leave them and take all others; by numbers above, as either
+	 * may be at the other's place. */
+	ready_fd = fcntl(ready_fd, F_DUPFD, 5);
+	lock_fd = fcntl(lock_fd, F_DUPFD, 5);
+	if (dup2(ready_fd, 3) < 0 || dup2(lock_fd, 4) < 0)
 		_exit(1);
-	fcntl(3, F_SETFD, 0);
-	close_range(4, UINT_MAX, 0);
-	execl("/proc/self/exe", "reeve", NETWORK_VERB, network, "3", (char *)NULL);
+	close_range(5, UINT_MAX, 0);
+	execl("/proc/self/exe", "reeve", NETWORK_VERB, network, "3", "4", (char *)NULL);
 	_exit(127);
 }
 
@@ -122,7 +121,7 @@ static int await_ready(int fd, char error[NETWORK_ERROR_TEXT])
 	return -ECHILD;
 }
 
-static int start(const char *network, char error[NETWORK_ERROR_TEXT])
+static int start(const char *network, int lock_fd, char error[NETWORK_ERROR_TEXT])
 {
 	int ready[2], status, r;
 	pid_t pid;
@@ -136,7 +135,7 @@ static int start(const char *network, char error[NETWORK_ERROR_TEXT])
 		goto failed;
 	}
 	if (pid == 0)
-		become_network_process(network, ready[1]);
+		become_network_process(network, ready[1], lock_fd);
 	close(ready[1]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -162,8 +161,11 @@ static int say(int r, const char *network, const char *path, char error[NETWORK_
 /* Byte 1 of a file that is still the one everybody locks; -ESTALE if it is not. */
 static int lock_current(int lock_fd, const char *lock_path, short type)
 {
-	const int r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, type, true);
+	int r;
 
+	do
+		r = network_lock(lock_fd, NETWORK_LOCK_CONNECT, type, true);
+	while (r == -EINTR);
 	if (r == 0 && !network_lock_is_current(lock_fd, lock_path))
 		return -ESTALE;
 	return r;
@@ -189,7 +191,7 @@ static int connect_or_start(const char *network, enum network_socket which,
 		r = connect_to(path, type, ret_fd);
 	if (!is_not_running(r))
 		goto out;
-	r = start(network, error);
+	r = start(network, lock_fd, error);
 	if (r < 0)
 		return r;
 	r = connect_to(path, type, ret_fd);

@@ -9,6 +9,10 @@
  *	byte 1	shared: a client is about to connect. Exclusive: a client starts the network
  *		process, or the idle network process is about to end
  *
+ * The network process is started with the open file by which its starter holds byte 1, and closes it
+ * when it listens: though its starter be killed, nobody starts another meanwhile. So one that finds
+ * byte 0 held, and nobody who takes in programs, waits for one that ends.
+ *
  * A network process that ends in order removes the directory, `lock` last. Whoever removes `lock`
  * holds both bytes of it, byte 1 exclusively; whoever has got a byte looks whether its file is still
  * the one at the path, and if not begins anew. So nobody goes on with a lock that others do not
@@ -30,7 +34,7 @@ enum network_socket {
 };
 
 /* The verb by which a program that holds network_main() must call it: `reeve NETWORK_VERB NAME
- * READY_FD`. Started as /proc/self/exe. */
+ * READY_FD LOCK_FD`. Started as /proc/self/exe. */
 #define NETWORK_VERB "network-process"
 
 /*
@@ -46,7 +50,7 @@ bool network_takes_programs(const char *guest_path);
 enum { NETWORK_LOCK_LIFE = 0, NETWORK_LOCK_CONNECT = 1 };
 
 /* For the network process: `type` is F_RDLCK, F_WRLCK or F_UNLCK. 0 or a negative errno (-EAGAIN:
- * held by another, and `wait` is false). */
+ * held by another, and `wait` is false; -EINTR: a signal came while it waited). */
 int network_lock(int lock_fd, int byte, short type, bool wait);
 
 /* Is the open file still the one at the path? To be asked when a byte of it is held. */

@@ -11,8 +11,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -25,7 +25,9 @@
 
 #define DRAIN_MS 2000
 #define RETRY_MS 100
-#define WAIT_MS  5
+
+/* What one that ends takes for it at most. */
+#define END_MS (LIFETIME_GRACE_MOST_MS + 2 * DRAIN_MS)
 
 /* So often a lock may be removed in front of us. */
 #define MOST_TRIES 1000
@@ -136,20 +138,29 @@ static void look_again(struct loop_timer *timer)
 	lifetime_settle(container_of(timer, struct lifetime, retry));
 }
 
+static void wake(int signal)
+{
+	(void)signal;
+}
+
 /* One that is about to end, and takes in no more programs, holds the lock while those that it has
- * end and while it delivers. One that takes in will stay. */
+ * end and while it delivers. One that takes in will stay, and one that does not end is stuck. */
 static int become_the_one(const struct lifetime *l)
 {
-	const struct timespec pause = { .tv_nsec = WAIT_MS * REEVE_NS_PER_MS };
-	int r = 0;
+	const struct sigaction action = { .sa_handler = wake }; /* no SA_RESTART */
+	/* Again and again, as the first may come before the wait begins. */
+	const struct itimerval on = { .it_value = { .tv_sec = END_MS / 1000 },
+				      .it_interval = { .tv_sec = 1 } };
+	const struct itimerval off = { .it_value = { 0 } };
+	int r = network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, false);
 
-	for (int waited = 0; waited < LIFETIME_GRACE_MOST_MS + 2 * DRAIN_MS; waited += WAIT_MS) {
-		r = network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, false);
-		if (r != -EAGAIN || network_takes_programs(l->paths.guest))
-			return r;
-		nanosleep(&pause, NULL);
-	}
-	return r;
+	if (r != -EAGAIN || network_takes_programs(l->paths.guest))
+		return r;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &on, NULL);
+	r = network_lock(l->lock_fd, NETWORK_LOCK_LIFE, F_WRLCK, true);
+	setitimer(ITIMER_REAL, &off, NULL);
+	return r == -EINTR ? -ETIMEDOUT : r;
 }
 
 /* -ESTALE: the one that has just ended has removed the file (connect.h). */
@@ -163,6 +174,9 @@ static int take_lock(struct lifetime *l, char error[PATH_ERROR_TEXT])
 	r = l->lock_fd < 0 ? -errno : become_the_one(l);
 	if (r == -EAGAIN)
 		snprintf(error, PATH_ERROR_TEXT, "network '%s' runs already", l->network->name);
+	else if (r == -ETIMEDOUT)
+		snprintf(error, PATH_ERROR_TEXT, "network '%s' is to end and does not",
+			 l->network->name);
 	else if (r < 0)
 		snprintf(error, PATH_ERROR_TEXT, "%s: %s", l->paths.lock, strerror(-r));
 	else if (!network_lock_is_current(l->lock_fd, l->paths.lock))

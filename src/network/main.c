@@ -27,16 +27,17 @@ struct process {
 /* So that the one who started us does not wait for a pipe that nobody will write to. */
 static void report(int ready_fd, const char *text, size_t length)
 {
-	if (ready_fd < 0)
-		return;
 	while (write(ready_fd, text, length) < 0 && errno == EINTR)
 		;
 	close(ready_fd);
 }
 
 /* Nothing of whoever started us: no terminal, no directory, no descriptor, no limit. */
-static void leave_everything(int ready_fd)
+static void leave_everything(const struct network_options *o)
 {
+	const bool ordered = o->ready_fd < o->starter_lock_fd;
+	const unsigned low = (unsigned)(ordered ? o->ready_fd : o->starter_lock_fd);
+	const unsigned high = (unsigned)(ordered ? o->starter_lock_fd : o->ready_fd);
 	struct rlimit files;
 
 	setsid();
@@ -44,11 +45,12 @@ static void leave_everything(int ready_fd)
 	signal(SIGPIPE, SIG_IGN);
 	if (chdir("/") < 0)
 		log_line("cannot leave the working directory: %s", strerror(errno));
-	if (ready_fd > 3)
-		close_range(3, (unsigned)ready_fd - 1, 0);
-	close_range(ready_fd >= 3 ? (unsigned)ready_fd + 1 : 3, UINT_MAX, 0);
-	if (ready_fd >= 0)
-		fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, UINT_MAX, 0);
+	close_range(low, high, CLOSE_RANGE_CLOEXEC);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -115,12 +117,13 @@ int network_main(const struct network_options *options)
 	char error[PATH_ERROR_TEXT];
 	int r;
 
-	leave_everything(options->ready_fd);
+	leave_everything(options);
 	r = path_resolve(options->network, true, &paths, error);
 	if (r == 0)
 		r = open_log(paths.log, error);
 	if (r == 0)
 		r = begin(&process, options->network, error);
+	close(options->starter_lock_fd);
 	if (r < 0) {
 		report(options->ready_fd, error, strlen(error));
 		return EX_UNAVAILABLE;

@@ -10,12 +10,13 @@
 
 struct network_options {
 	const char *network; /* a valid name */
-	int ready_fd;        /* told when the sockets are there, or else why not; -1: nobody */
+	int ready_fd;        /* told when the sockets are there, or else why not */
+	int starter_lock_fd; /* closed when they are (connect.h) */
 };
 
 /*
  * Runs the network process to its end. Leaves the terminal, the working directory and every
- * descriptor but ready_fd. To ready_fd goes one NUL byte when both sockets listen, or one line of
+ * descriptor but these two. To ready_fd goes one NUL byte when both sockets listen, or one line of
  * text and no NUL when it cannot start. Returns an exit status.
  */
 int network_main(const struct network_options *options);

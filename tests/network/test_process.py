@@ -3,6 +3,7 @@ ended the one before."""
 
 import fcntl
 import os
+import pathlib
 import signal
 import socket
 import struct
@@ -44,9 +45,9 @@ def test_stays_when_configured(network):
 
 def test_ends_when_nobody_comes(network):
     """Whoever started it may have been killed before it was ready."""
-    with open(os.devnull, "w") as ready:
-        process = network.start("network-process", "default", str(ready.fileno()),
-                                pass_fds=[ready.fileno()])
+    with open(os.devnull, "w") as ready, open(os.devnull) as lock:
+        fds = [ready.fileno(), lock.fileno()]
+        process = network.start("network-process", "default", *fds, pass_fds=fds)
     assert process.wait(PATIENCE) == 0
     assert not paths(network).exists()
 
@@ -67,7 +68,9 @@ def test_second_process_is_refused(network):
     network.run("hosts", "add", "web")
     pid = pid_of(network)
     ours, theirs = os.pipe()
-    second = network.start("network-process", "default", str(theirs), pass_fds=[theirs])
+    with open(os.devnull) as lock:
+        fds = [theirs, lock.fileno()]
+        second = network.start("network-process", "default", *fds, pass_fds=fds)
     os.close(theirs)
     assert os.read(ours, 4096) == b"network 'default' runs already"
     os.close(ours)
@@ -229,6 +232,51 @@ def test_lock_that_was_removed(network):
     os.close(second)
     program.communicate(b"", timeout=PATIENCE)
     assert program.returncode == 0
+
+
+def network_processes(network):
+    around = f"XDG_RUNTIME_DIR={network.runtime}".encode()
+    found = []
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            if (b"network-process" in (process / "cmdline").read_bytes().split(b"\0")
+                    and around in (process / "environ").read_bytes().split(b"\0")):
+                found.append(process.name)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def test_starters_that_are_killed(network):
+    """What they have started goes on alone, and nobody starts another beside it: whoever comes next
+    waits until it listens."""
+    paths(network).mkdir(mode=0o700, parents=True)
+    paths(network).parent.chmod(0o700)
+    # One that ends, and takes its time.
+    lock = os.open(paths(network) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 1, 0))
+    inode = os.fstat(lock).st_ino
+
+    def waiting():
+        with open("/proc/locks") as locks:
+            return sum(f":{inode} " in line and "->" in line for line in locks)
+
+    def has_come(before):
+        """It has started another process, or waits with the one that is there."""
+        return len(network_processes(network)) > before or waiting() >= 2
+
+    for i in range(4):
+        starter = network.start("hosts", "add", f"killed{i}")
+        wait_until(lambda: has_come(i))
+        starter.kill()
+        starter.wait(PATIENCE)
+    last = network.start("hosts", "add", "web", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait_until(lambda: has_come(4))
+    os.close(lock)
+    said = last.communicate(timeout=PATIENCE)[1]
+    assert last.returncode == 0, said
+    assert [h["name"] for h in network.json("hosts")] == ["web"]
+    assert len(network_processes(network)) == 1
 
 
 def test_nothing_is_inherited(network):
