@@ -277,6 +277,18 @@ static int up_services(struct up *u)
 	return failed;
 }
 
+/* One whose manager has ended meanwhile is in no list. */
+static int check_all_there(const struct up *u, const json_t *services)
+{
+	for (const struct config_service *s = u->config.services; s; s = s->next)
+		if (!find(services, "name", s->name))
+			return say_fail(EX_UNAVAILABLE,
+					"%s:%u:%u: service '%s' is not there: the services of "
+					"host '%s' have ended",
+					u->name, s->place.line, s->place.column, s->name, s->host);
+	return EX_OK;
+}
+
 static int start_and_show(struct up *u, double wait_ms)
 {
 	json_t *services = NULL;
@@ -288,6 +300,8 @@ static int start_and_show(struct up *u, double wait_ms)
 	const int awaited = linked_await(u->session, NULL, status ? 0 : wait_ms, &services);
 
 	status = status ? status : awaited;
+	if (status == EX_OK)
+		status = check_all_there(u, services);
 	if (services && u->invocation->json)
 		json_print(services);
 	else if (services)

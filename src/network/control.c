@@ -362,7 +362,7 @@ int control_adopt(struct control_server *s, int fd_take)
 	client->server = s;
 	client->network = s->network;
 	client->passed_fd = -1;
-	control_frame_init(&client->in);
+	control_frame_init(&client->in, CONTROL_MESSAGE_MAX);
 	loop_source_init(&client->source, client_ready);
 	r = loop_add(s->network->loop, &client->source, fd_take, EPOLLIN);
 	if (r < 0) {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CONTROL_MESSAGE_MAX (1u << 20)
+
 struct network;
 struct control_server;
 

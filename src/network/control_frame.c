@@ -5,9 +5,9 @@
 
 #define FIRST_SIZE 4096u
 
-void control_frame_init(struct control_frame *f)
+void control_frame_init(struct control_frame *f, size_t most)
 {
-	*f = (struct control_frame){ 0 };
+	*f = (struct control_frame){ .most = most };
 }
 
 void control_frame_deinit(struct control_frame *f)
@@ -21,7 +21,7 @@ static bool grow(struct control_frame *f)
 	const size_t size = f->size ? f->size * 2 : FIRST_SIZE;
 	char *bytes;
 
-	if (size > CONTROL_MESSAGE_MAX)
+	if (size > f->most)
 		return false;
 	bytes = realloc(f->bytes, size);
 	if (!bytes)

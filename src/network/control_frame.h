@@ -7,15 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CONTROL_MESSAGE_MAX (1u << 20)
-
 struct control_frame {
 	char *bytes;
 	size_t start, end, size; /* what has come and was not taken: bytes[start..end-1] */
 	size_t scanned;          /* up to here there is no NUL */
+	size_t most;             /* bytes of a message */
 };
 
-void control_frame_init(struct control_frame *f);
+void control_frame_init(struct control_frame *f, size_t most);
 void control_frame_deinit(struct control_frame *f);
 
 /* Room for more bytes, then what was put there. 0 bytes of room: a message over the limit, or no

@@ -19,6 +19,9 @@
 #define WAITING_MOST  (8u << 20)
 #define MESSAGES_A_GO 16
 
+/* All that a manager may have to tell: the services of a file, each with the longest of paths. */
+#define MESSAGE_MOST (32u << 20)
+
 struct manager_call {
 	struct list node;
 	json_int_t id;
@@ -314,7 +317,7 @@ int manager_add(struct network_host *host, int fd_take)
 	if (l) {
 		l->network = n;
 		l->host = host;
-		control_frame_init(&l->in);
+		control_frame_init(&l->in, MESSAGE_MOST);
 		list_init(&l->calls);
 		list_init(&l->grants);
 		loop_source_init(&l->source, link_ready);

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CHANNEL_MESSAGE_MOST (1u << 20)
-#define CHANNEL_WAITING_MOST (8u << 20)
+#define CHANNEL_MESSAGE_MOST (1u << 20)  /* that comes */
+#define CHANNEL_WAITING_MOST (32u << 20) /* all that waits to go */
 
 struct channel_end {
 	int fd;

@@ -136,8 +136,12 @@ static void channel_ready(struct manager *m)
 	json_t *request;
 
 	channel_end_write(&m->channel);
-	channel_end_read(&m->channel);
-	while ((request = channel_end_next(&m->channel))) {
+	/* Who asks much waits until the last answer has gone, and so it is one that is kept here. */
+	while (!channel_end_is_writing(&m->channel)) {
+		channel_end_read(&m->channel);
+		request = channel_end_next(&m->channel);
+		if (!request)
+			return;
 		take_request(m, request);
 		json_decref(request);
 	}
@@ -189,7 +193,7 @@ static void watch_channel(struct manager *m)
 		return;
 	}
 	if (channel_end_is_writing(&m->channel))
-		e.events |= EPOLLOUT;
+		e.events = EPOLLOUT;
 	(void)epoll_ctl(m->epoll_fd, EPOLL_CTL_MOD, m->channel.fd, &e);
 }
 

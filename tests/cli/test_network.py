@@ -111,6 +111,20 @@ def test_names_that_are_not_utf8(reeve, network, words):
     assert {name for name, _ in network.calls} <= {"GetNetwork"}
 
 
+def test_up_when_a_manager_ends(reeve, network, tmp_path):
+    """What was taken over and is not there any more is not well."""
+    file = tmp_path / "reeve.yaml"
+    file.write_text("services: {web: {host: www, run: x}}\n")
+    network.answers.update(
+        ListHosts={"hosts": [{"name": "www", "addresses": ["198.18.0.2"]}]},
+        ListManagers={"managers": [{"host": "www", "pid": 1, "file": str(file)}]},
+        ListServices={"services": []})
+    result = reeve("up", str(file))
+    assert result.status == EX_UNAVAILABLE
+    assert result.err == (f"reeve: {file}:1:12: service 'web' is not there: the services of host 'www' have "
+                          "ended\n")
+
+
 def test_socket_of_a_killed_network(reeve, runtime):
     FakeNetwork(runtime / "reeve" / "default").close()
     result = reeve("ports")

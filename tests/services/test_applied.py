@@ -63,6 +63,35 @@ def test_a_long_path(network):
     network.good("up", file)
 
 
+def test_much_to_tell(network):
+    """As many services as there may be, far down in the tree, and all at once who asks for them: the
+    manager tells one after the other, and each whole."""
+    directory = network.directory
+    while len(str(directory)) < 1200:
+        directory /= "d" * 200
+    directory.mkdir(parents=True)
+    (directory / "reeve.yaml").write_text("services:\n" + "".join(
+        f"  s{i}: {{host: server, run: cat, start: nowait, ports: {1024 + i}}}\n" for i in range(1000)))
+    network.good("up", directory / "reeve.yaml")
+    manager = network.manager()
+    os.kill(manager, signal.SIGSTOP)
+    clients = []
+    for _ in range(30):
+        s = socket.socket(socket.AF_UNIX)
+        clients.append(s)
+        s.connect(str(network.directory / "r/reeve/default/control"))
+        s.sendall(b'{"method": "io.reeve.Network.ListServices"}\0')
+    assert network.manager() == manager  # asked behind all of them
+    os.kill(manager, signal.SIGCONT)
+    for s in clients:
+        answer = b""
+        while not answer.endswith(b"\0"):
+            answer += s.recv(1 << 20)
+        s.close()
+        assert len(json.loads(answer[:-1])["parameters"]["services"]) == 1000
+    assert network.manager() == manager
+
+
 def up_at_once(network, *files):
     """A `reeve up` of each, all at the same time; what became of them."""
     ups = [network.start("up", "--wait", f"{PATIENCE - 10}s", "--json", name, stdout=subprocess.PIPE,
