@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/packet_line.h"
 #include "cli/pcapng.h"
@@ -38,14 +37,6 @@ struct capture {
 	int64_t wanted, packets;
 	bool is_text_slow; /* nobody waits for lines in a file */
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
 
 static int write_all(const struct capture *c, const uint8_t *bytes, size_t length)
 {
@@ -93,8 +84,7 @@ static int take_blocks(struct capture *c)
 	}
 	if (r < 0)
 		return say_fail(EX_PROTOCOL, "what the network process sends is no capture");
-	fflush(stdout);
-	return status;
+	return status ? status : output_flush();
 }
 
 /* Reads once. 1: goes on; 0: the stream has ended; or, negated, an exit status. */
@@ -121,13 +111,13 @@ static int take_bytes(struct capture *c)
 
 static bool has_enough(const struct capture *c)
 {
-	return interrupted || (c->wanted && c->packets >= c->wanted);
+	return interrupt_came() || (c->wanted && c->packets >= c->wanted);
 }
 
 static int follow(struct capture *c)
 {
 	while (!has_enough(c)) {
-		const int r = take_bytes(c);
+		const int r = interrupt_poll(c->pipe, POLLIN, -1) < 0 ? 1 : take_bytes(c);
 
 		if (r <= 0)
 			return -r;
@@ -136,7 +126,7 @@ static int follow(struct capture *c)
 		return EX_OK;
 	/* Interrupted: the end of the call ends the stream, behind what is under way. */
 	c->session = session_free(c->session);
-	for (struct pollfd p = { .fd = c->pipe, .events = POLLIN }; poll(&p, 1, FLUSH_MS) > 0;) {
+	while (interrupt_poll(c->pipe, POLLIN, FLUSH_MS) > 0) {
 		const int r = take_bytes(c);
 
 		if (r <= 0)
@@ -195,14 +185,12 @@ static void say_captured(const struct capture *c)
 static int run(const struct invocation *invocation, const void *values)
 {
 	const struct capture_options *o = values;
-	const struct sigaction action = { .sa_handler = interrupt }; /* no SA_RESTART */
 	struct capture c = { .pipe = -1, .wanted = o->count };
 	int status = session_open(invocation->network, SESSION_NEED, &c.session);
 
 	if (status)
 		return status;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	interrupt_catch();
 	c.stream = pcapng_new();
 	status = c.stream ? begin(invocation, &c) : say_fail(EX_OSERR, "out of memory");
 	if (status == EX_OK)

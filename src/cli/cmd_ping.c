@@ -1,11 +1,11 @@
 /* `reeve ping`: ICMP echo from one host of a network to another. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "cli/command.h"
 #include "cli/field.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "cli/session.h"
@@ -22,15 +22,6 @@ struct tally {
 	long long sent, answered;
 	double least_ms, most_ms, sum_ms;
 };
-
-/* Set by SIGINT: the summary is printed, as people expect of ping. */
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
 
 static void count_reply(struct tally *t, const json_t *reply)
 {
@@ -64,7 +55,6 @@ static void print_reply(const json_t *reply)
 		printf("from %s: sequence %lld, ttl %lld, %.3f ms\n", from ? from : "?",
 		       field_integer(reply, "sequence"), field_integer(reply, "ttl"),
 		       (double)field_integer(reply, "rtt_us") / 1000);
-	fflush(stdout);
 }
 
 static void print_tally(const struct tally *t)
@@ -83,12 +73,10 @@ static int receive_all(const struct invocation *invocation, const struct ping_op
 {
 	const int patience = (int)(o->interval_ms + o->timeout_ms) + 5000;
 
-	while (!interrupted) {
+	while (!interrupt_came()) {
 		json_t *reply = NULL;
-		const int status = session_next(s, patience, &reply);
+		int status = session_next(s, patience, &reply);
 
-		if (interrupted)
-			break;
 		if (status)
 			return status;
 		if (!reply)
@@ -99,6 +87,9 @@ static int receive_all(const struct invocation *invocation, const struct ping_op
 		else
 			print_reply(reply);
 		json_decref(reply);
+		status = output_flush();
+		if (status)
+			return status;
 	}
 	return EX_OK;
 }
@@ -135,7 +126,6 @@ static int choose_asker(struct session *s, const char *to, json_t **ret)
 static int run(const struct invocation *invocation, const void *values)
 {
 	const struct ping_options *o = values;
-	const struct sigaction action = { .sa_handler = interrupt }; /* no SA_RESTART */
 	struct tally t = { 0 };
 	struct session *s;
 	json_t *from = o->from ? json_string(o->from) : NULL;
@@ -145,7 +135,7 @@ static int run(const struct invocation *invocation, const void *values)
 		status = choose_asker(s, invocation->operands[0], &from);
 	if (status)
 		return status;
-	sigaction(SIGINT, &action, NULL);
+	interrupt_catch(); /* the summary is printed, as people expect of ping */
 	status = session_begin(s, "Ping",
 			       json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "host", from, "to",
 					 invocation->operands[0], "count", (json_int_t)o->count,

@@ -228,17 +228,27 @@ void json_print_line(const json_t *value)
 {
 	json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 	putchar('\n');
-	fflush(stdout);
+}
+
+int output_flush(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	const int error = errno; /* 0: of an earlier part */
+
+	clearerr(stdout);
+	if (error == EPIPE) /* whoever read has seen enough */
+		return EX_IOERR;
+	return say_fail(EX_IOERR, "cannot write the output%s%s", error ? ": " : "",
+			error ? strerror(error) : "");
 }
 
 int output_finish(int status)
 {
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno == EPIPE) /* whoever read has seen enough */
-		return status ? status : EX_IOERR;
-	return say_fail(EX_IOERR, "cannot write the output: %s", strerror(errno ? errno : EIO));
+	const int flushed = output_flush();
+
+	return status ? status : flushed;
 }
 
 const char *output_scaled(double value, char text[16])

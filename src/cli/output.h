@@ -44,10 +44,12 @@ void table_print(const struct table *t);
 /* Indented, with a newline at the end. */
 void json_print(const json_t *value);
 
-/* One line, written out at once: for streams of objects. */
+/* One line: for streams of objects. */
 void json_print_line(const json_t *value);
 
-/* Whether all of it has been written; else complains. The exit status. */
+/* What is printed goes out now. 0; or the exit status after a complaint. */
+int output_flush(void);
+/* The exit status: this one, or that of what cannot be written. */
 int output_finish(int status);
 
 /* "1234567" as "1.2M": at most five letters. */

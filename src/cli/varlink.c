@@ -2,13 +2,14 @@
 #include "cli/varlink.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "cli/interrupt.h"
 
 #define MESSAGE_MOST (256u << 20) /* a listing of two million sockets is shorter */
 #define READ_BYTES   65536u
@@ -113,7 +114,6 @@ static int64_t now_ms(void)
 /* Until the descriptor is readable; `until` < 0: for ever. */
 static int await(const struct varlink *v, int64_t until)
 {
-	struct pollfd p = { .fd = v->fd, .events = POLLIN };
 	int timeout = -1;
 
 	if (until >= 0) {
@@ -121,9 +121,9 @@ static int await(const struct varlink *v, int64_t until)
 
 		timeout = left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 	}
-	const int n = poll(&p, 1, timeout);
+	const int n = interrupt_poll(v->fd, POLLIN, timeout);
 
-	return n < 0 ? -errno : n == 0 ? -ETIMEDOUT : 0;
+	return n < 0 ? n : n == 0 ? -ETIMEDOUT : 0;
 }
 
 static int read_some(struct varlink *v)

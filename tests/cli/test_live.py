@@ -122,6 +122,21 @@ def test_capture(live, runtime, tmp_path):
                         r"icmp echo request, sequence 1\n", "".join(lines))
 
 
+def test_full_disk_ends_what_goes_on(live, runtime):
+    """Lines that cannot be written any more are no reason to go on without an end."""
+    live("hosts", "add", "web")
+    env = os.environ | {"XDG_RUNTIME_DIR": str(runtime)}
+    said = "reeve: cannot write the output: No space left on device\n"
+    with open("/dev/full", "w", encoding="ascii") as full:
+        with subprocess.Popen([COMMAND, "capture", "web"], env=env, text=True, stdout=full,
+                              stderr=subprocess.PIPE) as capture:
+            capture.stderr.readline()
+            ping = live("ping", "-c", "1000000", "-i", "10ms", "web", stdout=full)
+            assert (ping.status, ping.err) == (74, said)
+            assert capture.wait(timeout=60) == 74
+            assert said in capture.stderr.read()
+
+
 def test_two_networks(live):
     live("hosts", "add", "web")
     live("hosts", "add", "web", "--network", "lab")
