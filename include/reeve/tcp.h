@@ -136,8 +136,8 @@ struct reeve_tcp_info {
 	uint32_t rto_us, rtt_us, rtt_variance_us, rtt_min_us;
 	uint32_t send_mss, receive_mss;
 	uint32_t cwnd_bytes, ssthresh_bytes;
-	uint32_t send_window, receive_window; /* bytes, as last advertised */
-	uint32_t bytes_in_flight;
+	uint32_t send_window, receive_window;     /* bytes, as last advertised */
+	uint32_t bytes_in_flight, bytes_not_sent; /* both not acknowledged */
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
 	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */

@@ -170,6 +170,17 @@ void call_hold(struct supervisor *s, struct call *c, call_retry *retry)
 	c->retry = retry;
 }
 
+int call_ask(struct supervisor *s, struct call *c, struct guest_message *m, const void *data,
+	     request_done *done)
+{
+	c->request = channel_request(s, m, data, done);
+	if (!c->request)
+		return -ENOBUFS;
+	c->request->call = c;
+	call_hold(s, c, NULL);
+	return 0;
+}
+
 void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
 {
 	const bool is_new = !timer_is_armed(&c->look);

@@ -16,12 +16,12 @@
 #include <stdint.h>
 
 #include "base/timers.h"
+#include "guest/channel.h"
 #include "guest/notify.h"
 #include "guest/watch.h"
 
 struct call;
 struct guest_socket;
-struct request;
 struct supervisor;
 
 enum { CALL_TIMER_LOOK, CALL_TIMER_DEADLINE };
@@ -80,6 +80,11 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 
 /* The same for a moment that has a sure end: no signal and no time ends it, until call_keep(). */
 void call_hold(struct supervisor *s, struct call *c, call_retry *retry);
+
+/* Sends the request that the call is about, and holds the call until its done(). -ENOBUFS without
+ * memory: nothing was sent, and the call is still the caller's to end. */
+int call_ask(struct supervisor *s, struct call *c, struct guest_message *m, const void *data,
+	     request_done *done);
 
 /* Retries one that is kept, if its caller still waits. */
 void call_try_again(struct supervisor *s, struct call *c);

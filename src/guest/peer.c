@@ -134,6 +134,16 @@ void peer_set_buffers(const struct guest_socket *socket, int fd)
 	set_half(fd, socket_option(&socket->options, SOL_SOCKET, SO_SNDBUF));
 }
 
+int32_t peer_unread(const struct guest_socket *socket)
+{
+	int bytes = 0;
+
+	if (!socket || socket->end < 0 || ioctl(socket->end, FIONREAD, &bytes) < 0)
+		return 0;
+	bytes -= socket->filler + socket->is_marked;
+	return bytes > 0 ? bytes : 0;
+}
+
 void peer_attach(struct supervisor *s, struct guest_socket *socket)
 {
 	if (socket->is_attached)

@@ -36,6 +36,9 @@ int peer_receive_size(const struct guest_socket *socket);
  * program has written is in its own end's buffer (`fd`, or -1), what it has not read in the other's. */
 void peer_set_buffers(const struct guest_socket *socket, int fd);
 
+/* What the program has written and the network process has not yet read; no socket: nothing. */
+int32_t peer_unread(const struct guest_socket *socket);
+
 /* Behind the first request about a UDP socket: its end goes to the network process. */
 void peer_attach(struct supervisor *s, struct guest_socket *socket);
 

@@ -55,7 +55,7 @@
 #include "port/policy.h"
 #include "reeve/address.h"
 
-#define GUEST_PROTOCOL_VERSION 4
+#define GUEST_PROTOCOL_VERSION 5
 #define GUEST_INCOMING         (UINT64_C(1) << 63)
 #define GUEST_DATA_MAX         65536
 #define GUEST_HOST_NAME        64

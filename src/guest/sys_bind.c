@@ -94,15 +94,12 @@ static void ask_bind(struct supervisor *s, struct call *c, const struct name *na
 	c->socket->is_named = name->socket.port != 0;
 	c->socket->has_address = !reeve_address_is_unspecified(&name->socket.address);
 	peer_tell_options(s, c->socket);
-	c->request = channel_request(s, &m, NULL, bound);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	if (c->socket->kind == SOCKET_UDP)
+	const int r = call_ask(s, c, &m, NULL, bound);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else if (c->socket->kind == SOCKET_UDP)
 		peer_attach(s, c->socket);
-	call_hold(s, c, NULL);
 }
 
 void sys_bind(struct supervisor *s, struct call *c)
@@ -180,13 +177,10 @@ static void ask_listen(struct supervisor *s, struct call *c)
 
 	m.value = socket->backlog;
 	peer_tell_options(s, socket);
-	c->request = channel_request(s, &m, NULL, listening);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	const int r = call_ask(s, c, &m, NULL, listening);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
 }
 
 void sys_listen(struct supervisor *s, struct call *c)
@@ -266,14 +260,10 @@ static void shut_later(struct supervisor *s, struct call *c)
 {
 	struct guest_message m = peer_message(c->socket, GUEST_NAME, c->fd);
 
-	c->request = channel_request(s, &m, NULL, mark_is_known);
-	if (!c->request) {
-		peer_take_back_mark(s, c->socket);
-		shut(s, c);
+	if (call_ask(s, c, &m, NULL, mark_is_known) == 0)
 		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	peer_take_back_mark(s, c->socket);
+	shut(s, c);
 }
 
 static void shut_sending(struct supervisor *s, struct call *c)

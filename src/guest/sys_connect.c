@@ -320,14 +320,12 @@ static void connect_datagram(struct supervisor *s, struct call *c, const struct 
 	if (name->family != AF_UNSPEC)
 		m.remote = name->socket;
 	peer_tell_options(s, c->socket);
-	c->request = channel_request(s, &m, NULL, connected_datagram);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	peer_attach(s, c->socket);
-	call_hold(s, c, NULL);
+	const int r = call_ask(s, c, &m, NULL, connected_datagram);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
+	else
+		peer_attach(s, c->socket);
 }
 
 void sys_connect(struct supervisor *s, struct call *c)

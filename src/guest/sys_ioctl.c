@@ -16,17 +16,6 @@ static int write_count(const struct call *c, int32_t count)
 	return memory_write(c->trapped.tid, c->trapped.arguments[2], &count, sizeof(count));
 }
 
-/* What the program has written and the network process has not yet read. */
-static int32_t unread_by_network(const struct guest_socket *socket)
-{
-	int bytes = 0;
-
-	if (!socket || socket->end < 0 || ioctl(socket->end, FIONREAD, &bytes) < 0)
-		return 0;
-	bytes -= socket->filler + socket->is_marked;
-	return bytes > 0 ? bytes : 0;
-}
-
 static void counted(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		    const uint8_t *data)
 {
@@ -37,7 +26,7 @@ static void counted(struct supervisor *s, struct request *r, const struct guest_
 		return;
 	const int32_t held = answer->error ? 0 : (int32_t)answer->value2;
 
-	(void)call_answer(s, c, write_count(c, held + unread_by_network(c->socket)));
+	(void)call_answer(s, c, write_count(c, held + peer_unread(c->socket)));
 }
 
 /* SIOCOUTQ and SIOCOUTQNSD: what lies in both stages. */
@@ -54,13 +43,10 @@ static void count_unsent(struct supervisor *s, struct call *c, unsigned request)
 		return;
 	}
 	m.value = request == SIOCOUTQ ? GUEST_SETTING_UNSENT : GUEST_SETTING_NOT_YET_SENT;
-	c->request = channel_request(s, &m, NULL, counted);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	const int r = call_ask(s, c, &m, NULL, counted);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
 }
 
 static int family_of(const struct call *c)

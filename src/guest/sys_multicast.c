@@ -147,12 +147,11 @@ static void changed(struct supervisor *s, struct request *r, const struct guest_
 static int ask(struct supervisor *s, struct call *c, struct guest_message *m)
 {
 	peer_tell_options(s, c->socket);
-	c->request = channel_request(s, m, NULL, changed);
-	if (!c->request)
-		return -ENOBUFS;
-	c->request->call = c;
+	const int r = call_ask(s, c, m, NULL, changed);
+
+	if (r < 0)
+		return r;
 	peer_attach(s, c->socket);
-	call_hold(s, c, NULL);
 	return OPTION_KEPT;
 }
 

@@ -61,13 +61,10 @@ void sys_getsockname(struct supervisor *s, struct call *c)
 	/* A bind to port 0 was put off; now somebody wants to know. */
 	struct guest_message m = peer_message(socket, GUEST_NAME, c->fd);
 
-	c->request = channel_request(s, &m, NULL, named);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	const int r = call_ask(s, c, &m, NULL, named);
+
+	if (r < 0)
+		(void)call_answer(s, c, r);
 }
 
 void sys_getpeername(struct supervisor *s, struct call *c)

@@ -297,6 +297,7 @@ static void got_info(struct supervisor *s, struct request *r, const struct guest
 		return;
 	}
 	tcp_info_fill(&ours, &info);
+	info.info.tcpi_notsent_bytes += (uint32_t)peer_unread(c->socket);
 	(void)call_answer(s, c, option_write(c, &info, sizeof(info)));
 }
 
@@ -305,12 +306,9 @@ static int ask_info(struct supervisor *s, struct call *c, const struct guest_soc
 	struct guest_message m = peer_message(socket, GUEST_GET, -1);
 
 	m.value = GUEST_SETTING_TCP_INFO;
-	c->request = channel_request(s, &m, NULL, got_info);
-	if (!c->request)
-		return -ENOBUFS;
-	c->request->call = c;
-	call_hold(s, c, NULL);
-	return OPTION_KEPT;
+	const int r = call_ask(s, c, &m, NULL, got_info);
+
+	return r < 0 ? r : OPTION_KEPT;
 }
 
 static int get_info(struct supervisor *s, struct call *c, struct guest_socket *socket)

@@ -114,22 +114,17 @@ static int prepare(struct supervisor *s, struct call *c, const struct message *m
 static void send_datagram(struct supervisor *s, struct call *c, const struct message *m)
 {
 	struct guest_message out = { 0 };
-	const int r = prepare(s, c, m, 0, &out);
+	int r = prepare(s, c, m, 0, &out);
 
-	if (r < 0) {
+	if (r == 0) {
+		c->progress = out.data_length;
+		peer_tell_options(s, c->socket);
+		r = call_ask(s, c, &out, s->scratch, sent);
+	}
+	if (r < 0)
 		(void)call_answer(s, c, r);
-		return;
-	}
-	c->progress = out.data_length;
-	peer_tell_options(s, c->socket);
-	c->request = channel_request(s, &out, s->scratch, sent);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	peer_attach(s, c->socket);
-	call_hold(s, c, NULL);
+	else
+		peer_attach(s, c->socket);
 }
 
 static int read_one(const struct call *c, struct message *ret)
@@ -255,11 +250,7 @@ void sys_sendmmsg(struct supervisor *s, struct call *c)
 	}
 	struct guest_message end = peer_message(socket, GUEST_SENT, -1);
 
-	c->request = channel_request(s, &end, NULL, all_sent);
-	if (!c->request) {
-		(void)call_answer(s, c, -ENOBUFS);
-		return;
-	}
-	c->request->call = c;
-	call_hold(s, c, NULL);
+	r = call_ask(s, c, &end, NULL, all_sent);
+	if (r < 0)
+		(void)call_answer(s, c, r);
 }

@@ -38,6 +38,7 @@ static void fill_connection(const struct reeve_tcp_info *from, struct tcp_info *
 	ret->tcpi_advmss = from->receive_mss;
 	ret->tcpi_pmtu = mss + headers;
 	ret->tcpi_unacked = (from->bytes_in_flight + mss - 1) / mss;
+	ret->tcpi_notsent_bytes = from->bytes_not_sent;
 	ret->tcpi_rtt = from->rtt_us;
 	ret->tcpi_rttvar = from->rtt_variance_us;
 	ret->tcpi_rcv_ssthresh = from->receive_window;

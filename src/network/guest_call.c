@@ -350,7 +350,7 @@ static int64_t not_yet_sent(const struct reeve_tcp *tcp)
 	struct reeve_tcp_info info;
 
 	reeve_tcp_info(tcp, &info);
-	return (int64_t)reeve_tcp_unsent(tcp) - (int64_t)info.bytes_in_flight;
+	return info.bytes_not_sent;
 }
 
 static int get_value(const struct guest_socket *s, int64_t setting, int64_t *ret)

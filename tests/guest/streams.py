@@ -146,5 +146,12 @@ def fill(s):
     return total
 
 
+NOTSENT_BYTES = 144  # in struct tcp_info
+
+
+def info(s, member):
+    return struct.unpack_from("I", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), member)[0]
+
+
 def reset_arrives(s):
     until(s, select.POLLHUP)

@@ -7,6 +7,7 @@
 void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 {
 	const bool has_window = tcp_is_synchronized(tcp);
+	const uint32_t in_flight = tcp_in_flight(tcp);
 
 	*ret = (struct reeve_tcp_info){
 		.state = (enum reeve_tcp_state)tcp->state,
@@ -25,7 +26,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.ssthresh_bytes = tcp->congestion.threshold,
 		.send_window = tcp->send_window,
 		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,
-		.bytes_in_flight = tcp_in_flight(tcp),
+		.bytes_in_flight = in_flight,
+		.bytes_not_sent = tcp->send.length > in_flight ? tcp->send.length - in_flight : 0,
 		.retransmits = tcp->retransmits,
 		.bytes_sent = tcp->bytes_sent,
 		.bytes_acked = tcp->bytes_acked,

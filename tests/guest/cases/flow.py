@@ -11,8 +11,8 @@ import time
 
 from kit import (LIBC, bits, case, closed_port, error, eventually, later, listener, pair, read_all, reset,
                  said, settle, tcp, until)
-from streams import (SIOCOUTQ, SIOCOUTQNSD, Messages, Vector, arrived, call, fill, patience, request,
-                     reset_arrives, unread, with_sigpipe)
+from streams import (NOTSENT_BYTES, SIOCOUTQ, SIOCOUTQNSD, Messages, Vector, arrived, call, fill, info,
+                     patience, request, reset_arrives, unread, with_sigpipe)
 
 PEEK, WAITALL, DONTWAIT = socket.MSG_PEEK, socket.MSG_WAITALL, socket.MSG_DONTWAIT
 TRUNC, OOB, NOSIGNAL, MORE = socket.MSG_TRUNC, socket.MSG_OOB, socket.MSG_NOSIGNAL, socket.MSG_MORE
@@ -594,7 +594,9 @@ def send_queue_length(near, far):
     unsent = request(a, SIOCOUTQ)
     yield "is much", unsent > 10000
     yield "is not all", unsent < total
-    yield "not yet sent is less", request(a, SIOCOUTQNSD) <= unsent
+    not_sent = request(a, SIOCOUTQNSD)
+    yield "not yet sent is less", not_sent <= unsent
+    yield "TCP_INFO says the same", info(a, NOTSENT_BYTES) - not_sent
     far(drain, b, total)
     yield "when it is read", eventually(lambda: request(a, SIOCOUTQ), 0)
 
