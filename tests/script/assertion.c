@@ -232,7 +232,10 @@ static void run(struct script *s, const struct script_event *e,
 		r.names[0] = 0;
 
 		const bool holds = read_or(&r) != 0;
-		const char *const end = r.l.token.text;
+		const char *end = r.l.token.text;
+
+		while (end > start && end[-1] == ' ')
+			end--;
 
 		/* What Python would say: our own message says it all. */
 		if (lexer_take_sign(&r.l, ','))

@@ -171,7 +171,7 @@ static void code(struct lexer *l)
 void lexer_next(struct lexer *l)
 {
 	skip_blank(l);
-	l->token = (struct token){ .kind = TOKEN_END, .place = place_of(l, l->at), .text = "" };
+	l->token = (struct token){ .kind = TOKEN_END, .place = place_of(l, l->at), .text = l->at };
 	if (l->fault->is_set || l->at >= l->end)
 		return;
 

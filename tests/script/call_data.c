@@ -1,0 +1,254 @@
+/*
+ * Data: read() and write() and what is like them. "..." stands for the bytes of the stream at that
+ * place (flow_content()), which are looked at on the way in and on the way out.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "call.h"
+
+#define PIECES    16
+#define MOST      (16 << 20) /* bytes of one call */
+#define IN_FLAGS  (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL)
+#define OUT_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB)
+
+/* The memory that a call is given: one buffer, or several. */
+struct pieces {
+	unsigned count;
+	uint64_t length; /* of all */
+	struct {
+		const struct script_value *base;
+		uint64_t length;
+	} list[PIECES];
+};
+
+static void add(const struct call *c, struct pieces *p, const struct script_value *base,
+		int64_t length)
+{
+	if (base->kind != VALUE_ANY && base->kind != VALUE_TEXT)
+		script_fault(c->run->fault, base->place, "%s() needs ... or a string here",
+			     c->spec->name);
+	else if (p->count == PIECES || length < 0 || length > MOST ||
+		 p->length + (uint64_t)length > MOST)
+		script_fault(c->run->fault, base->place, "%s(): too many bytes or buffers",
+			     c->spec->name);
+	else if (base->kind == VALUE_TEXT && !base->has_more && (uint64_t)length < base->length)
+		script_fault(c->run->fault, base->place, "%s(): the string is longer than that",
+			     c->spec->name);
+	if (c->run->fault->is_set)
+		return;
+	p->list[p->count].base = base;
+	p->list[p->count++].length = (uint64_t)length;
+	p->length += (uint64_t)length;
+}
+
+/* [{..., 1000}, {"ab", 2}] */
+static void add_vectors(const struct call *c, struct pieces *p, const struct script_value *v)
+{
+	if (v->kind != VALUE_LIST) {
+		script_fault(c->run->fault, v->place, "%s() needs a list here", c->spec->name);
+		return;
+	}
+	for (const struct script_value *e = v->first; e; e = e->next) {
+		if (e->kind != VALUE_STRUCT || e->count != 2) {
+			script_fault(c->run->fault, e->place, "%s() needs {buffer, length} here",
+				     c->spec->name);
+			return;
+		}
+		add(c, p, e->first, call_value(c, e->first->next));
+	}
+}
+
+/* read(fd, buffer, length), readv(fd, list, count), recvmsg(fd, header, flags), and theirs. */
+static void gather(const struct call *c, struct pieces *ret)
+{
+	const struct script_value *const v = call_argument(c, 1);
+	const struct script_value *const vectors = script_field(v, "msg_iov");
+
+	*ret = (struct pieces){ 0 };
+	if (vectors)
+		add_vectors(c, ret, vectors);
+	else if (v->kind == VALUE_LIST)
+		add_vectors(c, ret, v);
+	else
+		add(c, ret, v, call_integer(c, 2));
+}
+
+static int64_t flags_of(const struct call *c, int64_t known)
+{
+	const bool is_message = call_argument(c, 1)->kind == VALUE_STRUCT;
+	const unsigned at = is_message ? 2 : 3;
+	const int64_t flags = c->spec->count > at ? call_integer(c, at) : 0;
+
+	if (flags & ~known)
+		script_fault(c->run->fault, call_argument(c, at)->place,
+			     "%s(): a flag that is not supported", c->spec->name);
+	return flags;
+}
+
+static void fill(const struct pieces *p, uint32_t position, uint8_t *bytes)
+{
+	for (unsigned i = 0; i < p->count; i++) {
+		const struct script_value *const base = p->list[i].base;
+		const uint64_t length = p->list[i].length;
+
+		flow_content(position, bytes, length);
+		if (base->kind == VALUE_TEXT)
+			memcpy(bytes, base->text, base->length < length ? base->length : length);
+		bytes += length;
+		position += (uint32_t)length;
+	}
+}
+
+static bool has_text(const struct pieces *p)
+{
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->list[i].base->kind == VALUE_TEXT)
+			return true;
+	return false;
+}
+
+static bool try_write(struct call *c, int64_t *ret)
+{
+	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct pieces p;
+
+	if (!h)
+		return true;
+
+	const int64_t flags = flags_of(c, OUT_FLAGS);
+
+	gather(c, &p);
+	if (c->run->fault->is_set)
+		return true;
+
+	uint8_t *const bytes = malloc(p.length + 1);
+
+	check(bytes);
+	fill(&p, h->write_at - (uint32_t)c->progress, bytes);
+	c->run->own_words |= has_text(&p);
+
+	int64_t done = handle_take_error(h);
+
+	if (done == 0)
+		done = reeve_tcp_write(h->tcp, bytes + c->progress, p.length - c->progress);
+	free(bytes);
+	if (done < 0) {
+		*ret = c->progress ? (int64_t)c->progress : done;
+		return true;
+	}
+	c->progress += (uint64_t)done;
+	h->write_at += (uint32_t)done;
+	if (flags & MSG_OOB && done > 0)
+		reeve_tcp_mark_urgent(h->tcp);
+	*ret = c->progress ? (int64_t)c->progress : -EAGAIN;
+	if (p.length == 0)
+		*ret = 0;
+	return c->progress == p.length || h->is_nonblocking || flags & MSG_DONTWAIT;
+}
+
+/* Bytes copied, the queue left as it is. */
+static size_t peek(const struct handle *h, uint8_t *bytes, size_t length)
+{
+	struct iovec iov[64];
+	const size_t count = reeve_tcp_peek(h->tcp, iov, 64);
+	size_t done = 0;
+
+	for (size_t i = 0; i < count && done < length; i++) {
+		const size_t part = iov[i].iov_len < length - done ? iov[i].iov_len : length - done;
+
+		memcpy(bytes + done, iov[i].iov_base, part);
+		done += part;
+	}
+	return done;
+}
+
+/* What was read must be what was sent, or what the script says. */
+static void check_read(const struct call *c, const struct handle *h, const struct pieces *p,
+		       const uint8_t *bytes, uint64_t length)
+{
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < p->count && at < length; i++) {
+		const struct script_value *const base = p->list[i].base;
+		const uint64_t left = length - at;
+		const uint64_t own = p->list[i].length < left ? p->list[i].length : left;
+		const bool is_same =
+			base->kind == VALUE_TEXT
+				? memcmp(bytes + at, base->text,
+					 base->length < own ? base->length : own) == 0
+				: flow_is_content(h->read_at + (uint32_t)at, bytes + at, own);
+
+		if (!is_same)
+			script_fault(c->run->fault, c->event->place,
+				     "%s(): other bytes than were sent", c->spec->name);
+		at += own;
+	}
+}
+
+static int64_t read_once(struct handle *h, int64_t flags, uint8_t *bytes, size_t length)
+{
+	if (flags & MSG_PEEK && reeve_tcp_readable(h->tcp) > 0)
+		return (int64_t)peek(h, bytes, length);
+	if (reeve_tcp_readable(h->tcp) == 0) {
+		const int error = handle_take_error(h);
+
+		if (error)
+			return error;
+		if (h->is_shut_read)
+			return 0;
+	}
+	return reeve_tcp_read(h->tcp, bytes, length);
+}
+
+static bool try_read(struct call *c, int64_t *ret)
+{
+	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct pieces p;
+
+	if (!h)
+		return true;
+
+	const int64_t flags = flags_of(c, IN_FLAGS);
+
+	gather(c, &p);
+	if (c->run->fault->is_set)
+		return true;
+
+	const size_t wanted = p.length - c->progress;
+	uint8_t *const bytes = malloc(wanted + 1);
+
+	check(bytes);
+
+	const int64_t done = read_once(h, flags, bytes, wanted);
+
+	if (done > 0 && c->progress == 0)
+		check_read(c, h, &p, bytes, (uint64_t)done);
+	free(bytes);
+	if (done > 0 && !(flags & MSG_PEEK))
+		h->read_at += (uint32_t)done;
+	c->progress += done > 0 ? (uint64_t)done : 0;
+	*ret = c->progress ? (int64_t)c->progress : done;
+	if (h->is_nonblocking || flags & MSG_DONTWAIT)
+		return true;
+	if (done == -EAGAIN)
+		return false;
+	return done <= 0 || !(flags & MSG_WAITALL) || c->progress == p.length;
+}
+
+const struct call_kind call_data_kinds[] = {
+	{ "read", 3, 3, try_read },
+	{ "readv", 3, 3, try_read },
+	{ "recv", 4, 4, try_read },
+	{ "recvfrom", 6, 6, try_read },
+	{ "recvmsg", 3, 3, try_read },
+	{ "write", 3, 3, try_write },
+	{ "writev", 3, 3, try_write },
+	{ "send", 4, 4, try_write },
+	{ "sendto", 6, 6, try_write },
+	{ "sendmsg", 3, 3, try_write },
+	{ 0 },
+};

@@ -1,0 +1,153 @@
+/* getsockopt() and setsockopt(). */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "call.h"
+
+static const struct option {
+	int level, name;
+	enum reeve_tcp_option option;
+	int factor; /* the buffers are twice what is asked for */
+} options[] = {
+	{ SOL_SOCKET, SO_REUSEADDR, REEVE_TCP_REUSE_ADDRESS, 1 },
+	{ SOL_SOCKET, SO_REUSEPORT, REEVE_TCP_REUSE_PORT, 1 },
+	{ SOL_SOCKET, SO_KEEPALIVE, REEVE_TCP_KEEPALIVE, 1 },
+	{ SOL_SOCKET, SO_SNDBUF, REEVE_TCP_SEND_BUFFER, 2 },
+	{ SOL_SOCKET, SO_RCVBUF, REEVE_TCP_RECEIVE_BUFFER, 2 },
+	{ IPPROTO_IP, IP_TOS, REEVE_TCP_TOS, 1 },
+	{ IPPROTO_IP, IP_TTL, REEVE_TCP_TTL, 1 },
+	{ IPPROTO_TCP, TCP_NODELAY, REEVE_TCP_NO_DELAY, 1 },
+	{ IPPROTO_TCP, TCP_CORK, REEVE_TCP_CORK, 1 },
+	{ IPPROTO_TCP, TCP_QUICKACK, REEVE_TCP_QUICK_ACK, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, REEVE_TCP_KEEPALIVE_IDLE_S, 1 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, REEVE_TCP_KEEPALIVE_INTERVAL_S, 1 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, REEVE_TCP_KEEPALIVE_COUNT, 1 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, REEVE_TCP_USER_TIMEOUT_MS, 1 },
+	{ IPPROTO_TCP, TCP_MAXSEG, REEVE_TCP_MAX_SEGMENT, 1 },
+	{ IPPROTO_TCP, TCP_SYNCNT, REEVE_TCP_SYN_COUNT, 1 },
+	{ IPPROTO_TCP, TCP_LINGER2, REEVE_TCP_LINGER2_S, 1 },
+};
+
+static const char *const congestion_names[] = {
+	[REEVE_CUBIC] = "cubic",
+	[REEVE_RENO] = "reno",
+};
+
+#define CONGESTIONS (sizeof(congestion_names) / sizeof(congestion_names[0]))
+
+static const struct option *find(int64_t level, int64_t name)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (options[i].level == level && options[i].name == name)
+			return &options[i];
+	return NULL;
+}
+
+static bool unsupported(const struct call *c, int64_t *ret)
+{
+	return call_fault(c, call_argument(c, 2), ret, "this option is not supported");
+}
+
+/* {onoff=1, linger=0}: only what does not wait. */
+static bool set_linger(const struct call *c, struct handle *h, int64_t *ret)
+{
+	const struct script_value *const v = call_argument(c, 3);
+	const struct script_value *const on = script_field(v, "onoff");
+	const struct script_value *const time = script_field(v, "linger");
+
+	if (!on || !time)
+		return call_fault(c, v, ret, "{onoff=..., linger=...} is needed here");
+	if (call_value(c, on) != 0 && call_value(c, time) != 0)
+		return call_fault(c, v, ret, "a linger time other than 0 is not supported");
+	h->resets_at_close = call_value(c, on) != 0;
+	*ret = 0;
+	return true;
+}
+
+/* A name, maybe in a list. */
+static const struct script_value *text_of(const struct script_value *v)
+{
+	if (v->kind == VALUE_LIST && v->count == 1)
+		v = v->first;
+	return v->kind == VALUE_TEXT ? v : NULL;
+}
+
+static bool set_congestion(const struct call *c, const struct handle *h, int64_t *ret)
+{
+	const struct script_value *const v = text_of(call_argument(c, 3));
+
+	if (!v)
+		return call_fault(c, call_argument(c, 3), ret, "a name is needed here");
+	*ret = -ENOENT;
+	for (size_t i = 0; i < CONGESTIONS; i++)
+		if (strcmp(congestion_names[i], v->text) == 0)
+			*ret = reeve_tcp_set(h->tcp, REEVE_TCP_CONGESTION_CONTROL, (int64_t)i);
+	return true;
+}
+
+static bool try_setsockopt(struct call *c, int64_t *ret)
+{
+	const int64_t level = call_integer(c, 1), name = call_integer(c, 2);
+	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	const struct option *const o = find(level, name);
+
+	if (!h)
+		return true;
+	if (level == SOL_SOCKET && name == SO_LINGER)
+		return set_linger(c, h, ret);
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return set_congestion(c, h, ret);
+	if (!o)
+		return unsupported(c, ret);
+	*ret = reeve_tcp_set(h->tcp, o->option, call_value(c, call_argument(c, 3)) * o->factor);
+	return true;
+}
+
+static bool get_congestion(const struct call *c, const struct handle *h, int64_t *ret)
+{
+	const struct script_value *const v = text_of(call_argument(c, 3));
+	const int64_t which = reeve_tcp_get(h->tcp, REEVE_TCP_CONGESTION_CONTROL);
+
+	*ret = 0;
+	if (!v)
+		return call_fault(c, call_argument(c, 3), ret, "a name is needed here");
+	if (which < 0 || which >= (int64_t)CONGESTIONS ||
+	    strcmp(v->text, congestion_names[which]) != 0)
+		return call_fault(c, v, ret, "it is %s", congestion_names[which & 1]);
+	return true;
+}
+
+static bool try_getsockopt(struct call *c, int64_t *ret)
+{
+	const int64_t level = call_integer(c, 1), name = call_integer(c, 2);
+	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	const struct option *const o = find(level, name);
+	int64_t value;
+
+	if (!h)
+		return true;
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return get_congestion(c, h, ret);
+	if (level == SOL_SOCKET && name == SO_ERROR)
+		value = -handle_take_error(h);
+	else if (level == SOL_SOCKET && name == SO_TYPE)
+		value = SOCK_STREAM;
+	else if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
+		value = h->is_listener;
+	else if (o)
+		value = reeve_tcp_get(h->tcp, o->option);
+	else
+		return unsupported(c, ret);
+	*ret = 0;
+	call_compare_integer(c, call_argument(c, 3), value, "the option");
+	return true;
+}
+
+const struct call_kind call_option_kinds[] = {
+	{ "getsockopt", 5, 5, try_getsockopt },
+	{ "setsockopt", 5, 5, try_setsockopt },
+	{ 0 },
+};

@@ -1,0 +1,12 @@
+/*
+ * TCP options as bytes, in the order in which a script has them.
+ */
+#pragma once
+
+#include "script.h"
+
+/* Bytes written, at most 40; -1 when they are more, or no multiple of four. */
+int options_emit(const struct script_options *o, uint8_t ret[40]);
+
+/* False when they run over their end. */
+bool options_parse(const uint8_t *bytes, size_t length, struct script_options *ret);
