@@ -103,9 +103,10 @@ bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s)
 		tcp_segment_drop(t, s, REEVE_DROP_TCP_NO_PORT);
 		return true;
 	}
-	if (!is_syn)
+	/* Answered by a RST, whoever listens. */
+	if (s->h.flags & TCP_ACK)
 		return false;
-	if (is_land(s)) {
+	if (is_syn && is_land(s)) {
 		tcp_segment_drop(t, s, REEVE_DROP_IP_SOURCE);
 		return true;
 	}
@@ -113,7 +114,12 @@ bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s)
 	struct port_listener *const found = port_demux_find_listener(t->demux, &local, &remote);
 
 	if (!found)
-		return tcp_intercept_input(t, s);
+		return is_syn && tcp_intercept_input(t, s);
+	/* RFC 9293, 3.10.7.2, fourth. */
+	if (!is_syn) {
+		tcp_segment_drop(t, s, REEVE_DROP_TCP_FLAGS);
+		return true;
+	}
 	tcp_listen_syn(container_of(found, struct tcp_listener, port), s, NULL);
 	return true;
 }
