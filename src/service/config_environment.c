@@ -60,8 +60,7 @@ static char *read_line(struct arena *a, char *line)
 {
 	char *equals = strchr(line, '=');
 
-	if (!equals || !is_name(line, (size_t)(equals - line)) ||
-	    strcspn(line, "=") != (size_t)(equals - line))
+	if (!equals || !is_name(line, (size_t)(equals - line)))
 		return NULL;
 	char *value = equals + 1;
 	const size_t length = strlen(value);

@@ -33,7 +33,7 @@ def start(folder):
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             start_new_session=True,
                             env={**os.environ, "BUILD": os.environ["REEVE_BUILD"],
-                                 "TMPDIR": str(folder)})
+                                 "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"})
 
 
 def skip_without_programs(output):
@@ -100,4 +100,21 @@ def test_interrupted(folder, when):
     os.killpg(services.pid, signal.SIGINT)
     output, _ = services.communicate(timeout=60)
     assert services.returncode == 130, seen + output
+    wait_until_gone(services, folder)
+
+
+def test_interrupted_while_it_ends(folder):
+    """What is ended already is ended whole."""
+    services = start(folder)
+    seen = ""
+    for line in services.stdout:
+        seen += line
+        if line.startswith("119/tcp"):  # the table's last
+            os.killpg(services.pid, signal.SIGINT)
+            break
+    else:
+        skip_without_programs(seen)
+        pytest.fail(seen)
+    output, _ = services.communicate(timeout=60)
+    assert services.returncode in (0, 130), seen + output
     wait_until_gone(services, folder)

@@ -195,7 +195,8 @@ def show(scratch):
         passed = s.whole()
         at_once = s.at_once()
     finally:
-        s.close()
+        with stopping.step():
+            s.close()
     ports = len({port for port, _, _ in SHOWN})
     names = len({name.partition("_")[0].removesuffix("pp") for _, _, name in SHOWN})
     took = f"{time.monotonic() - began:.0f} s"
