@@ -46,7 +46,13 @@ void control_host_failure(struct control_client *client, enum host_failure failu
 			     json_pack("{s:s,s:s}", "name", name, "reason", fault ? fault : ""));
 		return;
 	case HOST_NAME_TAKEN:
-		control_fail(client, "HostExists", json_pack("{s:s}", "name", name));
+		/* No listing shows it. */
+		if (host_by_name(client->network, name) == host_gateway(client->network))
+			control_fail(client, "NameInvalid",
+				     json_pack("{s:s,s:s}", "name", name, "reason",
+					       "it is the network's own gateway"));
+		else
+			control_fail(client, "HostExists", json_pack("{s:s}", "name", name));
 		return;
 	case HOST_ADDRESS_INVALID:
 		if (reeve_address_parse(address, &parsed) == 0)

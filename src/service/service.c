@@ -239,6 +239,7 @@ void service_restart(struct service *s)
 	s->recent = 0;
 	s->last[0] = '\0';
 	if (open_again(s) < 0) {
+		(void)snprintf(s->reason, sizeof(s->reason), "%s", s->last);
 		set_state(s, SERVICE_FAILED);
 		return;
 	}

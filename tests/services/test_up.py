@@ -245,6 +245,16 @@ print("refused")
 """
     assert network.client(code) == "reset\nrefused\n"
     assert network.state("bad") == "failed"
+    other = network.start("run", "--host", "server", "python3", "-c", """
+import socket
+s = socket.create_server(("", 80))
+print("up", flush=True)
+input()
+""", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout.readline() == "up\n"
+    assert network.run("restart", "bad").returncode == 69
+    assert network.status("bad")["reason"] == "port 80: Address already in use"
+    other.communicate("\n", timeout=PATIENCE)
     assert network.run("restart", "bad").returncode == 0
     assert network.state("bad") == "listening"
 

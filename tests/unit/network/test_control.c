@@ -254,7 +254,7 @@ static void test_hosts(void **state)
 		const char *text, *error;
 	} refused[] = {
 		{ CALL("AddHost", "{\"name\":\"WEB\"}"), "HostExists" },
-		{ CALL("AddHost", "{\"name\":\"gateway\"}"), "HostExists" },
+		{ CALL("AddHost", "{\"name\":\"gateway\"}"), "NameInvalid" },
 		{ CALL("AddHost", "{\"name\":\"-web\"}"), "NameInvalid" },
 		{ CALL("AddHost", "{\"name\":\"80\"}"), "NameInvalid" },
 		{ CALL("AddHost", "{\"name\":\"localhost\"}"), "NameInvalid" },
