@@ -71,10 +71,26 @@ static bool may_probe_tail(const struct reeve_tcp *tcp)
 	       probe_timeout_ms(tcp) < tcp->rtt.rto_ms;
 }
 
+/* The timeout after one that was in vain: not later than the user's patience ends (RFC 5482, 3), which
+ * would else be noticed only when the doubled timeout is over. */
+static int64_t repeated_timeout_ms(const struct reeve_tcp *tcp)
+{
+	const int64_t ms = rtt_timeout_ms(&tcp->rtt);
+	const int64_t stalled_ns = reeve_time_since(tcp_now(tcp), tcp->stalled_since);
+	const int64_t left_ns = tcp->settings.user_timeout_ms * REEVE_NS_PER_MS - stalled_ns;
+	const int64_t left_ms = (left_ns + REEVE_NS_PER_MS - 1) / REEVE_NS_PER_MS;
+
+	if (tcp->settings.user_timeout_ms == 0 || left_ms >= ms)
+		return ms;
+	return left_ms > 1 ? left_ms : 1;
+}
+
 static void arm(struct reeve_tcp *tcp, enum tcp_retransmit_mode mode)
 {
 	int64_t ms = rtt_timeout_ms(&tcp->rtt);
 
+	if (mode == TCP_MODE_RETRANSMIT && tcp->rtt.backoff > 0)
+		ms = repeated_timeout_ms(tcp);
 	if (mode == TCP_MODE_PROBE)
 		ms = probe_timeout_ms(tcp);
 	if (mode == TCP_MODE_PERSIST && tcp->settings.cork && tcp->send_window > 0)
