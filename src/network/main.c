@@ -17,8 +17,6 @@
 #include "network/lifetime.h"
 #include "network/log.h"
 
-#define LOG_MAX (1 << 20) /* bytes; an older log is begun anew above that */
-
 struct process {
 	struct network network;
 	struct lifetime lifetime;
@@ -61,13 +59,10 @@ static void leave_everything(const struct network_options *o)
 /* Standard output and error go to the log, standard input comes from nowhere. */
 static int open_log(const char *path, char error[PATH_ERROR_TEXT])
 {
-	struct stat st;
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, log, r;
+	const int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r;
 
-	if (stat(path, &st) == 0 && st.st_size > LOG_MAX)
-		flags |= O_TRUNC;
-	log = open(path, flags, 0600);
 	if (null < 0 || log < 0) {
 		r = -errno;
 		snprintf(error, PATH_ERROR_TEXT, "%s: %s", log < 0 ? path : "/dev/null",
@@ -79,6 +74,7 @@ static int open_log(const char *path, char error[PATH_ERROR_TEXT])
 	dup2(log, STDERR_FILENO);
 	close(null);
 	close(log);
+	log_own();
 	return 0;
 }
 
