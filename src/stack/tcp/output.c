@@ -265,6 +265,8 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 	if (shape.length > most)
 		shape.length = most;
 	shape.flags = resend_flags(tcp, seq_add(shape.seq, shape.length));
+	if (shape.length == 0)
+		shape.flags &= TCP_FIN; /* nothing to push */
 	if (!send_shape(tcp, route, &shape))
 		return 0;
 
