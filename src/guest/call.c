@@ -181,6 +181,34 @@ int call_ask(struct supervisor *s, struct call *c, struct guest_message *m, cons
 	return 0;
 }
 
+static void caught_up(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		      const uint8_t *data)
+{
+	struct call *c = r->call;
+
+	(void)answer;
+	(void)data;
+	if (!c)
+		return;
+	c->request = NULL;
+	c->is_abreast = true;
+	call_try_again(s, c);
+}
+
+void call_catch_up(struct supervisor *s, struct call *c)
+{
+	struct guest_message m = { .type = GUEST_SYNC };
+	call_retry *const retry = c->retry;
+
+	if (call_ask(s, c, &m, NULL, caught_up) < 0) {
+		c->is_abreast = true;
+		retry(s, c);
+		return;
+	}
+	/* What it waits for may come before. */
+	c->retry = retry;
+}
+
 void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t timeout_ms)
 {
 	const bool is_new = !timer_is_armed(&c->look);
@@ -265,7 +293,10 @@ void call_timer(struct supervisor *s, struct timer *timer)
 	if (timer->kind == CALL_TIMER_DEADLINE) {
 		struct call *c = container_of(timer, struct call, deadline);
 
-		end_early(s, c, c->timeout_error);
+		if (c->overdue)
+			c->overdue(s, c);
+		else
+			end_early(s, c, c->timeout_error);
 		return;
 	}
 	struct call *c = container_of(timer, struct call, look);

@@ -43,7 +43,9 @@ struct call {
 	call_retry *interrupt; /* before a signal, or the deadline, ends it; may be NULL */
 	struct watch watch;    /* of `fd`, when the call waits for its readiness */
 	struct timer look, deadline;
-	int timeout_error; /* what the deadline answers; positive */
+	int timeout_error;   /* what the deadline answers; positive */
+	call_retry *overdue; /* instead of that answer; may be NULL */
+	bool is_abreast;     /* see call_catch_up() */
 	struct reeve_time begun;
 	unsigned looks;
 	bool has_signal;   /* seen at the last look, sent to the process as a whole */
@@ -85,6 +87,10 @@ void call_hold(struct supervisor *s, struct call *c, call_retry *retry);
  * memory: nothing was sent, and the call is still the caller's to end. */
 int call_ask(struct supervisor *s, struct call *c, struct guest_message *m, const void *data,
 	     request_done *done);
+
+/* Retries one that is kept, once more when all has been heard that the network process has said by
+ * now; is_abreast is set then. */
+void call_catch_up(struct supervisor *s, struct call *c);
 
 /* Retries one that is kept, if its caller still waits. */
 void call_try_again(struct supervisor *s, struct call *c);

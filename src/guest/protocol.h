@@ -86,6 +86,7 @@ enum guest_message_type {
 	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
+	GUEST_SYNC,       /* answered, and so behind all that was said before it came */
 	GUEST_DONE,       /* the last: the tree has ended. What its programs have written is still
 			     delivered, where without it their flows are reset; no answer */
 

@@ -241,16 +241,39 @@ static void end(struct supervisor *s, struct call *c, int r)
 		(void)call_answer(s, c, r);
 }
 
+static void applied(struct supervisor *s, struct request *r, const struct guest_message *answer,
+		    const uint8_t *data)
+{
+	(void)answer;
+	(void)data;
+	if (r->call)
+		(void)call_answer(s, r->call, 0);
+}
+
+/* The datagram that the program writes next comes to the network process by another way, and is to be
+ * sent as the option wants. */
+static bool must_be_applied(const struct guest_socket *socket, int r)
+{
+	return r == 0 && socket->kind == SOCKET_UDP && socket->is_attached;
+}
+
 void sys_setsockopt(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = call_socket(s, c);
 
-	if (!socket)
+	if (!socket) {
 		call_continue(s, c);
-	else if (socket->kind == SOCKET_NETLINK)
+		return;
+	}
+	if (socket->kind == SOCKET_NETLINK) {
 		netlink_setsockopt(s, c);
-	else
-		end(s, c, set_option(s, c, socket));
+		return;
+	}
+	struct guest_message m = { .type = GUEST_SYNC };
+	const int r = set_option(s, c, socket);
+
+	if (!must_be_applied(socket, r) || call_ask(s, c, &m, NULL, applied) < 0)
+		end(s, c, r);
 }
 
 int32_t option_room(const struct call *c)

@@ -17,8 +17,6 @@
 #include "guest/supervisor.h"
 #include "guest/sys_options.h"
 
-#define ERROR_MOMENT_MS 2
-
 static int set_linger(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	struct linger value = { 0 };
@@ -240,25 +238,20 @@ static int get_zero(struct supervisor *s, struct call *c, struct guest_socket *s
 	return option_write_int(c, 0);
 }
 
+/* When nobody has said which error it is, it is an old one. */
 static void try_error(struct supervisor *s, struct call *c)
 {
-	(void)call_answer(s, c, option_write_int(c, peer_take_error(c->socket, c->fd)));
+	if (c->socket->error || c->is_abreast)
+		(void)call_answer(s, c, option_write_int(c, peer_take_error(c->socket, c->fd)));
 }
 
-/* Nobody has said in time which error it is: it is an old one. */
-static void give_up_error(struct supervisor *s, struct call *c)
-{
-	(void)s;
-	(void)option_write_int(c, peer_take_error(c->socket, c->fd));
-}
-
-/* The program's end may fail a moment before it is said which error it is. */
+/* The program's end may fail before it is said which error it is. */
 static int get_datagram_error(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	if (!peer_error_is_on_its_way(socket, c->fd))
 		return option_write_int(c, peer_take_error(socket, c->fd));
-	c->interrupt = give_up_error;
-	call_keep(s, c, try_error, ERROR_MOMENT_MS);
+	call_hold(s, c, try_error);
+	call_catch_up(s, c);
 	return OPTION_KEPT;
 }
 

@@ -26,7 +26,8 @@
 #include "guest/stream.h"
 #include "guest/supervisor.h"
 
-/* A datagram whose addresses are on their way; the bytes come a moment earlier. */
+/* A datagram's bytes come before its addresses, and an error before what it was; mostly so long. Then
+ * the network process is asked. */
 #define MOMENT_MS 2
 
 /* What lies unread counts in our end; what the addresses count beyond that, the program has read
@@ -204,11 +205,10 @@ static int64_t receive(struct supervisor *s, struct call *c, const struct messag
 	return -EOPNOTSUPP;
 }
 
-/* The moment is over: what the end says of an error was old. */
-static void forget_error(struct supervisor *s, struct call *c)
+/* Nothing was on its way: what the end says of an error was old. */
+static void forget_error(const struct call *c)
 {
-	(void)s;
-	if (c->socket && c->socket->kind == SOCKET_UDP && !c->socket->problems.count)
+	if (c->socket->kind == SOCKET_UDP && !c->socket->problems.count)
 		peer_clear_end(c->fd);
 }
 
@@ -218,7 +218,7 @@ static void wait_more(struct supervisor *s, struct call *c, call_retry *retry, b
 		return;
 	c->timeout_error = EAGAIN;
 	if (!may_wait)
-		c->interrupt = forget_error;
+		c->overdue = call_catch_up;
 	call_keep(s, c, retry, may_wait ? call_timeout_ms(c, SO_RCVTIMEO) : MOMENT_MS);
 	/* Datagrams come with a message, which retries. */
 	if (c->socket->kind != SOCKET_UDP)
@@ -231,6 +231,10 @@ static void conclude(struct supervisor *s, struct call *c, call_retry *retry, in
 {
 	const bool may_wait = waits(c, flags);
 
+	if (result == -EINPROGRESS && c->is_abreast) {
+		forget_error(c);
+		result = -EAGAIN;
+	}
 	if (result == -EINPROGRESS || (result == -EAGAIN && may_wait))
 		wait_more(s, c, retry, may_wait);
 	else

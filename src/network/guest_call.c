@@ -575,6 +575,8 @@ static void dispatch(struct guest_call *call)
 		return do_close(call);
 	case GUEST_INTERFACES:
 		return interfaces(call);
+	case GUEST_SYNC:
+		return guest_answer(call, 0, NULL);
 	case GUEST_DONE:
 		call->session->is_done = true;
 		return;

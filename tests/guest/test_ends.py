@@ -21,13 +21,18 @@ except OSError as e:
 # Of programs that must be found waiting.
 RECEIVED = """
 import os, socket, threading, time
-CALLS = {"x86_64": {"accept": "43", "accept4": "288", "bind": "49", "recvfrom": "45"},
-         "aarch64": {"accept": "202", "accept4": "242", "bind": "200", "recvfrom": "207"}}
+CALLS = {"x86_64": {"accept": "43", "accept4": "288", "bind": "49", "recvfrom": "45",
+                    "setsockopt": "54"},
+         "aarch64": {"accept": "202", "accept4": "242", "bind": "200", "recvfrom": "207",
+                     "setsockopt": "208"}}
 other = socket.socket()
 
+def is_in(tid, name):
+    call = open(f"/proc/self/task/{tid}/syscall").read().split()[0]
+    return call == CALLS[os.uname().machine][name]
+
 def await_call(tid, name):
-    number = CALLS[os.uname().machine][name]
-    while open(f"/proc/self/task/{tid}/syscall").read().split()[0] != number:
+    while not is_in(tid, name):
         time.sleep(0.001)
     other.getsockname()  # calls are received in their order: that one has been
 """
@@ -218,6 +223,42 @@ print(said, s.getsockname())
     p = reeve.start_python(code, stdin=subprocess.PIPE)
     out, _ = p.communicate(f"{reeve.network()['pid']}\n", timeout=WAIT)
     assert out == "[0] ('127.0.0.1', 7001)\n"
+
+
+def test_option_while_the_network_process_stalls(reeve):
+    """What is written behind it is sent with it: this datagram's fate is told (IP_RECVERR)."""
+    code = RECEIVED + """
+import ctypes, select, signal, sys
+LIBC = ctypes.CDLL(None)
+IP_RECVERR, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 11, 10, 3
+process = int(sys.stdin.readline())
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+s.connect(("198.18.0.1", 9))
+
+def send():
+    # Python's own holds all other threads.
+    LIBC.setsockopt(s.fileno(), socket.IPPROTO_IP, IP_RECVERR, ctypes.byref(ctypes.c_int(1)), 4)
+    s.send(bytes(30000))
+
+os.kill(process, signal.SIGSTOP)
+try:
+    t = threading.Thread(target=send)
+    t.start()
+    while t.is_alive() and not is_in(t.native_id, "setsockopt"):
+        time.sleep(0.001)
+finally:
+    os.kill(process, signal.SIGCONT)
+t.join()
+p = select.poll()
+p.register(s, 0)
+print(p.poll(20000) == [(s.fileno(), select.POLLERR)])
+print(len(s.recvmsg(1, 999, socket.MSG_ERRQUEUE)[1]))
+"""
+    assert reeve.command("network", "--keep").returncode == 0
+    p = reeve.start_python(code, stdin=subprocess.PIPE)
+    out, _ = p.communicate(f"{reeve.network()['pid']}\n", timeout=WAIT)
+    assert out == "True\n1\n"
 
 
 def test_log_of_a_killed_network_process(reeve):
