@@ -234,7 +234,8 @@ def later(function, *arguments):
 
 
 def waits(tid):
-    """The thread sleeps in a call of the kernel, and not for another thread of Python."""
+    """The thread sleeps in a call of the kernel, and not for another thread of Python; under Reeve the
+    call has been received."""
     task = f"/proc/self/task/{tid}/"
     try:
         with open(task + "stat") as f:
@@ -243,7 +244,10 @@ def waits(tid):
             call = f.read().split()[0]
     except FileNotFoundError:
         return False
-    return asleep and call not in ("running", str(FUTEX))
+    if not asleep or call in ("running", str(FUTEX)):
+        return False
+    LIBC.getsockname(-1, None, None)  # is trapped, and received behind it
+    return True
 
 
 FUTEX = {"x86_64": 202, "aarch64": 98}[os.uname().machine]

@@ -31,7 +31,8 @@ backend pages
     balance roundrobin
     option httpchk GET /name
     option redispatch
-    default-server check inter 50ms fall 1 rise 1
+    # Also the time that a check may take.
+    default-server check inter 5s fall 1 rise 1
     server one b1:80
     server two b2:80
 listen line
