@@ -131,22 +131,23 @@ class Edges(Kept):
 
 @resident
 def fill(s):
-    """Sends until nothing more fits, though the other end does not read; how much did."""
+    """Sends until nothing more fits, though the other end does not read; how much did. Then the peer's
+    window is closed, but for a kernel that says more than it takes: there a longer silence must do."""
     import time
     s.setblocking(False)
     total = quiet = 0
-    while quiet < 3:
+    while quiet < 15:
         try:
             total += s.send(b"x" * 65536)
             quiet = 0
         except BlockingIOError:
-            quiet += 1
+            quiet += 5 if info(s, UNACKED) == 0 and info(s, NOTSENT_BYTES) > 0 else 1
             time.sleep(0.02)
     s.setblocking(True)
     return total
 
 
-NOTSENT_BYTES = 144  # in struct tcp_info
+UNACKED, NOTSENT_BYTES = 24, 144  # in struct tcp_info
 
 
 def info(s, member):
