@@ -43,12 +43,12 @@ struct call {
 	call_retry *interrupt; /* before a signal, or the deadline, ends it; may be NULL */
 	struct watch watch;    /* of `fd`, when the call waits for its readiness */
 	struct timer look, deadline;
+	call_retry *overdue; /* instead of the deadline's answer; may be NULL */
 	int timeout_error;   /* what the deadline answers; positive */
-	call_retry *overdue; /* instead of that answer; may be NULL */
-	bool is_abreast;     /* see call_catch_up() */
 	struct reeve_time begun;
 	unsigned looks;
 	bool has_signal;   /* seen at the last look, sent to the process as a whole */
+	bool is_abreast;   /* see call_catch_up() */
 	uint64_t progress; /* the handler's own */
 	uint32_t index;    /* likewise: of several messages */
 	int64_t partial;   /* what it answers, if not 0, when a signal or the deadline ends it */

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -12,10 +11,7 @@ import scale as bench  # noqa: E402
 from harness import output  # noqa: E402
 from live import wait_for_end  # noqa: E402
 
-import pytest  # noqa: E402
-
 COUNT = 1000
-NOBODY = 65534
 
 ASK = """
 import socket, sys
@@ -29,7 +25,7 @@ print("all have answered")
 """
 
 
-def answer_and_end():
+def test_answers_and_ends():
     with bench.Many(0) as many:
         pid = many.network()["pid"]
         before = len(os.listdir(f"/proc/{pid}/fd"))
@@ -42,18 +38,3 @@ def answer_and_end():
         # A front ends with its program, the supervisor a moment later.
         for left in (pid, *supervisors):
             assert wait_for_end(left)
-
-
-def test_as_we_are():
-    answer_and_end()
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
-def test_as_an_ordinary_user():
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")}
-    subprocess.run([sys.executable, "-B", __file__], user=NOBODY, group=NOBODY, extra_groups=[],
-                   env=environment, cwd="/", check=True)
-
-
-if __name__ == "__main__":
-    answer_and_end()

@@ -63,15 +63,18 @@ def test_a_long_path(network):
     network.good("up", file)
 
 
+SERVICES = 320
+
+
 def test_much_to_tell(network):
-    """As many services as there may be, far down in the tree, and all at once who asks for them: the
-    manager tells one after the other, and each whole."""
+    """Over a MiB of services far down in the tree, and all at once who asks for them: the manager tells
+    one after the other, and each whole."""
     directory = network.directory
-    while len(str(directory)) < 1200:
+    while len(str(directory)) < 3600:
         directory /= "d" * 200
     directory.mkdir(parents=True)
     (directory / "reeve.yaml").write_text("services:\n" + "".join(
-        f"  s{i}: {{host: server, run: cat, start: nowait, ports: {1024 + i}}}\n" for i in range(1000)))
+        f"  s{i}: {{host: server, run: cat, start: nowait, ports: {1024 + i}}}\n" for i in range(SERVICES)))
     network.good("up", directory / "reeve.yaml")
     manager = network.manager()
     os.kill(manager, signal.SIGSTOP)
@@ -88,7 +91,7 @@ def test_much_to_tell(network):
         while not answer.endswith(b"\0"):
             answer += s.recv(1 << 20)
         s.close()
-        assert len(json.loads(answer[:-1])["parameters"]["services"]) == 1000
+        assert len(json.loads(answer[:-1])["parameters"]["services"]) == SERVICES
     assert network.manager() == manager
 
 
