@@ -71,7 +71,8 @@ static bool is_writing(const struct control_client *client)
 	return client->out != NULL;
 }
 
-/* Reads only when the last answer is gone and no call goes on; a hang-up is always told. */
+/* Reads only when the last answer is gone and no call goes on; a hang-up is always told. What has been
+ * read and was not yet taken is the next turn's, for which a socket that can be written will do. */
 static void wait_for_more(struct control_client *client)
 {
 	uint32_t events = 0;
@@ -81,7 +82,7 @@ static void wait_for_more(struct control_client *client)
 	if (is_writing(client))
 		events |= EPOLLOUT;
 	else if (!client->closing && !client->session)
-		events |= EPOLLIN;
+		events |= control_frame_is_whole(&client->in) ? EPOLLOUT : EPOLLIN;
 	if (client->session)
 		events |= EPOLLRDHUP;
 	loop_change(client->network->loop, &client->source, events);
@@ -339,13 +340,15 @@ static void client_ready(struct loop_source *source, uint32_t events)
 		return;
 	if (events & EPOLLOUT)
 		write_out(client);
-	for (unsigned i = 0; i < MESSAGES_A_GO && may_read(client); i++) {
+	for (unsigned taken = 0; taken < MESSAGES_A_GO && may_read(client);) {
 		const char *message = control_frame_next(&client->in, &length);
 
-		if (message)
+		if (message) {
 			take_message(client, message, length);
-		else if (read_in(client) == 0)
+			taken++;
+		} else if (read_in(client) == 0) {
 			break;
+		}
 	}
 	wait_for_more(client);
 }

@@ -50,6 +50,11 @@ void control_frame_fill(struct control_frame *f, size_t bytes)
 	f->end += bytes;
 }
 
+bool control_frame_is_whole(const struct control_frame *f)
+{
+	return f->scanned < f->end && memchr(f->bytes + f->scanned, 0, f->end - f->scanned);
+}
+
 char *control_frame_next(struct control_frame *f, size_t *ret_length)
 {
 	char *message, *nul;

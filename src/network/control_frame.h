@@ -14,6 +14,9 @@ struct control_frame {
 	size_t most;             /* bytes of a message */
 };
 
+/* A whole message is there: no readable socket will tell of it. */
+bool control_frame_is_whole(const struct control_frame *f);
+
 void control_frame_init(struct control_frame *f, size_t most);
 void control_frame_deinit(struct control_frame *f);
 

@@ -172,6 +172,17 @@ static bool read_in(struct manager_link *l)
 	return true;
 }
 
+static void take_text(struct manager_link *l, const char *text, size_t length)
+{
+	json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(message))
+		take_message(l, message);
+	else
+		go(l, "says what is not JSON");
+	json_decref(message);
+}
+
 static void link_ready(struct loop_source *source, uint32_t events)
 {
 	struct manager_link *l = container_of(source, struct manager_link, source);
@@ -181,22 +192,19 @@ static void link_ready(struct loop_source *source, uint32_t events)
 		return;
 	if (events & EPOLLOUT)
 		write_out(l);
-	for (unsigned i = 0; i < MESSAGES_A_GO && !l->is_gone; i++) {
+	for (unsigned taken = 0; taken < MESSAGES_A_GO && !l->is_gone;) {
 		const char *text = control_frame_next(&l->in, &length);
 
-		if (!text) {
-			if (!read_in(l))
-				return;
-			continue;
+		if (text) {
+			take_text(l, text, length);
+			taken++;
+		} else if (!read_in(l)) {
+			break;
 		}
-		json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-
-		if (json_is_object(message))
-			take_message(l, message);
-		else
-			go(l, "says what is not JSON");
-		json_decref(message);
 	}
+	/* What has been read already is the next turn's, and nothing readable would tell of it. */
+	if (!l->is_gone && control_frame_is_whole(&l->in))
+		loop_change(l->network->loop, &l->source, EPOLLIN | EPOLLOUT);
 }
 
 struct manager_link *manager_of(const struct network_host *host)

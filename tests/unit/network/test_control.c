@@ -371,6 +371,45 @@ static void test_oneway_and_pipeline(void **state)
 }
 
 /* Who does not read is not read from: what waits is bounded, and nothing is lost. */
+/* More than are taken in one turn, and nothing behind them. */
+static void test_many_in_one_write(void **state)
+{
+	static const char call[] = "{\"method\":\"io.reeve.Network.ListHosts\"}";
+	char all[40 * sizeof(call)];
+	struct client *c = *state;
+
+	for (size_t i = 0; i < 40; i++)
+		memcpy(all + i * sizeof(call), call, sizeof(call));
+	assert_true(rig_write(c->rig, c->fd, all, sizeof(all)));
+	for (int i = 0; i < 40; i++) {
+		json_t *m;
+
+		expect_answer(c, &m, false);
+		json_decref(m);
+	}
+}
+
+/* However it comes: each read is one step, and the last of them may be the last of a turn. */
+static void test_long_request(void **state)
+{
+	struct client *c = *state;
+
+	for (size_t length = 60; length < 900000; length = length * 5 / 4) {
+		char *text = malloc(length + 1);
+		const int head =
+			snprintf(text, length, "{\"method\":\"io.reeve.Network.ListHosts\"}");
+		json_t *m;
+
+		assert_non_null(text);
+		memset(text + head, ' ', length - (size_t)head);
+		text[length] = '\0';
+		assert_true(rig_write(c->rig, c->fd, text, length + 1));
+		expect_answer(c, &m, false);
+		json_decref(m);
+		free(text);
+	}
+}
+
 static void test_slow_client(void **state)
 {
 	struct client *c = *state;
@@ -552,6 +591,8 @@ int main(void)
 		CASE(test_busy_host),
 		CASE(test_addresses_come_round),
 		CASE(test_oneway_and_pipeline),
+		CASE(test_many_in_one_write),
+		CASE(test_long_request),
 		CASE(test_slow_client),
 		CASE(test_descriptors),
 		CASE(test_ping),
