@@ -14,7 +14,8 @@ void tcp_update_window(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		return;
 	if (s->window > tcp->send_window)
 		tcp_mark_dirty(tcp);
-	if (tcp->send_window == 0 && s->window > 0 && tcp->retransmit_mode == TCP_MODE_PERSIST)
+	if (tcp->send_window == 0 && s->window > 0 &&
+	    tcp->busy->retransmit_mode == TCP_MODE_PERSIST)
 		tcp->rtt.backoff = 0;
 	tcp->send_window = s->window;
 	tcp->wl1 = seq;
@@ -28,11 +29,11 @@ static void measure(struct reeve_tcp *tcp, const struct tcp_segment *s)
 {
 	const struct tcp_options *const o = &s->h.options;
 
-	if (tcp->timing && !seq_before(s->ack, tcp->timed_end)) {
+	if (tcp->timing && !seq_before(s->ack, tcp->busy->timed_end)) {
 		tcp->timing = false;
-		rtt_sample(&tcp->rtt, reeve_time_since(tcp_now(tcp), tcp->timed_at));
+		rtt_sample(&tcp->rtt, reeve_time_since(tcp_now(tcp), tcp->busy->timed_at));
 		tcp->rtt.backoff = 0;
-	} else if ((!tcp->timing || tcp->recovery != TCP_RECOVERY_OPEN) && tcp->timestamps &&
+	} else if ((!tcp->timing || tcp->busy->recovery != TCP_RECOVERY_OPEN) && tcp->timestamps &&
 		   o->has_timestamps && o->timestamp_echo) {
 		const uint32_t ms = tcp_timestamp(tcp_of(tcp), tcp->ts_offset) - o->timestamp_echo;
 
@@ -49,7 +50,7 @@ static void tell_writable(struct reeve_tcp *tcp)
 {
 	const uint32_t limit = tcp_send_limit(tcp);
 
-	if (!tcp->wants_write || tcp->send.length > limit - limit / 3)
+	if (!tcp->wants_write || tcp->busy->send.length > limit - limit / 3)
 		return;
 	tcp->wants_write = false;
 	tcp_raise(tcp, REEVE_WRITABLE);
@@ -61,16 +62,16 @@ static bool advance(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	const uint32_t acked = seq_distance(tcp->una, s->ack);
 	const bool fin_acked = tcp->fin_sent && seq_equal(s->ack, tcp->nxt);
 
-	send_queue_ack(&tcp->send, acked - fin_acked);
+	send_queue_ack(&tcp->busy->send, acked - fin_acked);
 	tcp->una = s->ack;
-	scoreboard_ack(&tcp->scoreboard, tcp->una);
-	sent_times_ack(&tcp->sent_times, tcp->una);
+	scoreboard_ack(&tcp->busy->scoreboard, tcp->una);
+	sent_times_ack(&tcp->busy->sent_times, tcp->una);
 	tcp->bytes_acked += acked - fin_acked;
-	tcp->stalled_since = tcp_now(tcp);
+	tcp->busy->stalled_since = tcp_now(tcp);
 	tcp->soft_error = 0;
-	tcp->small_end = seq_max(tcp->small_end, tcp->una);
+	tcp->busy->small_end = seq_max(tcp->busy->small_end, tcp->una);
 	measure(tcp, s);
-	if (tcp->urgent_out && !seq_before(tcp->una, tcp->urgent_end))
+	if (tcp->urgent_out && !seq_before(tcp->una, tcp->busy->urgent_end))
 		tcp->urgent_out = false;
 	/* Restarted, if anything is still in flight, when the output is done (RFC 6298, 5.3). */
 	tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
@@ -160,7 +161,7 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 	bool goes_on = true;
 
 	/* Probes are for silence; reports are none. */
-	if (sacked > 0 && tcp->retransmit_mode == TCP_MODE_PROBE)
+	if (sacked > 0 && tcp->busy->retransmit_mode == TCP_MODE_PROBE)
 		tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
 	if (is_duplicate(tcp, s, sacked, window_before)) {
 		tcp_recovery_duplicate(tcp);

@@ -115,10 +115,10 @@ int reeve_tcp_listen(struct reeve_tcp *tcp, uint32_t backlog)
 static void renew(struct reeve_tcp *tcp)
 {
 	tcp_detach(tcp);
-	receive_queue_deinit(&tcp->receive);
+	receive_queue_deinit(&tcp->busy->receive);
 	tcp->is_accepted = false; /* whatever it is bound to now is its own */
 	tcp->error = tcp->soft_error = 0;
-	tcp->recovery = TCP_RECOVERY_OPEN;
+	tcp->busy->recovery = TCP_RECOVERY_OPEN;
 	tcp->retries = 0;
 	tcp->was_connected = tcp->has_failed = tcp->syn_due = tcp->ack_due = tcp->resend_due =
 		false;
@@ -127,10 +127,10 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
 	tcp->first_lost = tcp->undo = tcp->has_resend_ts = false;
-	tcp->rack = (struct tcp_rack){ 0 };
-	tcp->path_mtu = tcp->dup_acks = tcp->unacked_bytes = tcp->ts_recent = 0;
+	tcp->busy->rack = (struct tcp_rack){ 0 };
+	tcp->path_mtu = tcp->busy->dup_acks = tcp->busy->unacked_bytes = tcp->ts_recent = 0;
 	tcp->mss = tcp->peer_mss = 0;
-	tcp->congestion.ops = NULL;
+	tcp->busy->congestion.ops = NULL;
 	rtt_init(&tcp->rtt);
 }
 
@@ -199,7 +199,7 @@ static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route
 	tcp->timestamps = tcp->sack = tcp->scaling = true;
 	tcp->receive_scale = tcp_window_scale(&tcp->settings);
 	tcp->send_scale = 0;
-	tcp->stalled_since = tcp_now(tcp);
+	tcp->busy->stalled_since = tcp_now(tcp);
 	tcp->syn_due = true;
 	tcp_update_mss(tcp, route);
 	tcp_set_state(tcp, REEVE_TCP_SYN_SENT);
@@ -271,11 +271,11 @@ void reeve_tcp_close(struct reeve_tcp *tcp)
 	if (tcp->state == REEVE_TCP_CLOSED || tcp->state == REEVE_TCP_LISTEN ||
 	    tcp->state == REEVE_TCP_SYN_SENT) {
 		tcp_dispose(tcp);
-	} else if (tcp->intercepted || tcp->receive.length > 0) {
+	} else if (tcp->intercepted || tcp->busy->receive.length > 0) {
 		tcp_send_reset(tcp);
 		tcp_dispose(tcp);
 	} else {
-		receive_queue_prune(&tcp->receive);
+		receive_queue_prune(&tcp->busy->receive);
 		tcp_start_fin(tcp);
 		tcp_orphan(tcp);
 	}

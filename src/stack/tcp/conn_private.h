@@ -106,15 +106,43 @@ struct tcp_rack {
 
 struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
 
+/*
+ * What a connection needs only while something goes on: data queued or in flight, gaps, timers. A
+ * connection that rests has none (rest.c).
+ */
+struct tcp_busy {
+	struct reeve_time deadlines[TCP_DEADLINES];
+	uint8_t retransmit_mode, recovery;
+	uint8_t probes; /* of the first gap, in fast recovery */
+
+	/* Sending. The first byte of the send queue is `una`, once the SYN is acknowledged. */
+	struct tcp_seq urgent_end, recover, timed_end, small_end, tail_end, resent_high;
+	uint32_t dup_acks;
+	struct tcp_congestion congestion;
+	struct scoreboard scoreboard;
+	struct sent_times sent_times;
+	struct tcp_rack rack;
+	uint32_t undo_window, undo_threshold, undo_resends, resend_ts;
+	struct send_queue send;
+	struct reeve_time timed_at, last_sent, stalled_since;
+
+	/* Receiving. */
+	struct tcp_seq fin_seq, rcv_urgent, dsack_start, dsack_end;
+	uint32_t unacked_bytes; /* received since the last ACK */
+	uint32_t round_bytes;   /* consumed since `round_start` */
+	struct receive_queue receive;
+	struct reeve_time last_challenge, round_start;
+};
+
 struct reeve_tcp {
 	struct reeve_host *host;
+	struct tcp_busy *busy;
 	struct list node;  /* in tcp_host.sockets, a listener's accept queue, or tcp_host.dead */
 	struct list dirty; /* in tcp_host.dirty */
 	struct socket_events events;
 	struct port_flow flow;
 	struct port_reservation port;
 	struct timer timer;
-	struct reeve_time deadlines[TCP_DEADLINES];
 	struct tcp_settings settings;
 	struct tcp_listener *listener;       /* of a listener */
 	struct tcp_listener *parent;         /* while in its accept queue */
@@ -122,10 +150,8 @@ struct reeve_tcp {
 
 	uint8_t state;  /* enum reeve_tcp_state; only tcp_set_state() writes it */
 	uint8_t family; /* enum reeve_family */
-	uint8_t retransmit_mode, recovery;
 	uint8_t send_scale, receive_scale;
 	uint8_t quick_acks;
-	uint8_t probes;         /* of the first gap, in fast recovery */
 	uint8_t retries;        /* of the handshake, of probes, of keepalives */
 	bool owned : 1;         /* somebody has the handle */
 	bool is_orphan : 1;     /* its owner has closed it, and it is not done yet */
@@ -155,34 +181,20 @@ struct reeve_tcp {
 	int error;              /* pending, positive */
 	int soft_error;         /* RFC 1122, 4.2.3.9: told when the connection fails */
 
-	/* Sending (RFC 9293, 3.3.1). The first byte of the send queue is `una`, once the SYN is
-	 * acknowledged. `nxt` never goes back. */
-	struct tcp_seq iss, una, nxt, wl1, wl2, urgent_end, recover, timed_end, small_end, tail_end,
-		resent_high;
+	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back. */
+	struct tcp_seq iss, una, nxt, wl1, wl2;
 	uint32_t send_window, send_window_max;
 	uint16_t peer_mss; /* as told */
 	uint16_t mss;      /* payload bytes of a full segment now */
 	uint32_t path_mtu; /* by ICMP; 0: the route's */
-	uint32_t dup_acks;
 	struct tcp_rtt rtt;
-	struct tcp_congestion congestion;
-	struct scoreboard scoreboard;
-	struct sent_times sent_times;
-	struct tcp_rack rack;
-	uint32_t undo_window, undo_threshold, undo_resends, resend_ts;
-	struct send_queue send;
-	struct reeve_time timed_at, last_sent, stalled_since;
 
 	/* Receiving. */
 	struct tcp_seq irs, rcv_nxt, rcv_edge; /* edge: of the window, as advertised */
-	struct tcp_seq ack_sent, fin_seq, rcv_urgent;
-	struct tcp_seq dsack_start, dsack_end;
+	struct tcp_seq ack_sent;
 	uint32_t ts_recent, ts_offset;
-	uint32_t unacked_bytes; /* received since the last ACK */
-	uint32_t round_bytes;   /* consumed since `round_start` */
-	uint32_t receive_mss;   /* how long the peer's full segments are */
-	struct receive_queue receive;
-	struct reeve_time last_received, last_challenge, round_start;
+	uint32_t receive_mss; /* how long the peer's full segments are */
+	struct reeve_time last_received;
 
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
@@ -236,6 +248,7 @@ struct tcp_host {
 	struct hash_key isn_key, timestamp_key;
 	struct list sockets; /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
+	struct slab busy; /* of struct tcp_busy */
 	struct slab time_waits;
 	struct list time_wait;
 	struct timer time_wait_timer;

@@ -171,8 +171,8 @@ static void hand_over(struct reeve_tcp *tcp, const struct tcp_half_open *h)
 	tcp->wl2 = h->iss;
 	tcp->syn_resent = h->resent;
 	tcp->timing = !h->resent;
-	tcp->timed_end = tcp->nxt;
-	tcp->timed_at = h->sent_at;
+	tcp->busy->timed_end = tcp->nxt;
+	tcp->busy->timed_at = h->sent_at;
 	tcp->is_accepted = true;
 	tcp_window_init(tcp);
 }

@@ -48,6 +48,7 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	list_init(&t->sockets);
 	list_init(&t->dirty);
 	list_init(&t->dead);
+	slab_init(&t->busy, sizeof(struct tcp_busy));
 	slab_init(&t->time_waits, sizeof(struct tcp_time_wait));
 	list_init(&t->time_wait);
 	list_init(&t->listeners);
@@ -73,6 +74,7 @@ struct tcp_host *tcp_host_free(struct tcp_host *t)
 	timer_disarm(&t->host->timers, &t->time_wait_timer);
 	check(t->count == 0 && t->half_open == 0 && t->orphans == 0);
 	check(port_space_count(t->space) == 0);
+	slab_deinit(&t->busy);
 	slab_deinit(&t->time_waits);
 	port_space_free(t->space);
 	port_demux_free(t->demux);
@@ -115,7 +117,10 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 
 	struct reeve_tcp *const tcp = calloc(1, sizeof(*tcp));
 
-	if (!tcp) {
+	if (tcp)
+		tcp->busy = slab_new(&t->busy);
+	if (!tcp || !tcp->busy) {
+		free(tcp);
 		tcp_give_slot(t);
 		return NULL;
 	}
@@ -131,12 +136,12 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 	tcp->flow.kind = TCP_FLOW_CONN;
 	tcp->flow.recyclable = REEVE_NEVER;
 	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		tcp->deadlines[i] = REEVE_NEVER;
+		tcp->busy->deadlines[i] = REEVE_NEVER;
 	rtt_init(&tcp->rtt);
-	scoreboard_init(&tcp->scoreboard);
-	sent_times_init(&tcp->sent_times);
-	send_queue_init(&tcp->send);
-	receive_queue_init(&tcp->receive);
+	scoreboard_init(&tcp->busy->scoreboard);
+	sent_times_init(&tcp->busy->sent_times);
+	send_queue_init(&tcp->busy->send);
+	receive_queue_init(&tcp->busy->receive);
 	host->stats.tcp_sockets++;
 	return tcp;
 }
@@ -175,13 +180,13 @@ void tcp_detach(struct reeve_tcp *tcp)
 	let_port_go(tcp);
 	timer_disarm(&tcp->host->timers, &tcp->timer);
 	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		tcp->deadlines[i] = REEVE_NEVER;
-	tcp->retransmit_mode = TCP_MODE_NONE;
+		tcp->busy->deadlines[i] = REEVE_NEVER;
+	tcp->busy->retransmit_mode = TCP_MODE_NONE;
 	list_remove(&tcp->dirty);
-	scoreboard_clear(&tcp->scoreboard);
-	sent_times_clear(&tcp->sent_times);
-	send_queue_deinit(&tcp->send);
-	receive_queue_prune(&tcp->receive);
+	scoreboard_clear(&tcp->busy->scoreboard);
+	sent_times_clear(&tcp->busy->sent_times);
+	send_queue_deinit(&tcp->busy->send);
+	receive_queue_prune(&tcp->busy->receive);
 }
 
 void tcp_dispose(struct reeve_tcp *tcp)
@@ -194,7 +199,7 @@ void tcp_dispose(struct reeve_tcp *tcp)
 		tcp_intercepted_free(tcp);
 	tcp_detach(tcp);
 	port_space_release(t->space, &tcp->port);
-	receive_queue_deinit(&tcp->receive);
+	receive_queue_deinit(&tcp->busy->receive);
 	host_silence(&tcp->events);
 	if (tcp->is_orphan)
 		t->orphans--;
@@ -208,12 +213,18 @@ void tcp_dispose(struct reeve_tcp *tcp)
 	tcp_give_slot(t);
 }
 
+static void reap(struct tcp_host *t, struct reeve_tcp *tcp)
+{
+	slab_free(&t->busy, tcp->busy);
+	free(tcp);
+}
+
 void tcp_reap(struct tcp_host *t)
 {
 	struct list *node;
 
 	while ((node = list_pop(&t->dead)) != NULL)
-		free(list_entry(node, struct reeve_tcp, node));
+		reap(t, list_entry(node, struct reeve_tcp, node));
 }
 
 /* Packets that all other work of this call may take: a connection that wants more comes again

@@ -22,12 +22,13 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.rtt_min_us = tcp->rtt.min_us,
 		.send_mss = tcp->mss,
 		.receive_mss = tcp->receive_mss,
-		.cwnd_bytes = tcp->congestion.window,
-		.ssthresh_bytes = tcp->congestion.threshold,
+		.cwnd_bytes = tcp->busy->congestion.window,
+		.ssthresh_bytes = tcp->busy->congestion.threshold,
 		.send_window = tcp->send_window,
 		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,
 		.bytes_in_flight = in_flight,
-		.bytes_not_sent = tcp->send.length > in_flight ? tcp->send.length - in_flight : 0,
+		.bytes_not_sent =
+			tcp->busy->send.length > in_flight ? tcp->busy->send.length - in_flight : 0,
 		.retransmits = tcp->retransmits,
 		.bytes_sent = tcp->bytes_sent,
 		.bytes_acked = tcp->bytes_acked,
@@ -36,7 +37,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.segments_received = tcp->segments_received,
 		.accept_queue = tcp->listener ? tcp->listener->accept_count : 0,
 		.backlog = tcp->listener ? tcp->listener->backlog : 0,
-		.congestion_control = tcp->congestion.ops ? tcp->congestion.ops->name : "",
+		.congestion_control =
+			tcp->busy->congestion.ops ? tcp->busy->congestion.ops->name : "",
 	};
 }
 
@@ -52,8 +54,8 @@ static void describe_flow(struct port_flow *flow, struct reeve_socket_info *ret)
 		const struct reeve_tcp *const tcp = container_of(flow, struct reeve_tcp, flow);
 
 		ret->state = (enum reeve_tcp_state)tcp->state;
-		ret->receive_queue = tcp->receive.length;
-		ret->send_queue = tcp->send.length;
+		ret->receive_queue = tcp->busy->receive.length;
+		ret->send_queue = tcp->busy->send.length;
 		ret->user = tcp->owned ? tcp->events.user : NULL;
 		break;
 	}

@@ -60,15 +60,15 @@ void tcp_establish(struct reeve_tcp *tcp)
 
 	tcp->una = seq_add(tcp->iss, 1);
 	tcp->nxt = seq_max(tcp->nxt, tcp->una);
-	tcp->small_end = tcp->una;
-	tcp->resent_high = tcp->una;
-	tcp->rack.high = tcp->una;
+	tcp->busy->small_end = tcp->una;
+	tcp->busy->resent_high = tcp->una;
+	tcp->busy->rack.high = tcp->una;
 	tcp->retries = 0;
 	tcp->soft_error = 0;
 	tcp->rtt.backoff = 0;
 	if (tcp->timing) {
 		tcp->timing = false;
-		rtt_sample(&tcp->rtt, reeve_time_since(tcp_now(tcp), tcp->timed_at));
+		rtt_sample(&tcp->rtt, reeve_time_since(tcp_now(tcp), tcp->busy->timed_at));
 	} else if (!rtt_is_known(&tcp->rtt) && tcp->syn_resent) {
 		tcp->rtt.rto_ms = RTO_AFTER_SYN_MS; /* RFC 6298, 5.7 */
 	}
@@ -76,12 +76,12 @@ void tcp_establish(struct reeve_tcp *tcp)
 		tcp_update_mss(tcp, &route);
 	else
 		tcp->mss = TCP_MSS_DEFAULT;
-	congestion_init(&tcp->congestion, (enum reeve_congestion)tcp->settings.congestion,
+	congestion_init(&tcp->busy->congestion, (enum reeve_congestion)tcp->settings.congestion,
 			tcp->mss);
 	if (tcp->syn_resent) /* RFC 5681, 3.1: a lost SYN */
-		tcp->congestion.window = tcp->mss;
+		tcp->busy->congestion.window = tcp->mss;
 	tcp->last_received = tcp_now(tcp);
-	tcp->stalled_since = tcp_now(tcp);
+	tcp->busy->stalled_since = tcp_now(tcp);
 	tcp->was_connected = true;
 	tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
 	tcp_set_state(tcp, REEVE_TCP_ESTABLISHED);
@@ -186,8 +186,8 @@ static void note_dsack(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_s
 	if (!seq_before(start, end))
 		return;
 	tcp->has_dsack = true;
-	tcp->dsack_start = start;
-	tcp->dsack_end = end;
+	tcp->busy->dsack_start = start;
+	tcp->busy->dsack_end = end;
 }
 
 /* An unacceptable segment is answered, so that the peer learns where we are; without limit only
@@ -320,12 +320,12 @@ static void step_urgent(struct reeve_tcp *tcp, const struct tcp_segment *s)
 
 	if (!(s->h.flags & TCP_URG) || s->h.urgent == 0 || !tcp_may_receive(tcp))
 		return;
-	if (!seq_after(end, seq_sub(tcp->rcv_nxt, tcp->receive.length)))
+	if (!seq_after(end, seq_sub(tcp->rcv_nxt, tcp->busy->receive.length)))
 		return;
-	if (tcp->urgent_in && !seq_after(end, tcp->rcv_urgent))
+	if (tcp->urgent_in && !seq_after(end, tcp->busy->rcv_urgent))
 		return;
 	tcp->urgent_in = true;
-	tcp->rcv_urgent = end;
+	tcp->busy->rcv_urgent = end;
 	tcp_raise(tcp, REEVE_URGENT);
 }
 

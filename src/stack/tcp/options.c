@@ -44,14 +44,14 @@ static uint32_t clamp_buffer(int64_t value)
 static void set_congestion(struct reeve_tcp *tcp, int64_t value)
 {
 	tcp->settings.congestion = (uint8_t)value;
-	if (!tcp->congestion.ops)
+	if (!tcp->busy->congestion.ops)
 		return;
 
-	const struct tcp_congestion before = tcp->congestion;
+	const struct tcp_congestion before = tcp->busy->congestion;
 
-	congestion_init(&tcp->congestion, (enum reeve_congestion)value, before.mss);
-	tcp->congestion.window = before.window;
-	tcp->congestion.threshold = before.threshold;
+	congestion_init(&tcp->busy->congestion, (enum reeve_congestion)value, before.mss);
+	tcp->busy->congestion.window = before.window;
+	tcp->busy->congestion.threshold = before.threshold;
 }
 
 static int set_port_option(struct reeve_tcp *tcp, enum reeve_tcp_option option, int64_t value)
@@ -86,7 +86,7 @@ static void apply(struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		tcp->settings.receive_fixed = true;
 	if (option == REEVE_TCP_KEEPALIVE || option == REEVE_TCP_KEEPALIVE_IDLE_S)
 		tcp_timer_keepalive(tcp);
-	if (option == REEVE_TCP_QUICK_ACK && tcp->unacked_bytes > 0) {
+	if (option == REEVE_TCP_QUICK_ACK && tcp->busy->unacked_bytes > 0) {
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
 	}

@@ -30,12 +30,12 @@ struct shape {
 
 uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp)
 {
-	return tcp->fin_sent ? 0 : tcp->send.length - tcp_in_flight(tcp);
+	return tcp->fin_sent ? 0 : tcp->busy->send.length - tcp_in_flight(tcp);
 }
 
 static struct tcp_seq stream_end(const struct reeve_tcp *tcp)
 {
-	return seq_add(tcp->una, tcp->send.length);
+	return seq_add(tcp->una, tcp->busy->send.length);
 }
 
 void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route)
@@ -59,8 +59,8 @@ void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route)
 	if (mss == tcp->mss)
 		return;
 	tcp->mss = (uint16_t)mss;
-	if (tcp->congestion.ops)
-		congestion_set_mss(&tcp->congestion, mss);
+	if (tcp->busy->congestion.ops)
+		congestion_set_mss(&tcp->busy->congestion, mss);
 }
 
 static struct tcp_emit begin(struct reeve_tcp *tcp, struct tcp_seq seq, uint8_t flags)
@@ -86,7 +86,7 @@ static struct tcp_emit begin(struct reeve_tcp *tcp, struct tcp_seq seq, uint8_t 
 static void acknowledged(struct reeve_tcp *tcp)
 {
 	tcp->ack_due = false;
-	tcp->unacked_bytes = 0;
+	tcp->busy->unacked_bytes = 0;
 	tcp->ack_sent = tcp->rcv_nxt;
 	tcp_timer_clear(tcp, TCP_DEADLINE_ACK);
 }
@@ -100,10 +100,11 @@ static void add_sack(struct reeve_tcp *tcp, struct tcp_options *o)
 	if (!tcp->sack)
 		return;
 	if (tcp->has_dsack)
-		o->sack[used++] = (struct tcp_sack_block){ tcp->dsack_start.n, tcp->dsack_end.n };
+		o->sack[used++] =
+			(struct tcp_sack_block){ tcp->busy->dsack_start.n, tcp->busy->dsack_end.n };
 	tcp->has_dsack = false;
-	o->sack_count =
-		(uint8_t)(used + receive_queue_sack(&tcp->receive, o->sack + used, most - used));
+	o->sack_count = (uint8_t)(used + receive_queue_sack(&tcp->busy->receive, o->sack + used,
+							    most - used));
 }
 
 static void send_empty(struct reeve_tcp *tcp, struct tcp_seq seq)
@@ -140,10 +141,10 @@ void tcp_challenge(struct reeve_tcp *tcp)
 	const struct reeve_time now = tcp_now(tcp);
 
 	if (tcp->has_challenged &&
-	    reeve_time_since(now, tcp->last_challenge) < TCP_CHALLENGE_MS * REEVE_NS_PER_MS)
+	    reeve_time_since(now, tcp->busy->last_challenge) < TCP_CHALLENGE_MS * REEVE_NS_PER_MS)
 		return;
 	tcp->has_challenged = true;
-	tcp->last_challenge = now;
+	tcp->busy->last_challenge = now;
 	tcp_send_ack(tcp);
 }
 
@@ -173,8 +174,8 @@ static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 	tcp->nxt = seq_add(tcp->iss, 1);
 	if (!tcp->syn_resent && !tcp->timing) {
 		tcp->timing = true;
-		tcp->timed_end = tcp->nxt;
-		tcp->timed_at = tcp_now(tcp);
+		tcp->busy->timed_end = tcp->nxt;
+		tcp->busy->timed_at = tcp_now(tcp);
 	}
 	tcp->segments_sent++;
 	tcp_emit_empty(tcp_of(tcp), &e);
@@ -197,10 +198,10 @@ static void fill_urgent(const struct reeve_tcp *tcp, struct tcp_header *h)
 {
 	const struct tcp_seq seq = { h->sequence };
 
-	if (!tcp->urgent_out || !seq_before(seq, tcp->urgent_end))
+	if (!tcp->urgent_out || !seq_before(seq, tcp->busy->urgent_end))
 		return;
 
-	const uint32_t ahead = seq_distance(seq, tcp->urgent_end);
+	const uint32_t ahead = seq_distance(seq, tcp->busy->urgent_end);
 
 	h->flags |= TCP_URG;
 	h->urgent = ahead < UINT16_MAX ? (uint16_t)ahead : UINT16_MAX;
@@ -215,8 +216,8 @@ static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, stru
 	if (!p)
 		return false;
 
-	const uint32_t sent =
-		send_queue_append(&tcp->send, seq_distance(tcp->una, shape->seq), shape->length, p);
+	const uint32_t sent = send_queue_append(
+		&tcp->busy->send, seq_distance(tcp->una, shape->seq), shape->length, p);
 
 	if (sent < shape->length) {
 		shape->flags = (uint8_t)(shape->flags & ~(TCP_FIN | TCP_PSH));
@@ -238,7 +239,7 @@ static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, stru
 	fill_urgent(tcp, &e.header);
 	acknowledged(tcp);
 	tcp->segments_sent++;
-	tcp->last_sent = tcp_now(tcp);
+	tcp->busy->last_sent = tcp_now(tcp);
 	tcp_emit(tcp_of(tcp), p, &e);
 	return true;
 }
@@ -260,7 +261,7 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 
 	if (seq_before(range->start, data_end))
 		shape.length = seq_distance(range->start, data_end);
-	if (!scoreboard_has_room(&tcp->scoreboard))
+	if (!scoreboard_has_room(&tcp->busy->scoreboard))
 		return 0;
 	if (shape.length > most)
 		shape.length = most;
@@ -273,7 +274,7 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 	const uint32_t bytes = shape.length + (shape.flags & TCP_FIN ? 1 : 0);
 	const struct scoreboard_range sent = { shape.seq, seq_add(shape.seq, bytes) };
 
-	scoreboard_resent(&tcp->scoreboard, &sent, tcp->nxt, tcp_now_us(tcp));
+	scoreboard_resent(&tcp->busy->scoreboard, &sent, tcp->nxt, tcp_now_us(tcp));
 	tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
 	tcp->retransmits++;
 	tcp->host->stats.tcp_retransmits++;
@@ -286,14 +287,14 @@ static bool send_lost(struct sender *s)
 	struct reeve_tcp *const tcp = s->tcp;
 	struct scoreboard_range range;
 
-	if (tcp->recovery == TCP_RECOVERY_OPEN)
+	if (tcp->busy->recovery == TCP_RECOVERY_OPEN)
 		return false;
-	if (!scoreboard_next_lost(&tcp->scoreboard, &s->view, &range)) {
+	if (!scoreboard_next_lost(&tcp->busy->scoreboard, &s->view, &range)) {
 		tcp->resend_due = false;
 		return false;
 	}
 
-	const uint32_t window = tcp->congestion.window;
+	const uint32_t window = tcp->busy->congestion.window;
 	const uint32_t room = window > s->pipe ? window - s->pipe : 0;
 	uint32_t most = longest(tcp, s->route);
 
@@ -311,7 +312,7 @@ static bool send_lost(struct sender *s)
 	tcp->first_lost = false;
 	s->view.first_lost = false;
 	tcp_recovery_resent(tcp, seq_add(range.start, bytes));
-	s->view.lost = seq_max(s->view.lost, seq_min(tcp->resent_high, tcp->nxt));
+	s->view.lost = seq_max(s->view.lost, seq_min(tcp->busy->resent_high, tcp->nxt));
 	return true;
 }
 
@@ -322,7 +323,7 @@ static bool may_send_partial(const struct reeve_tcp *tcp)
 		return true;
 	if (tcp->settings.cork)
 		return false;
-	return tcp->settings.no_delay || !seq_after(tcp->small_end, tcp->una);
+	return tcp->settings.no_delay || !seq_after(tcp->busy->small_end, tcp->una);
 }
 
 /* How much of the unsent may go now; 0: nothing. `window` is what the peer takes, `room` what the
@@ -363,20 +364,21 @@ static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
 	const bool has_fin = shape->flags & TCP_FIN;
 
 	if (seq_equal(tcp->una, tcp->nxt)) {
-		tcp->stalled_since = tcp_now(tcp);
-		tcp->rack.is_valid = false; /* its times, modulo 2^32, say nothing after a rest */
+		tcp->busy->stalled_since = tcp_now(tcp);
+		tcp->busy->rack.is_valid =
+			false; /* its times, modulo 2^32, say nothing after a rest */
 	}
 	tcp->nxt = seq_add(shape->seq, shape->length + has_fin);
 	if (has_fin)
 		tcp->fin_sent = true;
 	if (shape->length % tcp->mss)
-		tcp->small_end = tcp->nxt;
+		tcp->busy->small_end = tcp->nxt;
 	if (tcp->sack)
-		sent_times_add(&tcp->sent_times, tcp->nxt, tcp_now_us(tcp));
+		sent_times_add(&tcp->busy->sent_times, tcp->nxt, tcp_now_us(tcp));
 	if (!tcp->timing) {
 		tcp->timing = true;
-		tcp->timed_end = tcp->nxt;
-		tcp->timed_at = tcp_now(tcp);
+		tcp->busy->timed_end = tcp->nxt;
+		tcp->busy->timed_at = tcp_now(tcp);
 	}
 	tcp->bytes_sent += shape->length;
 	tcp->host->stats.tcp_bytes_out += shape->length;
@@ -385,11 +387,11 @@ static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
 /* The connection was idle for longer than its timeout: RFC 5681, 4.1. */
 static void restart_if_idle(struct reeve_tcp *tcp)
 {
-	const int64_t idle = reeve_time_since(tcp_now(tcp), tcp->last_sent);
+	const int64_t idle = reeve_time_since(tcp_now(tcp), tcp->busy->last_sent);
 
 	if (seq_equal(tcp->una, tcp->nxt) && tcp->bytes_sent > 0 &&
 	    idle > rtt_timeout_ms(&tcp->rtt) * REEVE_NS_PER_MS)
-		congestion_idle(&tcp->congestion);
+		congestion_idle(&tcp->busy->congestion);
 }
 
 static bool send_new(struct sender *s)
@@ -403,7 +405,7 @@ static bool send_new(struct sender *s)
 		return false;
 	restart_if_idle(tcp);
 
-	const uint32_t cwnd = tcp->congestion.window;
+	const uint32_t cwnd = tcp->busy->congestion.window;
 	const uint32_t room = cwnd > s->pipe ? cwnd - s->pipe : 0;
 	const uint32_t most = longest(tcp, s->route);
 	struct shape shape = { .seq = tcp->nxt };
@@ -431,18 +433,18 @@ static bool send_new(struct sender *s)
 static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 {
 	tcp->tail_due = false;
-	if (seq_equal(tcp->una, tcp->nxt) || tcp->recovery != TCP_RECOVERY_OPEN)
+	if (seq_equal(tcp->una, tcp->nxt) || tcp->busy->recovery != TCP_RECOVERY_OPEN)
 		return;
 
 	const uint32_t in_flight = tcp_in_flight(tcp);
 	const uint32_t back = in_flight < tcp->mss ? in_flight : tcp->mss;
 	const struct scoreboard_range range = { seq_sub(tcp->nxt, back), tcp->nxt };
 
-	if (scoreboard_is_sacked(&tcp->scoreboard, seq_sub(tcp->nxt, 1)))
+	if (scoreboard_is_sacked(&tcp->busy->scoreboard, seq_sub(tcp->nxt, 1)))
 		return;
 	if (resend(tcp, route, &range, tcp->mss) > 0) {
 		tcp->is_probing_tail = true;
-		tcp->tail_end = tcp->nxt;
+		tcp->busy->tail_end = tcp->nxt;
 	}
 }
 
@@ -463,7 +465,7 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 	tcp_update_mss(tcp, route);
 	tcp->window_limited = false;
 	/* Reports of gaps go by themselves: data segments have no room for them. */
-	if (tcp->ack_due && (tcp->has_dsack || tcp->receive.range_count > 0))
+	if (tcp->ack_due && (tcp->has_dsack || tcp->busy->receive.range_count > 0))
 		tcp_send_ack(tcp);
 	if (tcp->tail_due)
 		send_tail_probe(tcp, route);

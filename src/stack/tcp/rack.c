@@ -22,7 +22,7 @@ uint32_t tcp_now_us(const struct reeve_tcp *tcp)
  * trip was for the first time. */
 static void note_time(struct reeve_tcp *tcp, uint32_t at_us, struct tcp_seq end, bool is_resent)
 {
-	struct tcp_rack *const k = &tcp->rack;
+	struct tcp_rack *const k = &tcp->busy->rack;
 	const uint32_t rtt_us = tcp_now_us(tcp) - at_us;
 
 	if (is_resent && rtt_us < tcp->rtt.min_us)
@@ -40,12 +40,13 @@ static void note_fresh(struct reeve_tcp *tcp, struct tcp_seq end, struct tcp_seq
 {
 	uint32_t at_us;
 
-	if (sent_times_find(&tcp->sent_times, end, &at_us))
+	if (sent_times_find(&tcp->busy->sent_times, end, &at_us))
 		note_time(tcp, at_us, end, false);
 	/* RFC 8985, 6.2, step 3: late, and not because it was lost. After a timeout it is not known
 	 * any more what was sent again. */
-	if (tcp->rack.is_valid && seq_until(end, high) && tcp->recovery != TCP_RECOVERY_LOSS)
-		tcp->rack.is_reordering = true;
+	if (tcp->busy->rack.is_valid && seq_until(end, high) &&
+	    tcp->busy->recovery != TCP_RECOVERY_LOSS)
+		tcp->busy->rack.is_reordering = true;
 }
 
 void tcp_rack_delivered(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end,
@@ -56,7 +57,7 @@ void tcp_rack_delivered(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_
 
 	if (!tcp->sack)
 		return;
-	while ((s = scoreboard_next(&tcp->scoreboard, start, end, &cursor)) != NULL) {
+	while ((s = scoreboard_next(&tcp->busy->scoreboard, start, end, &cursor)) != NULL) {
 		if (seq_before(start, s->start))
 			note_fresh(tcp, s->start, high);
 		if (s->resent)
@@ -70,13 +71,14 @@ void tcp_rack_delivered(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_
 /* RFC 8985, 6.2, step 4. */
 static uint32_t reordering_window_us(const struct reeve_tcp *tcp)
 {
-	const struct tcp_rack *const k = &tcp->rack;
+	const struct tcp_rack *const k = &tcp->busy->rack;
 	const uint64_t grown = (uint64_t)tcp->rtt.min_us / 4 * (1U + k->multiplier);
 	const uint32_t bounded =
 		grown < tcp->rtt.smoothed_us ? (uint32_t)grown : tcp->rtt.smoothed_us;
 
-	if (!k->is_reordering && (tcp->recovery != TCP_RECOVERY_OPEN ||
-				  tcp->scoreboard.sacked_bytes >= (uint32_t)DUP_THRESH * tcp->mss))
+	if (!k->is_reordering &&
+	    (tcp->busy->recovery != TCP_RECOVERY_OPEN ||
+	     tcp->busy->scoreboard.sacked_bytes >= (uint32_t)DUP_THRESH * tcp->mss))
 		return SLACK_US;
 	return bounded > SLACK_US ? bounded : SLACK_US;
 }
@@ -84,11 +86,11 @@ static uint32_t reordering_window_us(const struct reeve_tcp *tcp)
 /* Below this, fresh bytes are lost if `expired_us` is right. */
 static struct tcp_seq edge_at(const struct reeve_tcp *tcp, uint32_t expired_us)
 {
-	const struct tcp_rack *const k = &tcp->rack;
+	const struct tcp_rack *const k = &tcp->busy->rack;
 	struct tcp_seq edge = tcp->una;
 	const struct sent_time *t;
 
-	for (unsigned i = 0; (t = sent_times_at(&tcp->sent_times, i)) != NULL; i++) {
+	for (unsigned i = 0; (t = sent_times_at(&tcp->busy->sent_times, i)) != NULL; i++) {
 		if (us_before(k->at_us, t->at_us) || us_before(expired_us, t->at_us))
 			break;
 		edge = t->at_us == k->at_us ? seq_min(t->end, k->end) : t->end;
@@ -99,7 +101,7 @@ static struct tcp_seq edge_at(const struct reeve_tcp *tcp, uint32_t expired_us)
 /* Adds to a view what RACK knows. */
 void tcp_rack_view(const struct reeve_tcp *tcp, struct scoreboard_view *v)
 {
-	const struct tcp_rack *const k = &tcp->rack;
+	const struct tcp_rack *const k = &tcp->busy->rack;
 	const uint32_t waited_us = k->rtt_us + reordering_window_us(tcp);
 
 	if (!tcp->sack || !k->is_valid)
@@ -115,25 +117,25 @@ static uint32_t time_of(const struct reeve_tcp *tcp, struct tcp_seq start)
 {
 	unsigned cursor = 0;
 	const struct score *const s =
-		scoreboard_next(&tcp->scoreboard, start, seq_add(start, 1), &cursor);
+		scoreboard_next(&tcp->busy->scoreboard, start, seq_add(start, 1), &cursor);
 	uint32_t at_us = tcp_now_us(tcp);
 
 	if (s)
 		return s->at_us;
-	sent_times_find(&tcp->sent_times, seq_add(start, 1), &at_us);
+	sent_times_find(&tcp->busy->sent_times, seq_add(start, 1), &at_us);
 	return at_us;
 }
 
 /* RFC 8985, 6.2, step 5: looks again when the first of those that are late will be lost. */
 void tcp_rack_arm(struct reeve_tcp *tcp)
 {
-	const struct tcp_rack *const k = &tcp->rack;
+	const struct tcp_rack *const k = &tcp->busy->rack;
 	struct scoreboard_view v;
 	struct scoreboard_range range;
 
 	tcp_timer_clear(tcp, TCP_DEADLINE_REORDER);
 	if (!tcp->sack || !k->is_valid || seq_equal(tcp->una, tcp->nxt) ||
-	    tcp->scoreboard.count == 0)
+	    tcp->busy->scoreboard.count == 0)
 		return;
 	tcp_recovery_view(tcp, &v);
 	v.has_rack = true;
@@ -141,7 +143,7 @@ void tcp_rack_arm(struct reeve_tcp *tcp)
 	v.rack_end = k->end;
 	v.expired_us = k->at_us;
 	v.lost = seq_max(v.lost, edge_at(tcp, k->at_us));
-	if (!scoreboard_next_lost(&tcp->scoreboard, &v, &range))
+	if (!scoreboard_next_lost(&tcp->busy->scoreboard, &v, &range))
 		return;
 
 	const uint32_t waited_us = k->rtt_us + reordering_window_us(tcp);
@@ -156,7 +158,7 @@ void tcp_rack_arm(struct reeve_tcp *tcp)
  * 4: at most one step a round trip. */
 void tcp_rack_duplicate(struct reeve_tcp *tcp)
 {
-	struct tcp_rack *const k = &tcp->rack;
+	struct tcp_rack *const k = &tcp->busy->rack;
 
 	if (k->multiplier > 0 && seq_before(tcp->una, k->round))
 		return;
@@ -168,7 +170,7 @@ void tcp_rack_duplicate(struct reeve_tcp *tcp)
 
 void tcp_rack_recovered(struct reeve_tcp *tcp)
 {
-	struct tcp_rack *const k = &tcp->rack;
+	struct tcp_rack *const k = &tcp->busy->rack;
 
 	if (k->persist > 0 && --k->persist == 0)
 		k->multiplier = 0;

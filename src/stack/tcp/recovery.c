@@ -13,9 +13,9 @@
 /* Where RFC 6675 says that losses are; only while the network is not known to reorder. */
 static struct tcp_seq reported_edge(const struct reeve_tcp *tcp)
 {
-	if (!tcp->sack || tcp->rack.is_reordering)
+	if (!tcp->sack || tcp->busy->rack.is_reordering)
 		return tcp->una;
-	return scoreboard_lost_edge(&tcp->scoreboard, tcp->una, tcp->mss);
+	return scoreboard_lost_edge(&tcp->busy->scoreboard, tcp->una, tcp->mss);
 }
 
 static struct tcp_seq first_end(const struct reeve_tcp *tcp)
@@ -40,42 +40,42 @@ void tcp_recovery_view(const struct reeve_tcp *tcp, struct scoreboard_view *ret)
 		.sack_edge = tcp->una,
 		.first_lost = tcp->first_lost,
 	};
-	switch ((enum tcp_recovery)tcp->recovery) {
+	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_OPEN:
 		return;
 	case TCP_RECOVERY_FAST:
 		fast_view(tcp, ret);
 		if (!tcp->sack || tcp->first_lost)
 			ret->lost = seq_max(ret->lost, first_end(tcp));
-		ret->lost = seq_max(ret->lost, seq_min(tcp->resent_high, tcp->nxt));
+		ret->lost = seq_max(ret->lost, seq_min(tcp->busy->resent_high, tcp->nxt));
 		break;
 	case TCP_RECOVERY_LOSS:
 		fast_view(tcp, ret);
-		ret->lost = seq_max(ret->lost, tcp->recover);
+		ret->lost = seq_max(ret->lost, tcp->busy->recover);
 		break;
 	}
 }
 
 uint32_t tcp_recovery_pipe(const struct reeve_tcp *tcp, const struct scoreboard_view *v)
 {
-	const uint32_t pipe = scoreboard_pipe(&tcp->scoreboard, v);
+	const uint32_t pipe = scoreboard_pipe(&tcp->busy->scoreboard, v);
 
 	if (tcp->sack)
 		return pipe;
 
 	/* Each duplicate says that a segment has left the network. */
-	const uint64_t gone = (uint64_t)tcp->dup_acks * tcp->mss;
+	const uint64_t gone = (uint64_t)tcp->busy->dup_acks * tcp->mss;
 
 	return gone < pipe ? pipe - (uint32_t)gone : 0;
 }
 
 static void leave(struct reeve_tcp *tcp)
 {
-	tcp->recovery = TCP_RECOVERY_OPEN;
+	tcp->busy->recovery = TCP_RECOVERY_OPEN;
 	tcp->resend_due = false;
 	tcp->first_lost = false;
 	tcp->undo = false;
-	tcp->dup_acks = 0;
+	tcp->busy->dup_acks = 0;
 	tcp_rack_recovered(tcp);
 }
 
@@ -83,31 +83,31 @@ static void leave(struct reeve_tcp *tcp)
 static void remember(struct reeve_tcp *tcp)
 {
 	tcp->undo = true;
-	tcp->undo_window = tcp->congestion.window;
-	tcp->undo_threshold = tcp->congestion.threshold;
-	tcp->undo_resends = 0;
+	tcp->busy->undo_window = tcp->busy->congestion.window;
+	tcp->busy->undo_threshold = tcp->busy->congestion.threshold;
+	tcp->busy->undo_resends = 0;
 	tcp->has_resend_ts = false;
 }
 
 /* It was no loss: segments were late. Everything is as before, and reordering is expected. */
 static void take_back(struct reeve_tcp *tcp)
 {
-	struct tcp_congestion *const c = &tcp->congestion;
+	struct tcp_congestion *const c = &tcp->busy->congestion;
 
-	if (c->window < tcp->undo_window)
-		c->window = tcp->undo_window;
-	if (c->threshold < tcp->undo_threshold)
-		c->threshold = tcp->undo_threshold;
-	tcp->rack.is_reordering = tcp->sack;
+	if (c->window < tcp->busy->undo_window)
+		c->window = tcp->busy->undo_window;
+	if (c->threshold < tcp->busy->undo_threshold)
+		c->threshold = tcp->busy->undo_threshold;
+	tcp->busy->rack.is_reordering = tcp->sack;
 	leave(tcp);
 }
 
 void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end)
 {
-	tcp->resent_high = seq_max(tcp->resent_high, end);
-	tcp->undo_resends++;
+	tcp->busy->resent_high = seq_max(tcp->busy->resent_high, end);
+	tcp->busy->undo_resends++;
 	if (!tcp->has_resend_ts)
-		tcp->resend_ts = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
+		tcp->busy->resend_ts = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
 	tcp->has_resend_ts = true;
 }
 
@@ -118,10 +118,11 @@ static void duplicate_reported(struct reeve_tcp *tcp, uint32_t bytes)
 
 	tcp->is_probing_tail = false;
 	tcp_rack_duplicate(tcp);
-	if (!tcp->undo || tcp->recovery == TCP_RECOVERY_OPEN || tcp->undo_resends == 0)
+	if (!tcp->undo || tcp->busy->recovery == TCP_RECOVERY_OPEN || tcp->busy->undo_resends == 0)
 		return;
-	tcp->undo_resends -= segments < tcp->undo_resends ? segments : tcp->undo_resends;
-	if (tcp->undo_resends == 0)
+	tcp->busy->undo_resends -=
+		segments < tcp->busy->undo_resends ? segments : tcp->busy->undo_resends;
+	if (tcp->busy->undo_resends == 0)
 		take_back(tcp);
 }
 
@@ -142,7 +143,7 @@ static bool is_duplicate_report(const struct tcp_segment *s)
 void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked)
 {
 	const struct tcp_options *const o = &s->h.options;
-	const struct tcp_seq high = tcp->rack.high;
+	const struct tcp_seq high = tcp->busy->rack.high;
 	uint32_t sacked = 0;
 
 	*ret_sacked = 0;
@@ -150,7 +151,7 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 		return;
 	if (seq_after(s->ack, tcp->una)) {
 		tcp_rack_delivered(tcp, tcp->una, s->ack, high);
-		tcp->rack.high = seq_max(tcp->rack.high, s->ack);
+		tcp->busy->rack.high = seq_max(tcp->busy->rack.high, s->ack);
 	}
 	for (unsigned i = 0; i < o->sack_count; i++) {
 		const struct tcp_seq start = { o->sack[i].start }, end = { o->sack[i].end };
@@ -164,8 +165,8 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 		    !seq_within(end, tcp->una, tcp->nxt))
 			continue;
 		tcp_rack_delivered(tcp, start, end, high);
-		tcp->rack.high = seq_max(tcp->rack.high, end);
-		sacked += scoreboard_sack(&tcp->scoreboard, start, end);
+		tcp->busy->rack.high = seq_max(tcp->busy->rack.high, end);
+		sacked += scoreboard_sack(&tcp->busy->scoreboard, start, end);
 	}
 	*ret_sacked = sacked;
 }
@@ -173,11 +174,11 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 /* RFC 8985, 7.4.2: the probe was needed, so there was a loss. */
 static void check_tail(struct reeve_tcp *tcp)
 {
-	if (!tcp->is_probing_tail || seq_before(tcp->una, tcp->tail_end))
+	if (!tcp->is_probing_tail || seq_before(tcp->una, tcp->busy->tail_end))
 		return;
 	tcp->is_probing_tail = false;
-	if (seq_after(tcp->una, tcp->tail_end) && tcp->recovery == TCP_RECOVERY_OPEN)
-		congestion_lost(&tcp->congestion, tcp_in_flight(tcp));
+	if (seq_after(tcp->una, tcp->busy->tail_end) && tcp->busy->recovery == TCP_RECOVERY_OPEN)
+		congestion_lost(&tcp->busy->congestion, tcp_in_flight(tcp));
 }
 
 /* RFC 3522 (Eifel): what brought the acknowledgment on was sent before anything was sent again. */
@@ -185,43 +186,44 @@ static bool was_no_loss(const struct reeve_tcp *tcp, const struct tcp_segment *s
 {
 	return tcp->undo && tcp->has_resend_ts && tcp->timestamps && s->h.options.has_timestamps &&
 	       s->h.options.timestamp_echo != 0 &&
-	       (int32_t)(s->h.options.timestamp_echo - tcp->resend_ts) < 0;
+	       (int32_t)(s->h.options.timestamp_echo - tcp->busy->resend_ts) < 0;
 }
 
 void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked)
 {
 	const uint32_t segments = (acked + tcp->mss - 1) / tcp->mss;
-	struct tcp_congestion *const c = &tcp->congestion;
+	struct tcp_congestion *const c = &tcp->busy->congestion;
 	const bool is_full = tcp->window_limited || (congestion_in_slow_start(c) &&
 						     tcp_in_flight(tcp) + acked > c->window / 2);
 
 	check_tail(tcp);
 	tcp->first_lost = false;
-	tcp->probes = 0;
-	if (tcp->recovery != TCP_RECOVERY_OPEN && was_no_loss(tcp, s))
+	tcp->busy->probes = 0;
+	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && was_no_loss(tcp, s))
 		take_back(tcp);
-	switch ((enum tcp_recovery)tcp->recovery) {
+	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_OPEN:
-		tcp->dup_acks = 0;
+		tcp->busy->dup_acks = 0;
 		if (is_full)
 			congestion_acked(c, acked, tcp_now(tcp), tcp->rtt.smoothed_us);
 		break;
 	case TCP_RECOVERY_FAST:
-		tcp->dup_acks = segments < tcp->dup_acks ? tcp->dup_acks - segments : 0;
+		tcp->busy->dup_acks =
+			segments < tcp->busy->dup_acks ? tcp->busy->dup_acks - segments : 0;
 		tcp->resend_due = !tcp->sack; /* RFC 6582, 3.2, partial acknowledgment */
 		break;
 	case TCP_RECOVERY_LOSS:
-		tcp->dup_acks = 0;
+		tcp->busy->dup_acks = 0;
 		congestion_acked(c, acked, tcp_now(tcp), tcp->rtt.smoothed_us);
 		break;
 	}
-	if (tcp->recovery != TCP_RECOVERY_OPEN && !seq_before(tcp->una, tcp->recover))
+	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && !seq_before(tcp->una, tcp->busy->recover))
 		leave(tcp);
 }
 
 void tcp_recovery_duplicate(struct reeve_tcp *tcp)
 {
-	tcp->dup_acks++;
+	tcp->busy->dup_acks++;
 }
 
 /* What was under way, for the threshold; what piled up behind a gap is no sign of what the path
@@ -230,17 +232,17 @@ static uint32_t flight_size(const struct reeve_tcp *tcp)
 {
 	const uint32_t in_flight = tcp_in_flight(tcp);
 
-	return in_flight < tcp->congestion.window ? in_flight : tcp->congestion.window;
+	return in_flight < tcp->busy->congestion.window ? in_flight : tcp->busy->congestion.window;
 }
 
 static void enter_fast(struct reeve_tcp *tcp)
 {
 	remember(tcp);
-	congestion_lost(&tcp->congestion, flight_size(tcp));
-	tcp->recovery = TCP_RECOVERY_FAST;
-	tcp->recover = tcp->nxt;
-	tcp->resent_high = tcp->una;
-	tcp->probes = 0;
+	congestion_lost(&tcp->busy->congestion, flight_size(tcp));
+	tcp->busy->recovery = TCP_RECOVERY_FAST;
+	tcp->busy->recover = tcp->nxt;
+	tcp->busy->resent_high = tcp->una;
+	tcp->busy->probes = 0;
 	tcp->resend_due = true;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
@@ -258,10 +260,10 @@ void tcp_recovery_check(struct reeve_tcp *tcp)
 
 	if (seq_equal(tcp->una, tcp->nxt))
 		return;
-	if (tcp->recovery == TCP_RECOVERY_OPEN) {
+	if (tcp->busy->recovery == TCP_RECOVERY_OPEN) {
 		fast_view(tcp, &v);
-		if (tcp->sack ? scoreboard_next_lost(&tcp->scoreboard, &v, &range)
-			      : tcp->dup_acks >= DUP_THRESH)
+		if (tcp->sack ? scoreboard_next_lost(&tcp->busy->scoreboard, &v, &range)
+			      : tcp->busy->dup_acks >= DUP_THRESH)
 			enter_fast(tcp);
 	}
 	tcp_rack_arm(tcp);
@@ -271,17 +273,17 @@ static void lose_all(struct reeve_tcp *tcp)
 {
 	/* The receiver had reported the oldest byte and not acknowledged it: it has forgotten what
 	 * it reported (RFC 2018, 8). */
-	if (scoreboard_is_sacked(&tcp->scoreboard, tcp->una))
-		scoreboard_clear(&tcp->scoreboard);
-	scoreboard_forget_resent(&tcp->scoreboard);
-	tcp->rack.is_valid = false;
-	tcp->recovery = TCP_RECOVERY_LOSS;
-	tcp->recover = tcp->nxt;
-	tcp->dup_acks = 0;
+	if (scoreboard_is_sacked(&tcp->busy->scoreboard, tcp->una))
+		scoreboard_clear(&tcp->busy->scoreboard);
+	scoreboard_forget_resent(&tcp->busy->scoreboard);
+	tcp->busy->rack.is_valid = false;
+	tcp->busy->recovery = TCP_RECOVERY_LOSS;
+	tcp->busy->recover = tcp->nxt;
+	tcp->busy->dup_acks = 0;
 	tcp->resend_due = true;
 	tcp->timing = false;
 	tcp->first_lost = false;
-	tcp->probes = 0;
+	tcp->busy->probes = 0;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
 	tcp_timer_clear(tcp, TCP_DEADLINE_REORDER);
@@ -289,11 +291,11 @@ static void lose_all(struct reeve_tcp *tcp)
 
 void tcp_recovery_timeout(struct reeve_tcp *tcp)
 {
-	const bool again = tcp->recovery == TCP_RECOVERY_LOSS && tcp->rtt.backoff > 0;
+	const bool again = tcp->busy->recovery == TCP_RECOVERY_LOSS && tcp->rtt.backoff > 0;
 
 	if (!again)
 		remember(tcp);
-	congestion_timeout(&tcp->congestion, flight_size(tcp), again);
+	congestion_timeout(&tcp->busy->congestion, flight_size(tcp), again);
 	lose_all(tcp);
 	tcp_mark_dirty(tcp);
 }

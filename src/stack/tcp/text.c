@@ -23,7 +23,7 @@ static void take_fin(struct reeve_tcp *tcp)
 	tcp->fin_known = false;
 	tcp->rcv_nxt = seq_add(tcp->rcv_nxt, 1);
 	tcp->rcv_edge = seq_max(tcp->rcv_edge, tcp->rcv_nxt);
-	receive_queue_prune(&tcp->receive);
+	receive_queue_prune(&tcp->busy->receive);
 	acknowledge_now(tcp);
 	tcp_raise(tcp, REEVE_PEER_CLOSED | REEVE_READABLE);
 	switch ((enum reeve_tcp_state)tcp->state) {
@@ -65,16 +65,16 @@ static void take_in_order(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	struct reeve_pool *const pool = tcp->host->pool;
 	const struct tcp_seq before = tcp->rcv_nxt;
-	const bool fills_gap = tcp->receive.range_count > 0;
+	const bool fills_gap = tcp->busy->receive.range_count > 0;
 	struct reeve_packet *const p = s->packet;
-	const uint32_t queued = tcp->receive.length;
+	const uint32_t queued = tcp->busy->receive.length;
 
 	s->packet = NULL;
-	if (receive_queue_append_take(&tcp->receive, pool, p) < 0)
+	if (receive_queue_append_take(&tcp->busy->receive, pool, p) < 0)
 		host_count_drop(tcp->host, REEVE_DROP_NO_MEMORY);
-	tcp->rcv_nxt = seq_add(before, tcp->receive.length - queued);
+	tcp->rcv_nxt = seq_add(before, tcp->busy->receive.length - queued);
 	if (fills_gap) {
-		tcp->rcv_nxt = receive_queue_advance(&tcp->receive, pool, tcp->rcv_nxt);
+		tcp->rcv_nxt = receive_queue_advance(&tcp->busy->receive, pool, tcp->rcv_nxt);
 		acknowledge_now(tcp); /* RFC 5681, 4.2 */
 	}
 	if (!seq_equal(before, tcp->rcv_nxt))
@@ -87,14 +87,14 @@ static void take_beyond_gap(struct reeve_tcp *tcp, struct tcp_segment *s)
 	const struct tcp_seq start = s->seq, end = seq_add(s->seq, s->length);
 
 	acknowledge_now(tcp);
-	switch (receive_queue_insert(&tcp->receive, start, s->packet, most)) {
+	switch (receive_queue_insert(&tcp->busy->receive, start, s->packet, most)) {
 	case RECEIVE_INSERTED:
 		s->packet = NULL;
 		break;
 	case RECEIVE_DUPLICATE:
 		tcp->has_dsack = tcp->sack;
-		tcp->dsack_start = start;
-		tcp->dsack_end = end;
+		tcp->busy->dsack_start = start;
+		tcp->busy->dsack_end = end;
 		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_DUPLICATE);
 		break;
 	case RECEIVE_FULL:
@@ -123,7 +123,7 @@ void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s)
 	}
 	if (s->h.flags & TCP_FIN && !tcp->fin_known) {
 		tcp->fin_known = true;
-		tcp->fin_seq = seq_add(s->seq, s->length);
+		tcp->busy->fin_seq = seq_add(s->seq, s->length);
 	}
 	if (s->length == 0) {
 		acknowledge_now(tcp);
@@ -133,8 +133,8 @@ void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s)
 	} else {
 		take_beyond_gap(tcp, s);
 	}
-	if (tcp->fin_known && seq_after(tcp->rcv_nxt, tcp->fin_seq))
+	if (tcp->fin_known && seq_after(tcp->rcv_nxt, tcp->busy->fin_seq))
 		tcp->fin_known = false; /* data where it was: it was not the peer's */
-	if (tcp->fin_known && seq_equal(tcp->rcv_nxt, tcp->fin_seq))
+	if (tcp->fin_known && seq_equal(tcp->rcv_nxt, tcp->busy->fin_seq))
 		take_fin(tcp);
 }

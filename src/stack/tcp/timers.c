@@ -31,20 +31,20 @@ static struct reeve_time earliest(const struct reeve_tcp *tcp)
 	struct reeve_time t = REEVE_NEVER;
 
 	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		t = reeve_time_min(t, tcp->deadlines[i]);
+		t = reeve_time_min(t, tcp->busy->deadlines[i]);
 	return t;
 }
 
 void tcp_timer_set(struct reeve_tcp *tcp, enum tcp_deadline which, struct reeve_time at)
 {
-	tcp->deadlines[which] = at;
+	tcp->busy->deadlines[which] = at;
 	if (!timer_is_armed(&tcp->timer) || reeve_time_before(at, tcp->timer.expires))
 		timer_arm(&tcp->host->timers, &tcp->timer, at);
 }
 
 void tcp_timer_clear(struct reeve_tcp *tcp, enum tcp_deadline which)
 {
-	tcp->deadlines[which] = REEVE_NEVER;
+	tcp->busy->deadlines[which] = REEVE_NEVER;
 }
 
 static void set_in_ms(struct reeve_tcp *tcp, enum tcp_deadline which, int64_t ms)
@@ -58,15 +58,15 @@ static int64_t probe_timeout_ms(const struct reeve_tcp *tcp)
 	const int64_t twice = (int64_t)tcp->rtt.smoothed_us * 2 / 1000;
 	const int64_t delay = tcp_in_flight(tcp) < 2U * tcp->mss ? PROBE_DELAY_MS : 1;
 
-	return ((twice > PROBE_MIN_MS ? twice : PROBE_MIN_MS) + delay) << tcp->probes;
+	return ((twice > PROBE_MIN_MS ? twice : PROBE_MIN_MS) + delay) << tcp->busy->probes;
 }
 
 static bool may_probe_tail(const struct reeve_tcp *tcp)
 {
-	if (tcp->recovery == TCP_RECOVERY_OPEN ? tcp->is_probing_tail
-					       : tcp->probes >= RECOVERY_PROBES)
+	if (tcp->busy->recovery == TCP_RECOVERY_OPEN ? tcp->is_probing_tail
+						     : tcp->busy->probes >= RECOVERY_PROBES)
 		return false;
-	return tcp->sack && tcp->recovery != TCP_RECOVERY_LOSS && tcp_is_synchronized(tcp) &&
+	return tcp->sack && tcp->busy->recovery != TCP_RECOVERY_LOSS && tcp_is_synchronized(tcp) &&
 	       rtt_is_known(&tcp->rtt) && tcp->rtt.backoff == 0 && tcp->send_window > 0 &&
 	       probe_timeout_ms(tcp) < tcp->rtt.rto_ms;
 }
@@ -76,7 +76,7 @@ static bool may_probe_tail(const struct reeve_tcp *tcp)
 static int64_t repeated_timeout_ms(const struct reeve_tcp *tcp)
 {
 	const int64_t ms = rtt_timeout_ms(&tcp->rtt);
-	const int64_t stalled_ns = reeve_time_since(tcp_now(tcp), tcp->stalled_since);
+	const int64_t stalled_ns = reeve_time_since(tcp_now(tcp), tcp->busy->stalled_since);
 	const int64_t left_ns = tcp->settings.user_timeout_ms * REEVE_NS_PER_MS - stalled_ns;
 	const int64_t left_ms = (left_ns + REEVE_NS_PER_MS - 1) / REEVE_NS_PER_MS;
 
@@ -95,7 +95,7 @@ static void arm(struct reeve_tcp *tcp, enum tcp_retransmit_mode mode)
 		ms = probe_timeout_ms(tcp);
 	if (mode == TCP_MODE_PERSIST && tcp->settings.cork && tcp->send_window > 0)
 		ms = CORK_MS;
-	tcp->retransmit_mode = (uint8_t)mode;
+	tcp->busy->retransmit_mode = (uint8_t)mode;
 	set_in_ms(tcp, TCP_DEADLINE_RETRANSMIT, ms);
 }
 
@@ -110,11 +110,11 @@ void tcp_timer_retransmit(struct reeve_tcp *tcp)
 	else if (tcp_unsent_bytes(tcp) > 0 || (tcp->fin_queued && !tcp->fin_sent))
 		mode = TCP_MODE_PERSIST;
 	if (mode == TCP_MODE_NONE) {
-		tcp->retransmit_mode = TCP_MODE_NONE;
+		tcp->busy->retransmit_mode = TCP_MODE_NONE;
 		tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
-	} else if (reeve_time_is_never(tcp->deadlines[TCP_DEADLINE_RETRANSMIT]) ||
-		   (mode != (enum tcp_retransmit_mode)tcp->retransmit_mode &&
-		    (mode == TCP_MODE_PERSIST || tcp->retransmit_mode == TCP_MODE_PERSIST))) {
+	} else if (reeve_time_is_never(tcp->busy->deadlines[TCP_DEADLINE_RETRANSMIT]) ||
+		   (mode != (enum tcp_retransmit_mode)tcp->busy->retransmit_mode &&
+		    (mode == TCP_MODE_PERSIST || tcp->busy->retransmit_mode == TCP_MODE_PERSIST))) {
 		arm(tcp, mode);
 	}
 }
@@ -139,7 +139,7 @@ static int timeout_error(const struct reeve_tcp *tcp)
 static bool user_timeout_is_over(const struct reeve_tcp *tcp)
 {
 	return tcp->settings.user_timeout_ms > 0 &&
-	       reeve_time_since(tcp_now(tcp), tcp->stalled_since) >=
+	       reeve_time_since(tcp_now(tcp), tcp->busy->stalled_since) >=
 		       tcp->settings.user_timeout_ms * REEVE_NS_PER_MS;
 }
 
@@ -210,13 +210,13 @@ static void persist_timeout(struct reeve_tcp *tcp)
 
 static void probe_deadline(struct reeve_tcp *tcp)
 {
-	if (tcp->recovery == TCP_RECOVERY_FAST) {
-		tcp->probes++;
+	if (tcp->busy->recovery == TCP_RECOVERY_FAST) {
+		tcp->busy->probes++;
 		tcp_recovery_probe(tcp);
 	} else {
 		tcp->tail_due = true;
 		tcp->is_probing_tail = true;
-		tcp->tail_end = tcp->nxt;
+		tcp->busy->tail_end = tcp->nxt;
 		tcp_mark_dirty(tcp);
 	}
 	arm(tcp, may_probe_tail(tcp) ? TCP_MODE_PROBE : TCP_MODE_RETRANSMIT);
@@ -224,7 +224,7 @@ static void probe_deadline(struct reeve_tcp *tcp)
 
 static void retransmit_deadline(struct reeve_tcp *tcp)
 {
-	switch ((enum tcp_retransmit_mode)tcp->retransmit_mode) {
+	switch ((enum tcp_retransmit_mode)tcp->busy->retransmit_mode) {
 	case TCP_MODE_NONE:
 		break;
 	case TCP_MODE_RETRANSMIT:
@@ -280,8 +280,8 @@ static void keepalive_deadline(struct reeve_tcp *tcp)
 /* True when the deadline had come; it is cleared then. */
 static bool has_come(struct reeve_tcp *tcp, enum tcp_deadline which)
 {
-	if (reeve_time_before(tcp_now(tcp), tcp->deadlines[which]) ||
-	    reeve_time_is_never(tcp->deadlines[which]))
+	if (reeve_time_before(tcp_now(tcp), tcp->busy->deadlines[which]) ||
+	    reeve_time_is_never(tcp->busy->deadlines[which]))
 		return false;
 	tcp_timer_clear(tcp, which);
 	return true;

@@ -13,8 +13,9 @@
 /* On a long path it grows with what the path and the peer take, unless the owner has said it. */
 uint32_t tcp_send_limit(const struct reeve_tcp *tcp)
 {
-	const uint32_t window = tcp->congestion.window < tcp->send_window ? tcp->congestion.window
-									  : tcp->send_window;
+	const uint32_t window = tcp->busy->congestion.window < tcp->send_window
+					? tcp->busy->congestion.window
+					: tcp->send_window;
 	const uint32_t grown = window < TCP_BUFFER_GROWN / 2 ? 2 * window : TCP_BUFFER_GROWN;
 
 	if (tcp->settings.send_fixed || tcp->rtt.smoothed_us < LONG_PATH_US ||
@@ -27,7 +28,7 @@ static size_t send_room(const struct reeve_tcp *tcp)
 {
 	const uint32_t limit = tcp_send_limit(tcp);
 
-	return tcp->send.length < limit ? limit - tcp->send.length : 0;
+	return tcp->busy->send.length < limit ? limit - tcp->busy->send.length : 0;
 }
 
 size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov, size_t count)
@@ -45,7 +46,7 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 	}
 
 	const size_t used =
-		send_queue_reserve(&tcp->send, tcp->host->pool, send_room(tcp), wanted, room);
+		send_queue_reserve(&tcp->busy->send, tcp->host->pool, send_room(tcp), wanted, room);
 	const size_t given = used < count ? used : count;
 
 	for (size_t i = 0; i < given; i++) {
@@ -53,7 +54,7 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 		bytes += room[i].iov_len;
 	}
 	if (given == 0)
-		send_queue_commit(&tcp->send, 0);
+		send_queue_commit(&tcp->busy->send, 0);
 	if (bytes < wanted || bytes == 0)
 		tcp->wants_write = true;
 	/* No acknowledgment tells when the pool has room again: the owner just tries. */
@@ -65,7 +66,7 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 
 void reeve_tcp_commit(struct reeve_tcp *tcp, size_t bytes)
 {
-	send_queue_commit(&tcp->send, bytes);
+	send_queue_commit(&tcp->busy->send, bytes);
 	if (bytes > 0)
 		tcp_mark_dirty(tcp);
 }
@@ -105,29 +106,29 @@ int64_t reeve_tcp_write(struct reeve_tcp *tcp, const void *bytes, size_t length)
 
 void reeve_tcp_mark_urgent(struct reeve_tcp *tcp)
 {
-	if (tcp->send.length == 0)
+	if (tcp->busy->send.length == 0)
 		return;
 	tcp->urgent_out = true;
-	tcp->urgent_end = seq_add(tcp->una, tcp->send.length);
+	tcp->busy->urgent_end = seq_add(tcp->una, tcp->busy->send.length);
 	tcp_mark_dirty(tcp);
 }
 
 size_t reeve_tcp_peek(const struct reeve_tcp *tcp, struct iovec *iov, size_t count)
 {
-	return receive_queue_peek(&tcp->receive, iov, count);
+	return receive_queue_peek(&tcp->busy->receive, iov, count);
 }
 
 /* The first byte that was not consumed. */
 static struct tcp_seq read_position(const struct reeve_tcp *tcp)
 {
-	return seq_sub(tcp->rcv_nxt, tcp->receive.length + (tcp->fin_received ? 1 : 0));
+	return seq_sub(tcp->rcv_nxt, tcp->busy->receive.length + (tcp->fin_received ? 1 : 0));
 }
 
 void reeve_tcp_consume(struct reeve_tcp *tcp, size_t bytes)
 {
-	receive_queue_consume(&tcp->receive, bytes);
+	receive_queue_consume(&tcp->busy->receive, bytes);
 	tcp_window_consumed(tcp, bytes);
-	if (tcp->urgent_in && !seq_before(read_position(tcp), tcp->rcv_urgent))
+	if (tcp->urgent_in && !seq_before(read_position(tcp), tcp->busy->rcv_urgent))
 		tcp->urgent_in = false;
 	if (!tcp->ack_due && tcp_window_should_update(tcp)) {
 		tcp->ack_due = true;
@@ -140,10 +141,10 @@ int64_t reeve_tcp_read(struct reeve_tcp *tcp, void *bytes, size_t length)
 	uint8_t *to = bytes;
 	size_t done = 0;
 
-	while (done < length && tcp->receive.length > 0) {
+	while (done < length && tcp->busy->receive.length > 0) {
 		struct iovec iov;
 
-		receive_queue_peek(&tcp->receive, &iov, 1);
+		receive_queue_peek(&tcp->busy->receive, &iov, 1);
 
 		const size_t left = length - done;
 		const size_t part = iov.iov_len < left ? iov.iov_len : left;
@@ -167,17 +168,17 @@ int64_t reeve_tcp_urgent_offset(const struct reeve_tcp *tcp)
 {
 	if (!tcp->urgent_in)
 		return -1;
-	return seq_distance(read_position(tcp), tcp->rcv_urgent);
+	return seq_distance(read_position(tcp), tcp->busy->rcv_urgent);
 }
 
 size_t reeve_tcp_readable(const struct reeve_tcp *tcp)
 {
-	return tcp->receive.length;
+	return tcp->busy->receive.length;
 }
 
 size_t reeve_tcp_unsent(const struct reeve_tcp *tcp)
 {
-	return tcp->send.length;
+	return tcp->busy->send.length;
 }
 
 bool reeve_tcp_peer_closed(const struct reeve_tcp *tcp)

@@ -34,7 +34,7 @@ void tcp_window_init(struct reeve_tcp *tcp)
 static struct tcp_seq possible_edge(const struct reeve_tcp *tcp)
 {
 	const uint32_t limit = tcp->settings.receive_buffer;
-	const uint32_t used = tcp->receive.length;
+	const uint32_t used = tcp->busy->receive.length;
 	const uint32_t most = UINT32_C(65535) << tcp->receive_scale;
 	const uint32_t room = used < limit ? limit - used : 0;
 
@@ -65,7 +65,7 @@ uint16_t tcp_window_advertise(struct reeve_tcp *tcp, bool is_syn)
 	 * little more, and a peer that sends by less than the scale's unit would never see the window
 	 * close. So one unit over the buffer is the end of it. */
 	if (seq_before(seq_add(tcp->rcv_nxt, field << scale), tcp->rcv_edge) &&
-	    (uint64_t)tcp->receive.length + (field << scale) <= tcp->settings.receive_buffer)
+	    (uint64_t)tcp->busy->receive.length + (field << scale) <= tcp->settings.receive_buffer)
 		field++;
 	if (field > UINT16_MAX)
 		field = UINT16_MAX;
@@ -93,25 +93,25 @@ void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes)
 
 	if (s->receive_fixed || round_ns < LONG_PATH_NS || s->receive_buffer >= TCP_BUFFER_GROWN)
 		return;
-	tcp->round_bytes += (uint32_t)bytes;
-	if (reeve_time_since(tcp_now(tcp), tcp->round_start) < round_ns)
+	tcp->busy->round_bytes += (uint32_t)bytes;
+	if (reeve_time_since(tcp_now(tcp), tcp->busy->round_start) < round_ns)
 		return;
-	if (tcp->round_bytes >= s->receive_buffer / 2)
+	if (tcp->busy->round_bytes >= s->receive_buffer / 2)
 		s->receive_buffer *= 2;
-	tcp->round_start = tcp_now(tcp);
-	tcp->round_bytes = 0;
+	tcp->busy->round_start = tcp_now(tcp);
+	tcp->busy->round_bytes = 0;
 }
 
 /* More than a full segment is acknowledged at once (RFC 9293, MUST-59, and as Linux), anything out of order too
  * (RFC 5681, 4.2), and the first ones of a connection, so that the peer's window opens quickly. */
 void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes)
 {
-	tcp->unacked_bytes += bytes;
+	tcp->busy->unacked_bytes += bytes;
 	if (tcp->quick_acks > 0)
 		tcp->quick_acks--;
-	else if (!tcp->settings.quick_ack && tcp->receive.range_count == 0 &&
-		 tcp->unacked_bytes <= tcp->receive_mss) {
-		if (reeve_time_is_never(tcp->deadlines[TCP_DEADLINE_ACK]))
+	else if (!tcp->settings.quick_ack && tcp->busy->receive.range_count == 0 &&
+		 tcp->busy->unacked_bytes <= tcp->receive_mss) {
+		if (reeve_time_is_never(tcp->busy->deadlines[TCP_DEADLINE_ACK]))
 			tcp_timer_set(tcp, TCP_DEADLINE_ACK,
 				      reeve_time_add_ms(tcp_now(tcp), ACK_DELAY_MS));
 		return;

@@ -312,7 +312,7 @@ static void test_senseless_reports(void **state)
 		report(&s, first, first + 100, first + 100);
 	}
 	rig_none(&s.r);
-	assert_int_equal(s.tcp->scoreboard.count, 0);
+	assert_int_equal(s.tcp->busy->scoreboard.count, 0);
 	assert_int_equal(rig_stats(&s.r).tcp_retransmits, 0);
 	end(&s);
 }
