@@ -11,10 +11,10 @@
 #include "stack.h"
 
 #include "link/pipe.h"
-#include "reeve/reeve.h"
 
-#define QUEUE_PACKETS 1000
-#define VECTORS       64
+#include "machine.h"
+
+#define VECTORS 64
 
 static const struct kind {
 	const char *name;
@@ -25,19 +25,7 @@ static const struct kind {
 	{ "packets", 0 },
 };
 
-struct machine {
-	struct reeve_host *host;
-	unsigned iface;
-	struct link *link;
-	struct reeve_tcp *listener, *connection;
-};
-
 static struct stream stream;
-
-static struct reeve_time now(void)
-{
-	return (struct reeve_time){ (int64_t)measure_now_ns() };
-}
 
 static void need(bool condition, const char *what)
 {
@@ -45,26 +33,6 @@ static void need(bool condition, const char *what)
 		fprintf(stderr, "stack_reeve: %s failed\n", what);
 		exit(1);
 	}
-}
-
-static void start(struct machine *m, struct reeve_pool *pool, uint8_t number)
-{
-	const struct reeve_host_config config = { .pool = pool,
-						  .seed = { number },
-						  .max_sockets = 100 };
-	const struct reeve_iface_config iface = {
-		.name = "eth0",
-		.mac = { 2, 0, 0, 0, 0, number },
-		.mtu = 1500,
-		.offloads = m->link->offloads,
-		.queue_packets = QUEUE_PACKETS,
-	};
-	const struct reeve_prefix address = { reeve_address_from_ipv4(0xc6120000u + number), 16 };
-
-	m->host = reeve_host_new(&config, now());
-	need(m->host, "reeve_host_new");
-	need(reeve_host_add_iface(m->host, &iface, &m->iface) == 0, "reeve_host_add_iface");
-	need(reeve_host_add_address(m->host, m->iface, &address) == 0, "reeve_host_add_address");
 }
 
 static void write_some(struct machine *m)
@@ -99,31 +67,10 @@ static void read_some(struct machine *m)
 
 static void handle(struct machine *m, const struct reeve_event *event)
 {
-	need(!(event->what & (REEVE_FAILED | REEVE_CLOSED)), "the connection");
-	if (event->what & REEVE_ACCEPTABLE)
-		m->connection = reeve_tcp_accept(m->listener, NULL);
 	if (event->what & REEVE_READABLE)
 		read_some(m);
 	if (event->what & (REEVE_CONNECTED | REEVE_WRITABLE) && !m->listener)
 		write_some(m);
-}
-
-/* All that a host has to say and to hear at this time. */
-static void turn(struct machine *m)
-{
-	const struct reeve_time at = now();
-	struct reeve_event event;
-	struct reeve_packet *p;
-	unsigned iface;
-
-	if (!reeve_time_before(at, reeve_host_deadline(m->host)))
-		reeve_host_tick(m->host, at);
-	while ((p = link_receive(m->link, at)))
-		reeve_host_input(m->host, m->iface, p, at);
-	while (reeve_host_next_event(m->host, &event))
-		handle(m, &event);
-	while ((p = reeve_host_output(m->host, at, &iface)))
-		link_send(m->link, p, at);
 }
 
 static const struct kind *kind_named(const char *name)
@@ -145,33 +92,28 @@ int main(int argc, char **argv)
 	}
 	const struct pipe_config config = { .mtu = 1500,
 					    .offloads = kind->offloads,
-					    .queue_packets = QUEUE_PACKETS };
+					    .queue_packets = MACHINE_QUEUE };
 	const struct reeve_pool_config limits = { .max_packets = 10000,
 						  .max_buffer_bytes = UINT64_C(256) << 20 };
-	const struct reeve_sockaddr any = { .address = reeve_any_ipv4, .port = 80 };
-	const struct reeve_sockaddr web = { .address = reeve_address_from_ipv4(0xc6120001u),
-					    .port = 80 };
 	struct reeve_pool *const pool = reeve_pool_new(&limits);
-	struct machine server = { 0 }, client = { 0 };
+	struct machine server, client;
+	struct link *a, *b;
 
 	stream_init(&stream, measure_number(argv[2]));
-	need(pool && pipe_new(&config, &server.link, &client.link) == 0, "the pipe");
-	start(&server, pool, 1);
-	start(&client, pool, 2);
-	server.listener = reeve_tcp_new(server.host, REEVE_IPV4, NULL);
-	need(reeve_tcp_bind(server.listener, &any) == 0, "reeve_tcp_bind");
-	need(reeve_tcp_listen(server.listener, 1) == 0, "reeve_tcp_listen");
-	client.connection = reeve_tcp_new(client.host, REEVE_IPV4, NULL);
-	need(reeve_tcp_connect(client.connection, &web, now()) == 0, "reeve_tcp_connect");
+	need(pool && pipe_new(&config, &a, &b) == 0, "the pipe");
+	machine_init(&server, a, pool, 1);
+	machine_init(&client, b, pool, 2);
+	machine_listen(&server);
+	machine_connect(&client, 1);
 	while (stream_goes_on(&stream)) {
-		turn(&client);
-		turn(&server);
+		machine_turn(&client, machine_clock(), handle);
+		machine_turn(&server, machine_clock(), handle);
 	}
 	stream_report(&stream);
-	reeve_host_free(client.host);
-	reeve_host_free(server.host);
-	link_free(client.link);
-	link_free(server.link);
+	machine_deinit(&client);
+	machine_deinit(&server);
+	link_free(a);
+	link_free(b);
 	reeve_pool_free(pool);
 	return 0;
 }

@@ -11,6 +11,7 @@ import pytest
 ROOT = pathlib.Path(os.environ["REEVE_SOURCE"])
 sys.path.insert(0, str(ROOT / "bench"))
 
+import goodput  # noqa: E402
 import places  # noqa: E402
 import workloads  # noqa: E402
 from harness import Results, quantity  # noqa: E402
@@ -207,3 +208,51 @@ def test_floor_passes_sigterm_on():
         assert program.stdout.readline() == "ready\n"
         program.terminate()
     assert program.returncode == 3
+
+
+def goodput_run(**settings):
+    return {"loss": "1", "rtt_ms": "10", "reorder": "0", "seed": 1, "losses_wanted": 200,
+            "sender": "kernel", "receiver": "kernel", **settings}
+
+
+def second_by_second(rates):
+    """A run whose receiver got so many bytes in each second."""
+    samples = [sum(rates[:i + 1]) for i in range(len(rates))]
+    return {"seconds": len(rates), "bytes": samples[-1], "samples": samples}
+
+
+def test_goodput_is_cut_into_slices():
+    run = second_by_second([10] * 30 + [20] * 30)
+    assert goodput.slices(run) == [80] * 10 + [160] * 10
+    assert goodput.goodput(run) == 120
+    assert goodput.slices(second_by_second([3, 5])) == [24, 40]  # shorter than its slices
+
+
+def test_goodput_share_and_its_interval():
+    steady = second_by_second([100] * 20)
+    uneven = second_by_second([50, 150] * 10)
+    assert goodput.share([steady], [steady]) == (1, 1, 1)
+    value, low, high = goodput.share([uneven], [steady])
+    # A standard error of 51.3 % by the root of 20, and Student's t for 19 degrees: 2.093.
+    assert value == 1
+    assert (low, high) == pytest.approx((0.76, 1.24), abs=0.001)
+
+
+def test_students_quantile():
+    assert goodput.student(19) == pytest.approx(2.093, abs=0.001)
+    assert goodput.student(4) == pytest.approx(2.776, abs=0.02)
+
+
+def test_goodput_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOODPUT_FILE", str(tmp_path / "runs"))
+    monkeypatch.setenv("GOODPUT_CELLS", "1/10/0 3/10/0")
+    first = goodput.Cells("goodput")
+    for sender, receiver in goodput.PAIRS:
+        first.keep(goodput_run(sender=sender, receiver=receiver, **second_by_second([100] * 20)))
+    first.keep(goodput_run(losses_wanted=20, **second_by_second([1] * 20)))
+    again = goodput.Cells("goodput")
+    assert again.made == first.made and len(again.made) == 5
+    assert again.summary() == {"shares": 3, "median": 1, "below": 0}
+    text = io.StringIO()
+    again.print_table(text)
+    assert "100.0% (100%..100%)" in text.getvalue() and "0 of their" in text.getvalue()
