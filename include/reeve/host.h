@@ -34,6 +34,9 @@ struct reeve_host_config {
 	uint16_t ephemeral_first; /* 0 and 0: 49152..65535 (RFC 6335, 6); least 1024 */
 	uint16_t ephemeral_last;
 	bool any_address; /* takes packets to any destination as its own (for intercept) */
+	/* Bytes: as far as TCP's receive buffers grow by themselves, and window scales are chosen for
+	 * it. 0: 16 MiB; most 64 MiB. */
+	uint32_t tcp_receive_max;
 };
 
 /* NULL: out of memory, or a config outside the limits above. Interface 0, "lo", is there with

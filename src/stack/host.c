@@ -32,7 +32,8 @@
 static bool config_is_good(const struct reeve_host_config *c)
 {
 	return c->pool && c->max_sockets > 0 && c->max_sockets <= MAX_SOCKETS &&
-	       c->ephemeral_first >= EPHEMERAL_LOWEST && c->ephemeral_first <= c->ephemeral_last;
+	       c->ephemeral_first >= EPHEMERAL_LOWEST && c->ephemeral_first <= c->ephemeral_last &&
+	       c->tcp_receive_max <= TCP_RECEIVE_MOST;
 }
 
 static bool make_modules(struct reeve_host *host)

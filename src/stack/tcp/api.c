@@ -197,7 +197,7 @@ static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route
 	tcp->nxt = tcp->iss;
 	tcp->rcv_nxt = tcp->rcv_edge = (struct tcp_seq){ 0 };
 	tcp->timestamps = tcp->sack = tcp->scaling = true;
-	tcp->receive_scale = tcp_window_scale(&tcp->settings);
+	tcp->receive_scale = tcp_window_scale(tcp_of(tcp), &tcp->settings);
 	tcp->send_scale = 0;
 	tcp->busy->stalled_since = tcp_now(tcp);
 	tcp->syn_due = true;

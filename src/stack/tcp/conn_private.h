@@ -35,7 +35,7 @@
 #define TCP_BUFFER_DEFAULT (UINT32_C(2) << 20)
 #define TCP_BUFFER_GROWN   (UINT32_C(16) << 20) /* as far as buffers grow by themselves */
 #define TCP_BUFFER_MIN     2048
-#define TCP_BUFFER_MAX     (UINT32_C(64) << 20)
+#define TCP_BUFFER_MAX     TCP_RECEIVE_MOST
 #define TCP_BACKLOG_MAX    65535
 #define TCP_HALF_OPEN_MIN  16 /* a listener's half-open connections, whatever its backlog */
 #define TCP_HALF_OPEN_MAX  4096
@@ -256,9 +256,10 @@ struct tcp_host {
 	struct tcp_listener *intercept[TCP_INTERCEPTS_MAX];
 	uint32_t intercept_count;
 	uint64_t next_listener;
-	uint32_t count;     /* sockets, half-open and TIME-WAIT: against max_sockets */
-	uint32_t orphans;   /* closed by their owners, not yet done */
-	uint32_t half_open; /* in all */
+	uint32_t count;       /* sockets, half-open and TIME-WAIT: against max_sockets */
+	uint32_t orphans;     /* closed by their owners, not yet done */
+	uint32_t half_open;   /* in all */
+	uint32_t receive_max; /* as far as receive buffers grow by themselves */
 };
 
 /* A segment as it goes through input. */
@@ -340,7 +341,7 @@ uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp);
 
 /* window.c: the window that we offer */
 void tcp_window_init(struct reeve_tcp *tcp);
-uint8_t tcp_window_scale(const struct tcp_settings *settings);
+uint8_t tcp_window_scale(const struct tcp_host *t, const struct tcp_settings *settings);
 void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes);
 uint16_t tcp_window_advertise(struct reeve_tcp *tcp, bool is_syn);
 bool tcp_window_should_update(const struct reeve_tcp *tcp);

@@ -45,6 +45,8 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	if (!t)
 		return NULL;
 	t->host = host;
+	t->receive_max =
+		host->config.tcp_receive_max ? host->config.tcp_receive_max : TCP_BUFFER_GROWN;
 	list_init(&t->sockets);
 	list_init(&t->dirty);
 	list_init(&t->dead);
@@ -127,6 +129,8 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 	tcp->host = host;
 	tcp->family = (uint8_t)family;
 	tcp->settings = default_settings;
+	if (tcp->settings.receive_buffer > t->receive_max)
+		tcp->settings.receive_buffer = t->receive_max;
 	list_init(&tcp->node);
 	list_init(&tcp->dirty);
 	list_append(&t->sockets, &tcp->node);

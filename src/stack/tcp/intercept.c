@@ -124,7 +124,7 @@ static void fill(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	tcp->scaling = o->has_window_scale;
 	if (tcp->scaling) {
 		tcp->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
-		tcp->receive_scale = tcp_window_scale(&tcp->settings);
+		tcp->receive_scale = tcp_window_scale(tcp_of(tcp), &tcp->settings);
 	}
 	tcp->is_accepted = true;
 	tcp_window_init(tcp);

@@ -53,7 +53,7 @@ static void learn(struct tcp_half_open *h, const struct tcp_segment *s)
 	h->scaling = o->has_window_scale;
 	if (h->scaling) {
 		h->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
-		h->receive_scale = tcp_window_scale(settings);
+		h->receive_scale = tcp_window_scale(tcp_of(h->listener->tcp), settings);
 	}
 }
 

@@ -9,6 +9,7 @@
 
 struct tcp_host;
 
+#define TCP_RECEIVE_MOST (UINT32_C(64) << 20)           /* of reeve_host_config */
 struct tcp_host *tcp_host_new(struct reeve_host *host); /* NULL: no memory */
 struct tcp_host *tcp_host_free(struct tcp_host *t);     /* with all its sockets, silently */
 

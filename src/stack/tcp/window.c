@@ -10,9 +10,9 @@
 #define LONG_PATH_NS (2 * REEVE_NS_PER_MS)
 #define ACK_DELAY_MS 40 /* as Linux; RFC 9293, 3.8.6.3 allows 500 */
 
-uint8_t tcp_window_scale(const struct tcp_settings *settings)
+uint8_t tcp_window_scale(const struct tcp_host *t, const struct tcp_settings *settings)
 {
-	const uint32_t most = settings->receive_fixed ? settings->receive_buffer : TCP_BUFFER_GROWN;
+	const uint32_t most = settings->receive_fixed ? settings->receive_buffer : t->receive_max;
 	uint8_t scale = 0;
 
 	while (scale < TCP_SCALE_MAX && (UINT32_C(65535) << scale) < most)
@@ -91,13 +91,15 @@ void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes)
 	struct tcp_settings *const s = &tcp->settings;
 	const int64_t round_ns = tcp->rtt.smoothed_us * REEVE_NS_PER_US;
 
-	if (s->receive_fixed || round_ns < LONG_PATH_NS || s->receive_buffer >= TCP_BUFFER_GROWN)
+	const uint32_t most = tcp_of(tcp)->receive_max;
+
+	if (s->receive_fixed || round_ns < LONG_PATH_NS || s->receive_buffer >= most)
 		return;
 	tcp->busy->round_bytes += (uint32_t)bytes;
 	if (reeve_time_since(tcp_now(tcp), tcp->busy->round_start) < round_ns)
 		return;
 	if (tcp->busy->round_bytes >= s->receive_buffer / 2)
-		s->receive_buffer *= 2;
+		s->receive_buffer = s->receive_buffer < most / 2 ? 2 * s->receive_buffer : most;
 	tcp->busy->round_start = tcp_now(tcp);
 	tcp->busy->round_bytes = 0;
 }
