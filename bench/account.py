@@ -12,7 +12,7 @@ NAME = "account"
 SUMMARY = "what a connection (connect, a byte each way, close) costs each process, on one host"
 
 WARM_S, SECONDS, TAIL_S = 0.3, 1, 0.2
-PROGRAM, TRAPPER, NETWORK = "programs", "supervisors", "network process"
+PROGRAM, TRAPPER, NETWORK = "programs", "supervisors", "network process, relay"
 
 
 def role(pid):
@@ -20,6 +20,8 @@ def role(pid):
 
 
 def network_process(place):
+    if isinstance(place, places.Relayed):
+        return [place.relay.pid]
     if not isinstance(place, places.Reeve):
         return []
     return [json.loads(output([place.command, "network", "--network", place.network, "--json"]))["pid"]]

@@ -4,9 +4,10 @@
  * names but the port, no identities, no options, no network process, no TCP; UDP is the kernel's.
  * What Reeve does is measured against it, since no supervisor can be faster.
  *
- *	floor PROGRAM [ARGUMENT...]
+ *	floor [--relay=NAME] PROGRAM [ARGUMENT...]
  *
- * Programs that are started so find each other by port. Signals do not interrupt accept(); SIGTERM
+ * Programs that are started so find each other by port; with a relay (relay.c) what they send each
+ * other passes through that process, which is the least that any engine does that is one. Signals do not interrupt accept(); SIGTERM
  * is passed on.
  */
 #include <errno.h>
@@ -14,17 +15,16 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "floor.h"
 #include "guest/descriptor.h"
 #include "guest/filter.h"
 #include "guest/memory.h"
@@ -44,6 +44,8 @@ struct floor {
 	struct descriptor_cache descriptors;
 	struct pended pended[MOST_CALLS];
 	int epoll_fd;
+	const char *relay; /* its name, or NULL */
+	unsigned connections;
 };
 
 static void fail(const char *what)
@@ -76,39 +78,58 @@ static void do_socket(struct floor *f, const struct trapped *t)
 			  flags & SOCK_CLOEXEC);
 }
 
-/* An abstract name of the port; the length of the name, or 0. */
-static socklen_t read_name(const struct trapped *t, struct sockaddr_un *ret)
+/* The port that the call names, or -1. */
+static int read_port(const struct trapped *t)
 {
 	struct sockaddr_in name;
 
 	if (t->arguments[2] < sizeof(name) ||
 	    memory_read(t->tid, t->arguments[1], &name, sizeof(name)) < 0 ||
 	    (name.sin_family != AF_INET && name.sin_family != AF_INET6))
-		return 0;
-	memset(ret, 0, sizeof(*ret));
-	ret->sun_family = AF_UNIX;
-	const int length = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "reeve-floor-%u",
-				    ntohs(name.sin_port));
+		return -1;
+	return ntohs(name.sin_port);
+}
 
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+static int call_by_name(const struct trapped *t, int fd, const struct sockaddr_un *name,
+			socklen_t length)
+{
+	const struct sockaddr *n = (const struct sockaddr *)name;
+	const int r = t->number == SYS_bind ? bind(fd, n, length) : connect(fd, n, length);
+
+	return r < 0 ? -errno : 0;
+}
+
+/* The relay is to know where to. */
+static void name_for_relay(struct floor *f, int fd, int port)
+{
+	struct sockaddr_un name;
+	const socklen_t length = floor_name(&name, "%d-%u-%d", getpid(), f->connections++, port);
+
+	(void)bind(fd, (const struct sockaddr *)&name, length);
 }
 
 static void do_named(struct floor *f, const struct trapped *t, int fd)
 {
+	const int port = read_port(t);
 	struct sockaddr_un name;
-	const socklen_t length = read_name(t, &name);
+	socklen_t length;
 
-	if (length == 0) {
+	if (port < 0) {
 		(void)notify_continue(&f->notify, t);
 		return;
 	}
-	const int r = t->number == SYS_bind ? bind(fd, (const struct sockaddr *)&name, length)
-					    : connect(fd, (const struct sockaddr *)&name, length);
+	if (f->relay && t->number == SYS_connect) {
+		name_for_relay(f, fd, port);
+		length = floor_name(&name, "%s", f->relay);
+	} else {
+		length = floor_name(&name, "%d", port);
+	}
+	const int r = call_by_name(t, fd, &name, length);
 
-	if (r < 0 && errno == EAFNOSUPPORT)
+	if (r == -EAFNOSUPPORT)
 		(void)notify_continue(&f->notify, t); /* none of ours */
 	else
-		(void)notify_answer(&f->notify, t, r < 0 ? -errno : 0);
+		(void)notify_answer(&f->notify, t, r);
 }
 
 /* Whoever asks for an address is given one of the family's shape. */
@@ -285,8 +306,13 @@ int main(int argc, char **argv)
 	struct sock_fprog filter;
 	int report[2], go[2], listener = -1, status = 0;
 
+	if (argc > 1 && strncmp(argv[1], "--relay=", 8) == 0) {
+		f.relay = argv[1] + 8;
+		argc--;
+		argv++;
+	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: floor PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: floor [--relay=NAME] PROGRAM [ARGUMENT...]\n");
 		return 64;
 	}
 	if (filter_build(&options, &filter) < 0 || pipe2(report, O_CLOEXEC) < 0 ||

@@ -29,7 +29,8 @@ def all_workloads():
 def measure(results, run):
     found, reasons = all_workloads()
     results.note(places.congestion_control())
-    results.note("floor: the traps alone, answered with the least that works; UDP is the kernel's")
+    results.note("floor: the traps alone, answered with the least that works; relayed: with a process between, "
+                 "which only carries the bytes; UDP is the kernel's")
     for reason in reasons:
         results.note(reason)
     for case, where in (("one host", places.ONE_HOST), ("two hosts", places.TWO_HOSTS)):

@@ -97,6 +97,32 @@ class Floor(Place):
     server = client = [str(BUILD / "bench/floor")]
 
 
+class Relayed(Floor):
+    """The floor of an engine that is a process of its own: the bytes pass through one, and no more
+    is done with them."""
+
+    subject = "floor, relayed"
+
+    def __init__(self):
+        self.name = f"relay-{os.getpid()}"
+        self.server = self.client = [*Floor.client, f"--relay={self.name}"]
+
+    def __enter__(self):
+        self.relay = subprocess.Popen([BUILD / "bench/relay", self.name], stdout=subprocess.PIPE)
+        if not self.relay.stdout.readline():
+            raise Unavailable("floor: its relay does not start")
+        return self
+
+    def __exit__(self, *_):
+        self.relay.terminate()
+        self.relay.wait()
+        self.relay.stdout.close()
+
+    def wait_for(self, port, server):
+        # The relay takes a connection before there is a server.
+        Floor().wait_for(port, server)
+
+
 class Veth(Place):
     subject = "kernel veth"
     address = f"{PREFIX}.1"
@@ -254,9 +280,9 @@ class Direct(Reeve):
     options = ["--loopback=direct"]
 
 
-ONE_HOST = [Loopback, Floor, lambda: Reeve(1), lambda: Direct(1)]
+ONE_HOST = [Loopback, Floor, Relayed, lambda: Reeve(1), lambda: Direct(1)]
 TWO_HOSTS = [Veth, Slirp, Pasta, lambda: Reeve(2)]
-RATIOS = [("reeve", "floor"), ("reeve", "kernel loopback"), ("reeve", "kernel veth"),
+RATIOS = [("reeve", "floor"), ("reeve", "floor, relayed"), ("reeve", "kernel loopback"), ("reeve", "kernel veth"),
           ("reeve direct", "kernel loopback")]
 
 
