@@ -140,9 +140,33 @@ static void note_timestamp(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		tcp->ts_recent = o->timestamp;
 }
 
+/* How things stood before an acknowledgment. */
+struct standing {
+	struct tcp_seq una;
+	uint32_t window, sacked, dup_acks;
+};
+
+/* RFC 9937, 6.2: what the peer has now and had not before, as far as it can be known. */
+static uint32_t delivered_since(const struct reeve_tcp *tcp, const struct standing *before)
+{
+	const uint32_t acked = seq_distance(before->una, tcp->una);
+	const uint64_t guessed = (uint64_t)before->dup_acks * tcp->mss;
+
+	if (tcp->sack)
+		return acked + tcp->busy->scoreboard.sacked_bytes - before->sacked;
+	if (acked == 0)
+		return tcp->busy->dup_acks > before->dup_acks ? tcp->mss : 0;
+	return guessed < acked ? acked - (uint32_t)guessed : 0;
+}
+
 bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
-	const uint32_t window_before = tcp->send_window;
+	const struct standing before = {
+		.una = tcp->una,
+		.window = tcp->send_window,
+		.sacked = tcp->busy->scoreboard.sacked_bytes,
+		.dup_acks = tcp->busy->dup_acks,
+	};
 	uint32_t sacked;
 
 	/* RFC 5961, 5.2: neither of what was not sent nor older than any window that was offered. */
@@ -163,7 +187,7 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 	/* Probes are for silence; reports are none. */
 	if (sacked > 0 && tcp->busy->retransmit_mode == TCP_MODE_PROBE)
 		tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
-	if (is_duplicate(tcp, s, sacked, window_before)) {
+	if (is_duplicate(tcp, s, sacked, before.window)) {
 		tcp_recovery_duplicate(tcp);
 		tcp_mark_dirty(tcp);
 	} else if (sacked > 0) {
@@ -172,6 +196,7 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 	if (seq_after(s->ack, tcp->una) && advance(tcp, s))
 		goes_on = fin_acknowledged(tcp, s);
 	if (goes_on)
-		tcp_recovery_check(tcp);
+		tcp_recovery_check(tcp, delivered_since(tcp, &before),
+				   !seq_equal(tcp->una, before.una));
 	return goes_on;
 }

@@ -131,6 +131,7 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->path_mtu = tcp->busy->dup_acks = tcp->busy->unacked_bytes = tcp->ts_recent = 0;
 	tcp->mss = tcp->peer_mss = 0;
 	tcp->busy->congestion.ops = NULL;
+	prr_stop(&tcp->busy->prr);
 	rtt_init(&tcp->rtt);
 }
 

@@ -20,6 +20,7 @@
 #include "stack/host_private.h"
 #include "stack/ip.h"
 #include "stack/tcp/congestion.h"
+#include "stack/tcp/prr.h"
 #include "stack/tcp/receive_queue.h"
 #include "stack/tcp/rtt.h"
 #include "stack/tcp/scoreboard.h"
@@ -79,7 +80,7 @@ enum tcp_retransmit_mode {
 
 enum tcp_recovery {
 	TCP_RECOVERY_OPEN,
-	TCP_RECOVERY_FAST, /* lost segments are sent again, as RFC 6675 */
+	TCP_RECOVERY_FAST, /* lost segments are sent again (RFC 6675), at the rate of prr.h */
 	TCP_RECOVERY_LOSS, /* the timer fired: all that is not reported is lost */
 };
 
@@ -119,6 +120,7 @@ struct tcp_busy {
 	struct tcp_seq urgent_end, recover, timed_end, small_end, tail_end, resent_high;
 	uint32_t dup_acks;
 	struct tcp_congestion congestion;
+	struct tcp_prr prr;
 	struct scoreboard scoreboard;
 	struct sent_times sent_times;
 	struct tcp_rack rack;
@@ -362,7 +364,7 @@ uint32_t tcp_recovery_pipe(const struct reeve_tcp *tcp, const struct scoreboard_
 void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked);
 void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked);
 void tcp_recovery_duplicate(struct reeve_tcp *tcp);
-void tcp_recovery_check(struct reeve_tcp *tcp);
+void tcp_recovery_check(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced);
 void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end);
 void tcp_recovery_probe(struct reeve_tcp *tcp);
 void tcp_recovery_timeout(struct reeve_tcp *tcp);

@@ -4,6 +4,17 @@
 #include "base/check.h"
 #include "stack/tcp/conn_private.h"
 
+/* While it falls the window is what is in the network and what may be added (RFC 9937, 6.2). */
+static uint32_t window_of(const struct reeve_tcp *tcp)
+{
+	struct scoreboard_view v;
+
+	if (!tcp->busy->prr.is_active)
+		return tcp->busy->congestion.window;
+	tcp_recovery_view(tcp, &v);
+	return tcp_recovery_pipe(tcp, &v) + tcp->busy->prr.quota;
+}
+
 void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 {
 	const bool has_window = tcp_is_synchronized(tcp);
@@ -22,7 +33,7 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.rtt_min_us = tcp->rtt.min_us,
 		.send_mss = tcp->mss,
 		.receive_mss = tcp->receive_mss,
-		.cwnd_bytes = tcp->busy->congestion.window,
+		.cwnd_bytes = window_of(tcp),
 		.ssthresh_bytes = tcp->busy->congestion.threshold,
 		.send_window = tcp->send_window,
 		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,

@@ -281,6 +281,16 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 	return bytes;
 }
 
+/* What congestion control lets out now: while the window falls, what PRR gives. */
+static uint32_t congestion_room(const struct sender *s)
+{
+	const uint32_t window = s->tcp->busy->congestion.window;
+
+	if (s->tcp->busy->prr.is_active)
+		return s->tcp->busy->prr.quota;
+	return window > s->pipe ? window - s->pipe : 0;
+}
+
 /* RFC 6675, 5, (C): the first lost range, when the window has room. */
 static bool send_lost(struct sender *s)
 {
@@ -294,8 +304,7 @@ static bool send_lost(struct sender *s)
 		return false;
 	}
 
-	const uint32_t window = tcp->busy->congestion.window;
-	const uint32_t room = window > s->pipe ? window - s->pipe : 0;
+	const uint32_t room = congestion_room(s);
 	uint32_t most = longest(tcp, s->route);
 
 	if (room < tcp->mss && !tcp->resend_due)
@@ -308,6 +317,7 @@ static bool send_lost(struct sender *s)
 	if (bytes == 0)
 		return false;
 	s->pipe += bytes;
+	prr_sent_again(&tcp->busy->prr, bytes);
 	tcp->resend_due = false;
 	tcp->first_lost = false;
 	s->view.first_lost = false;
@@ -405,8 +415,7 @@ static bool send_new(struct sender *s)
 		return false;
 	restart_if_idle(tcp);
 
-	const uint32_t cwnd = tcp->busy->congestion.window;
-	const uint32_t room = cwnd > s->pipe ? cwnd - s->pipe : 0;
+	const uint32_t room = congestion_room(s);
 	const uint32_t most = longest(tcp, s->route);
 	struct shape shape = { .seq = tcp->nxt };
 
@@ -425,6 +434,7 @@ static bool send_new(struct sender *s)
 		return false;
 	note_sent(tcp, &shape);
 	s->pipe += seq_distance(shape.seq, tcp->nxt);
+	prr_sent(&tcp->busy->prr, seq_distance(shape.seq, tcp->nxt));
 	s->view.next = tcp->nxt;
 	return true;
 }

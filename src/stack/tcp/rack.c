@@ -130,20 +130,22 @@ static uint32_t time_of(const struct reeve_tcp *tcp, struct tcp_seq start)
 void tcp_rack_arm(struct reeve_tcp *tcp)
 {
 	const struct tcp_rack *const k = &tcp->busy->rack;
-	struct scoreboard_view v;
+	struct scoreboard_view now, later;
 	struct scoreboard_range range;
 
 	tcp_timer_clear(tcp, TCP_DEADLINE_REORDER);
 	if (!tcp->sack || !k->is_valid || seq_equal(tcp->una, tcp->nxt) ||
 	    tcp->busy->scoreboard.count == 0)
 		return;
-	tcp_recovery_view(tcp, &v);
-	v.has_rack = true;
-	v.rack_us = k->at_us;
-	v.rack_end = k->end;
-	v.expired_us = k->at_us;
-	v.lost = seq_max(v.lost, edge_at(tcp, k->at_us));
-	if (!scoreboard_next_lost(&tcp->busy->scoreboard, &v, &range))
+	tcp_recovery_view(tcp, &now);
+	later = now;
+	later.has_rack = true;
+	later.rack_us = k->at_us;
+	later.rack_end = k->end;
+	later.expired_us = k->at_us;
+	later.lost = seq_max(later.lost, edge_at(tcp, k->at_us));
+	/* What is lost already waits for leave to be sent, not for time. */
+	if (!scoreboard_next_late(&tcp->busy->scoreboard, &now, &later, &range))
 		return;
 
 	const uint32_t waited_us = k->rtt_us + reordering_window_us(tcp);

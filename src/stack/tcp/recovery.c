@@ -76,6 +76,7 @@ static void leave(struct reeve_tcp *tcp)
 	tcp->first_lost = false;
 	tcp->undo = false;
 	tcp->busy->dup_acks = 0;
+	prr_stop(&tcp->busy->prr);
 	tcp_rack_recovered(tcp);
 }
 
@@ -235,8 +236,22 @@ static uint32_t flight_size(const struct reeve_tcp *tcp)
 	return in_flight < tcp->busy->congestion.window ? in_flight : tcp->busy->congestion.window;
 }
 
-static void enter_fast(struct reeve_tcp *tcp)
+/* What is in the network while nothing is held for lost. */
+static uint32_t open_pipe(const struct reeve_tcp *tcp)
 {
+	const struct scoreboard_view v = {
+		.una = tcp->una,
+		.next = tcp->nxt,
+		.lost = tcp->una,
+		.sack_edge = tcp->una,
+	};
+
+	return tcp_recovery_pipe(tcp, &v);
+}
+
+static void enter_fast(struct reeve_tcp *tcp, uint32_t delivered)
+{
+	prr_start(&tcp->busy->prr, open_pipe(tcp) + delivered);
 	remember(tcp);
 	congestion_lost(&tcp->busy->congestion, flight_size(tcp));
 	tcp->busy->recovery = TCP_RECOVERY_FAST;
@@ -250,7 +265,36 @@ static void enter_fast(struct reeve_tcp *tcp)
 	tcp_mark_dirty(tcp);
 }
 
-void tcp_recovery_check(struct reeve_tcp *tcp)
+/* RFC 9937, 6.2: each acknowledgment says anew how much may be sent. Losses that time brought to
+ * light deliver nothing; one segment of theirs keeps the acknowledgments coming. */
+static void adjust_rate(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced)
+{
+	const uint32_t unreported = tcp_in_flight(tcp) - tcp->busy->scoreboard.sacked_bytes;
+	struct scoreboard_view v;
+
+	tcp_recovery_view(tcp, &v);
+
+	const uint32_t pipe = tcp_recovery_pipe(tcp, &v);
+	const struct prr_news news = {
+		.delivered = delivered,
+		.pipe = pipe,
+		.lost = tcp->sack ? unreported - pipe : 0,
+		.threshold = tcp->busy->congestion.threshold,
+		.mss = tcp->mss,
+		/* Without reports an acknowledgment that does not end recovery tells of a loss. */
+		.has_advanced = has_advanced && tcp->sack,
+	};
+
+	if (delivered > 0) {
+		prr_acked(&tcp->busy->prr, &news);
+		return;
+	}
+	if (news.lost > tcp->busy->prr.lost)
+		tcp->resend_due = true;
+	tcp->busy->prr.lost = news.lost;
+}
+
+void tcp_recovery_check(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced)
 {
 	struct scoreboard_view v = {
 		.una = tcp->una,
@@ -264,8 +308,10 @@ void tcp_recovery_check(struct reeve_tcp *tcp)
 		fast_view(tcp, &v);
 		if (tcp->sack ? scoreboard_next_lost(&tcp->busy->scoreboard, &v, &range)
 			      : tcp->busy->dup_acks >= DUP_THRESH)
-			enter_fast(tcp);
+			enter_fast(tcp, delivered);
 	}
+	if (tcp->busy->prr.is_active)
+		adjust_rate(tcp, delivered, has_advanced);
 	tcp_rack_arm(tcp);
 }
 
@@ -286,6 +332,7 @@ static void lose_all(struct reeve_tcp *tcp)
 	tcp->busy->probes = 0;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
+	prr_stop(&tcp->busy->prr);
 	tcp_timer_clear(tcp, TCP_DEADLINE_REORDER);
 }
 

@@ -322,3 +322,30 @@ bool scoreboard_next_lost(const struct scoreboard *b, const struct scoreboard_vi
 	*ret = (struct scoreboard_range){ at, v->lost };
 	return true;
 }
+
+bool scoreboard_next_late(const struct scoreboard *b, const struct scoreboard_view *now,
+			  const struct scoreboard_view *later, struct scoreboard_range *ret)
+{
+	struct tcp_seq at = seq_max(later->una, now->lost);
+
+	for (unsigned i = find_entry(b, later->una); i < b->count; i++) {
+		const struct score *const s = &b->entries[i];
+
+		if (!seq_before(s->start, later->lost))
+			break;
+		if (seq_before(at, s->start)) {
+			*ret = (struct scoreboard_range){ at, s->start };
+			return true;
+		}
+		if (s->resent && is_lost_again(b, s, later) &&
+		    !(seq_before(s->start, now->lost) && is_lost_again(b, s, now))) {
+			*ret = (struct scoreboard_range){ s->start, seq_min(s->end, later->lost) };
+			return true;
+		}
+		at = seq_max(at, s->end);
+	}
+	if (!seq_before(at, later->lost))
+		return false;
+	*ret = (struct scoreboard_range){ at, later->lost };
+	return true;
+}

@@ -83,3 +83,7 @@ uint32_t scoreboard_pipe(const struct scoreboard *b, const struct scoreboard_vie
 /* The first range to be sent again; false when there is none. */
 bool scoreboard_next_lost(const struct scoreboard *b, const struct scoreboard_view *v,
 			  struct scoreboard_range *ret);
+
+/* The first range that is lost by `later` and not yet by `now`, which has the same una. */
+bool scoreboard_next_late(const struct scoreboard *b, const struct scoreboard_view *now,
+			  const struct scoreboard_view *later, struct scoreboard_range *ret);

@@ -294,7 +294,7 @@ void tcp_conn_timer(struct reeve_tcp *tcp)
 		tcp_mark_dirty(tcp);
 	}
 	if (has_come(tcp, TCP_DEADLINE_REORDER)) {
-		tcp_recovery_check(tcp);
+		tcp_recovery_check(tcp, 0, false);
 		tcp_mark_dirty(tcp);
 	}
 	if (has_come(tcp, TCP_DEADLINE_MEMORY) && tcp->wants_write) {

@@ -172,7 +172,8 @@ static void test_fast_retransmit_by_reports(void **state)
 	assert_int_equal(again->h.sequence, first);
 	assert_int_equal(again->length, 1448);
 	rig_none(&s.r);
-	assert_int_equal(info_of(&s).cwnd_bytes, 5 * 1448); /* Reno: half the flight */
+	assert_int_equal(info_of(&s).ssthresh_bytes, 5 * 1448); /* Reno: half the flight */
+	assert_int_equal(info_of(&s).cwnd_bytes, 7 * 1448);     /* on its way there */
 	assert_int_equal(rig_stats(&s.r).tcp_fast_recoveries, 1);
 	/* The rest of the reports do not bring it once more. */
 	report(&s, first, first + 1448, first + 10 * 1448);

@@ -87,6 +87,26 @@ static void compare(const struct scoreboard *b, uint32_t una)
 		assert_int_equal(fate[i], UNKNOWN);
 }
 
+/* Byte by byte: the first range of fresh bytes between two edges. */
+static void compare_late(const struct scoreboard *b, uint32_t una, uint32_t now, uint32_t later)
+{
+	const struct scoreboard_view v = view_of(una, at(now), at(una));
+	const struct scoreboard_view w = view_of(una, at(later), at(una));
+	struct scoreboard_range range;
+	uint32_t start = now, end;
+
+	while (start < later && fate[start] != UNKNOWN)
+		start++;
+	end = start;
+	while (end < later && fate[end] == UNKNOWN)
+		end++;
+	assert_int_equal(scoreboard_next_late(b, &v, &w, &range), start < later);
+	if (start == later)
+		return;
+	assert_int_equal(seq_distance(origin, range.start), start);
+	assert_int_equal(seq_distance(origin, range.end), end);
+}
+
 /* A report, or the first lost range sent again. */
 static void step(struct random *r, struct scoreboard *b, uint32_t una)
 {
@@ -127,8 +147,12 @@ static void test_random(void **state)
 				una = una < FLIGHT ? una : FLIGHT;
 				scoreboard_ack(&b, at(una));
 			}
-			if (una < FLIGHT)
+			if (una < FLIGHT) {
+				const uint32_t now = una + random_below(&r, FLIGHT - una);
+
 				compare(&b, una);
+				compare_late(&b, una, now, now + random_below(&r, FLIGHT - now));
+			}
 		}
 		assert_int_equal(b.count, 0);
 		scoreboard_clear(&b);
