@@ -50,6 +50,7 @@ PURE_SYMBOLS = {
     "__memcpy_chk", "__memmove_chk", "__memset_chk", "__snprintf_chk", "__stack_chk_fail",
     "_GLOBAL_OFFSET_TABLE_", "inet_ntop", "inet_pton",
     "__popcountdi2", "__udivti3", "__umodti3",
+    "__cpu_model",  # libgcc's, which says what the processor can: the same for the process's life
 }
 
 FILE_LINES = 800

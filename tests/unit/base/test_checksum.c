@@ -23,10 +23,17 @@ static void test_every_length_and_alignment(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)random_u32(&r);
-	for (size_t offset = 0; offset < 17; offset++)
-		for (size_t length = 0; length < 300; length++)
+	for (size_t offset = 0; offset < 33; offset++) {
+		for (size_t length = 0; length < 300; length++) {
+			const uint16_t right = slow_sum(bytes + offset, length);
+
 			assert_int_equal(checksum_fold(checksum_add(0, bytes + offset, length)),
-					 slow_sum(bytes + offset, length));
+					 right);
+			assert_int_equal(
+				checksum_fold(checksum_add_narrow(0, bytes + offset, length)),
+				right);
+		}
+	}
 }
 
 /* A range cut anywhere into three, at odd places too, sums as the whole does. */
@@ -59,6 +66,7 @@ static void test_carries(void **state)
 	(void)state;
 	memset(bytes, 0xff, sizeof(bytes));
 	assert_int_equal(checksum_fold(checksum_add(0, bytes, sizeof(bytes))), 0xffff);
+	assert_int_equal(checksum_fold(checksum_add_narrow(0, bytes, sizeof(bytes))), 0xffff);
 	assert_int_equal(checksum_fold(checksum_add(0, bytes, 0)), 0);
 	uint64_t sum = 0;
 
