@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 	static struct floor f;
 	const struct sigaction action = { .sa_handler = pass_on };
 	const struct filter_options options = { .udp_lite = true, .hold_dumpable = true };
-	struct sock_fprog filter;
+	const struct sock_fprog filter = filter_get(&options);
 	int report[2], go[2], listener = -1, status = 0;
 
 	if (argc > 1 && strncmp(argv[1], "--relay=", 8) == 0) {
@@ -315,8 +315,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: floor [--relay=NAME] PROGRAM [ARGUMENT...]\n");
 		return 64;
 	}
-	if (filter_build(&options, &filter) < 0 || pipe2(report, O_CLOEXEC) < 0 ||
-	    pipe2(go, O_CLOEXEC) < 0)
+	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)
 		fail("pipe");
 	program = fork();
 	if (program == 0) {
@@ -337,6 +336,5 @@ int main(int argc, char **argv)
 	while (waitpid(program, &status, 0) < 0)
 		if (errno != EINTR)
 			fail("waitpid");
-	free(filter.filter);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -1,7 +1,7 @@
 /*
  * The seccomp filter of a program: which system calls go to the supervisor.
  *
- * Everything that is not named in filter.c stays native. The socket families are an allow-list:
+ * Everything that is not named in filter_rules.c stays native. The socket families are an allow-list:
  * AF_UNIX passes, any other goes to the supervisor, who knows AF_INET, AF_INET6 and AF_NETLINK.
  */
 #pragma once
@@ -16,8 +16,8 @@ struct filter_options {
 	bool hold_dumpable; /* keep the program from becoming unreadable for its supervisor */
 };
 
-/* The program as BPF; the instructions are the caller's to free(). 0 or a negative errno. */
-int filter_build(const struct filter_options *options, struct sock_fprog *ret);
+/* As BPF. The instructions are constant. */
+struct sock_fprog filter_get(const struct filter_options *options);
 
 /*
  * Puts it on the calling thread and returns the listener. *ret_killable: whether the kernel lets a

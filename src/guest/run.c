@@ -402,15 +402,8 @@ int run_main(const struct run_options *options)
 	if (is_kernel_too_old())
 		return RUN_FAILED;
 	(void)fcntl(options->network_fd, F_SETFD, FD_CLOEXEC);
-	int e = filter_build(&filter, &r.filter);
+	r.filter = filter_get(&filter);
+	const int e = rendezvous_make_directory(r.directory);
 
-	if (e < 0)
-		return fail("cannot make the filter of system calls", -e);
-	e = rendezvous_make_directory(r.directory);
-	if (e < 0)
-		e = fail("cannot make a private directory", -e);
-	else
-		e = start(&r);
-	free(r.filter.filter);
-	return e;
+	return e < 0 ? fail("cannot make a private directory", -e) : start(&r);
 }

@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -187,11 +186,7 @@ int main(void)
 	const struct filter_options options = { .hold_dumpable = true };
 	const struct filter_options lite_options = { .udp_lite = true };
 
-	if (filter_build(&options, &full) < 0 || filter_build(&lite_options, &lite) < 0)
-		return 1;
-	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	free(full.filter);
-	free(lite.filter);
-	return failed;
+	full = filter_get(&options);
+	lite = filter_get(&lite_options);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
