@@ -115,10 +115,10 @@ int reeve_tcp_listen(struct reeve_tcp *tcp, uint32_t backlog)
 static void renew(struct reeve_tcp *tcp)
 {
 	tcp_detach(tcp);
-	receive_queue_deinit(&tcp->busy->receive);
+	tcp_busy_free(tcp_of(tcp), take(tcp->busy));
+	tcp->learned = (struct tcp_learned){ 0 };
 	tcp->is_accepted = false; /* whatever it is bound to now is its own */
 	tcp->error = tcp->soft_error = 0;
-	tcp->busy->recovery = TCP_RECOVERY_OPEN;
 	tcp->retries = 0;
 	tcp->was_connected = tcp->has_failed = tcp->syn_due = tcp->ack_due = tcp->resend_due =
 		false;
@@ -127,11 +127,8 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
 	tcp->first_lost = tcp->undo = tcp->has_resend_ts = false;
-	tcp->busy->rack = (struct tcp_rack){ 0 };
-	tcp->path_mtu = tcp->busy->dup_acks = tcp->busy->unacked_bytes = tcp->ts_recent = 0;
+	tcp->path_mtu = tcp->ts_recent = 0;
 	tcp->mss = tcp->peer_mss = 0;
-	tcp->busy->congestion.ops = NULL;
-	prr_stop(&tcp->busy->prr);
 	rtt_init(&tcp->rtt);
 }
 
@@ -227,6 +224,8 @@ int reeve_tcp_connect(struct reeve_tcp *tcp, const struct reeve_sockaddr *remote
 	if (r < 0)
 		return r;
 	renew(tcp);
+	if (!tcp_wake(tcp))
+		return -ENOBUFS;
 	tcp->flow.local_address = route.source;
 	tcp->flow.remote_address = to;
 	tcp->flow.local_port = tcp->port.port;
@@ -272,11 +271,12 @@ void reeve_tcp_close(struct reeve_tcp *tcp)
 	if (tcp->state == REEVE_TCP_CLOSED || tcp->state == REEVE_TCP_LISTEN ||
 	    tcp->state == REEVE_TCP_SYN_SENT) {
 		tcp_dispose(tcp);
-	} else if (tcp->intercepted || tcp->busy->receive.length > 0) {
+	} else if (tcp->intercepted || tcp_received(tcp) > 0) {
 		tcp_send_reset(tcp);
 		tcp_dispose(tcp);
 	} else {
-		receive_queue_prune(&tcp->busy->receive);
+		if (tcp->busy)
+			receive_queue_prune(&tcp->busy->receive);
 		tcp_start_fin(tcp);
 		tcp_orphan(tcp);
 	}

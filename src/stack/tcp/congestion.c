@@ -1,14 +1,34 @@
 #include "stack/tcp/congestion.h"
 
+const struct congestion_ops *congestion_ops_of(enum reeve_congestion which)
+{
+	return which == REEVE_RENO ? &congestion_reno : &congestion_cubic;
+}
+
 void congestion_init(struct tcp_congestion *c, enum reeve_congestion which, uint32_t mss)
 {
 	*c = (struct tcp_congestion){
-		.ops = which == REEVE_RENO ? &congestion_reno : &congestion_cubic,
+		.ops = congestion_ops_of(which),
 		.mss = mss,
 		.window = congestion_initial_window(mss),
 		.threshold = CONGESTION_WINDOW_MAX,
 	};
 	c->ops->init(c);
+}
+
+void congestion_remember(const struct tcp_congestion *c, struct congestion_memory *ret)
+{
+	*ret = (struct congestion_memory){ .window = c->window, .threshold = c->threshold };
+	c->ops->remember(c, ret->own);
+}
+
+void congestion_recall(struct tcp_congestion *c, enum reeve_congestion which, uint32_t mss,
+		       const struct congestion_memory *memory)
+{
+	congestion_init(c, which, mss);
+	c->window = memory->window;
+	c->threshold = memory->threshold;
+	c->ops->recall(c, memory->own);
 }
 
 uint32_t congestion_initial_window(uint32_t mss)

@@ -21,6 +21,9 @@ struct congestion_ops {
 		      uint32_t rtt_us);
 	/* A loss with `in_flight` bytes under way: the new ssthresh. */
 	uint32_t (*reduce)(struct tcp_congestion *c, uint32_t in_flight);
+	/* What outlives a rest, beside window and threshold. */
+	void (*remember)(const struct tcp_congestion *c, uint32_t ret_own[2]);
+	void (*recall)(struct tcp_congestion *c, const uint32_t own[2]);
 };
 
 struct cubic {
@@ -42,12 +45,22 @@ struct tcp_congestion {
 	};
 };
 
+/* What is worth keeping of a connection that rests. A window of 0: nothing was learned yet. */
+struct congestion_memory {
+	uint32_t window, threshold;
+	uint32_t own[2]; /* the algorithm's */
+};
+
 #define CONGESTION_WINDOW_MAX (UINT32_C(1) << 30)
 
 extern const struct congestion_ops congestion_cubic;
 extern const struct congestion_ops congestion_reno;
 
 void congestion_init(struct tcp_congestion *c, enum reeve_congestion which, uint32_t mss);
+const struct congestion_ops *congestion_ops_of(enum reeve_congestion which);
+void congestion_remember(const struct tcp_congestion *c, struct congestion_memory *ret);
+void congestion_recall(struct tcp_congestion *c, enum reeve_congestion which, uint32_t mss,
+		       const struct congestion_memory *memory);
 void congestion_set_mss(struct tcp_congestion *c, uint32_t mss);
 
 /* RFC 6928, 2. */

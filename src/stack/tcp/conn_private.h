@@ -45,6 +45,7 @@
 #define TCP_TIME_WAIT_S    60
 #define TCP_QUICK_ACKS     16
 #define TCP_CHALLENGE_MS   500 /* a connection's challenge ACKs are this far apart (RFC 5961, 7) */
+#define TCP_STARVED_MS     20  /* until who has found no memory tries again */
 #define TCP_FLUSH_PACKETS  64  /* of one tcp_flush() */
 
 /* port_flow.kind */
@@ -68,6 +69,7 @@ enum tcp_deadline {
 	TCP_DEADLINE_KEEPALIVE, /* of an orphan: its end */
 	TCP_DEADLINE_REORDER,   /* what is late now is lost then (rack.c) */
 	TCP_DEADLINE_MEMORY,    /* the writer may try again */
+	TCP_DEADLINE_REST,      /* it may rest then (rest.c) */
 	TCP_DEADLINES,
 };
 
@@ -107,6 +109,13 @@ struct tcp_rack {
 
 struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
 
+/* What outlives a rest, and cannot be told from the connection. */
+struct tcp_learned {
+	struct congestion_memory congestion;
+	uint8_t rack_multiplier, rack_persist;
+	bool is_reordering;
+};
+
 /*
  * What a connection needs only while something goes on: data queued or in flight, gaps, timers. A
  * connection that rests has none (rest.c).
@@ -138,7 +147,8 @@ struct tcp_busy {
 
 struct reeve_tcp {
 	struct reeve_host *host;
-	struct tcp_busy *busy;
+	struct tcp_busy *busy; /* NULL while it rests, and before it connects */
+	struct tcp_learned learned;
 	struct list node;  /* in tcp_host.sockets, a listener's accept queue, or tcp_host.dead */
 	struct list dirty; /* in tcp_host.dirty */
 	struct socket_events events;
@@ -290,6 +300,17 @@ static inline uint32_t tcp_in_flight(const struct reeve_tcp *tcp)
 	return seq_distance(tcp->una, tcp->nxt);
 }
 
+/* Bytes that wait for the reader, and that are not acknowledged. */
+static inline uint32_t tcp_received(const struct reeve_tcp *tcp)
+{
+	return tcp->busy ? tcp->busy->receive.length : 0;
+}
+
+static inline uint32_t tcp_queued(const struct reeve_tcp *tcp)
+{
+	return tcp->busy ? tcp->busy->send.length : 0;
+}
+
 /* host.c */
 bool tcp_take_slot(struct tcp_host *t); /* false: max_sockets are there */
 void tcp_give_slot(struct tcp_host *t);
@@ -299,6 +320,12 @@ void tcp_raise(struct reeve_tcp *tcp, uint32_t what);
 void tcp_detach(struct reeve_tcp *tcp);  /* flow, timer, send queue; the port unless it is bound */
 void tcp_dispose(struct reeve_tcp *tcp); /* to be freed by tcp_reap(); already detached or not */
 void tcp_reap(struct tcp_host *t);
+
+/* rest.c */
+bool tcp_wake(struct reeve_tcp *tcp); /* whatever has work begins with it; false: no memory */
+void tcp_consider_rest(struct reeve_tcp *tcp); /* and ends with this */
+void tcp_rest_deadline(struct reeve_tcp *tcp);
+void tcp_busy_free(struct tcp_host *t, struct tcp_busy *b); /* takes NULL */
 
 /* state.c */
 void tcp_set_state(struct reeve_tcp *tcp, enum reeve_tcp_state state);

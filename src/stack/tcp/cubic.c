@@ -115,9 +115,24 @@ static uint32_t cubic_reduce(struct tcp_congestion *c, uint32_t in_flight)
 	return (uint32_t)((uint64_t)in_flight * 7 / 10);
 }
 
+/* The next epoch begins with what the last loss has taught; a rest ends this one. */
+static void cubic_remember(const struct tcp_congestion *c, uint32_t ret_own[2])
+{
+	ret_own[0] = c->cubic.w_max;
+	ret_own[1] = c->cubic.prior;
+}
+
+static void cubic_recall(struct tcp_congestion *c, const uint32_t own[2])
+{
+	c->cubic.w_max = own[0];
+	c->cubic.prior = own[1];
+}
+
 const struct congestion_ops congestion_cubic = {
 	.name = "cubic",
 	.init = cubic_init,
 	.avoid = cubic_avoid,
 	.reduce = cubic_reduce,
+	.remember = cubic_remember,
+	.recall = cubic_recall,
 };

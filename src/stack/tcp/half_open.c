@@ -192,12 +192,13 @@ static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
 		check(tcp_take_slot(t));
 		return NULL;
 	}
-	hand_over(tcp, h);
-	if (port_space_inherit(t->space, &tcp->port, &l->tcp->port, &h->flow.local_address) < 0) {
+	if (!tcp_wake(tcp) ||
+	    port_space_inherit(t->space, &tcp->port, &l->tcp->port, &h->flow.local_address) < 0) {
 		tcp_dispose(tcp);
 		check(tcp_take_slot(t));
 		return NULL;
 	}
+	hand_over(tcp, h);
 	tcp->flow = h->flow;
 	tcp->flow.kind = TCP_FLOW_CONN;
 	port_demux_replace_flow(t->demux, &h->flow, &tcp->flow);

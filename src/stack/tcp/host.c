@@ -119,10 +119,7 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 
 	struct reeve_tcp *const tcp = calloc(1, sizeof(*tcp));
 
-	if (tcp)
-		tcp->busy = slab_new(&t->busy);
-	if (!tcp || !tcp->busy) {
-		free(tcp);
+	if (!tcp) {
 		tcp_give_slot(t);
 		return NULL;
 	}
@@ -139,13 +136,7 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 	timer_init(&tcp->timer, HOST_TIMER_TCP | TCP_TIMER_CONN);
 	tcp->flow.kind = TCP_FLOW_CONN;
 	tcp->flow.recyclable = REEVE_NEVER;
-	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		tcp->busy->deadlines[i] = REEVE_NEVER;
 	rtt_init(&tcp->rtt);
-	scoreboard_init(&tcp->busy->scoreboard);
-	sent_times_init(&tcp->busy->sent_times);
-	send_queue_init(&tcp->busy->send);
-	receive_queue_init(&tcp->busy->receive);
 	host->stats.tcp_sockets++;
 	return tcp;
 }
@@ -174,6 +165,18 @@ static void let_port_go(struct reeve_tcp *tcp)
 		port_space_disconnect(space, &tcp->port);
 }
 
+/* What is left is what the reader may still ask for. */
+static void leave_unsent(struct tcp_busy *b)
+{
+	for (unsigned i = 0; i < TCP_DEADLINES; i++)
+		b->deadlines[i] = REEVE_NEVER;
+	b->retransmit_mode = TCP_MODE_NONE;
+	scoreboard_clear(&b->scoreboard);
+	sent_times_clear(&b->sent_times);
+	send_queue_deinit(&b->send);
+	receive_queue_prune(&b->receive);
+}
+
 void tcp_detach(struct reeve_tcp *tcp)
 {
 	struct tcp_host *const t = tcp_of(tcp);
@@ -183,14 +186,9 @@ void tcp_detach(struct reeve_tcp *tcp)
 	tcp->has_flow = false;
 	let_port_go(tcp);
 	timer_disarm(&tcp->host->timers, &tcp->timer);
-	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		tcp->busy->deadlines[i] = REEVE_NEVER;
-	tcp->busy->retransmit_mode = TCP_MODE_NONE;
 	list_remove(&tcp->dirty);
-	scoreboard_clear(&tcp->busy->scoreboard);
-	sent_times_clear(&tcp->busy->sent_times);
-	send_queue_deinit(&tcp->busy->send);
-	receive_queue_prune(&tcp->busy->receive);
+	if (tcp->busy)
+		leave_unsent(tcp->busy);
 }
 
 void tcp_dispose(struct reeve_tcp *tcp)
@@ -203,7 +201,8 @@ void tcp_dispose(struct reeve_tcp *tcp)
 		tcp_intercepted_free(tcp);
 	tcp_detach(tcp);
 	port_space_release(t->space, &tcp->port);
-	receive_queue_deinit(&tcp->busy->receive);
+	if (tcp->busy)
+		receive_queue_deinit(&tcp->busy->receive);
 	host_silence(&tcp->events);
 	if (tcp->is_orphan)
 		t->orphans--;
@@ -219,7 +218,7 @@ void tcp_dispose(struct reeve_tcp *tcp)
 
 static void reap(struct tcp_host *t, struct reeve_tcp *tcp)
 {
-	slab_free(&t->busy, tcp->busy);
+	tcp_busy_free(t, tcp->busy);
 	free(tcp);
 }
 

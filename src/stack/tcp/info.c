@@ -18,6 +18,11 @@ static uint32_t window_of(const struct reeve_tcp *tcp)
 void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 {
 	const bool has_window = tcp_is_synchronized(tcp);
+	const struct tcp_busy *const busy = tcp->busy;
+	const struct congestion_memory *const known = &tcp->learned.congestion;
+	const bool has_congestion = known->window > 0 || (busy && busy->congestion.ops);
+	const enum reeve_congestion which = (enum reeve_congestion)tcp->settings.congestion;
+	const uint32_t queued = tcp_queued(tcp);
 	const uint32_t in_flight = tcp_in_flight(tcp);
 
 	*ret = (struct reeve_tcp_info){
@@ -33,13 +38,12 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.rtt_min_us = tcp->rtt.min_us,
 		.send_mss = tcp->mss,
 		.receive_mss = tcp->receive_mss,
-		.cwnd_bytes = window_of(tcp),
-		.ssthresh_bytes = tcp->busy->congestion.threshold,
+		.cwnd_bytes = busy ? window_of(tcp) : known->window,
+		.ssthresh_bytes = busy ? busy->congestion.threshold : known->threshold,
 		.send_window = tcp->send_window,
 		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,
 		.bytes_in_flight = in_flight,
-		.bytes_not_sent =
-			tcp->busy->send.length > in_flight ? tcp->busy->send.length - in_flight : 0,
+		.bytes_not_sent = queued > in_flight ? queued - in_flight : 0,
 		.retransmits = tcp->retransmits,
 		.bytes_sent = tcp->bytes_sent,
 		.bytes_acked = tcp->bytes_acked,
@@ -48,8 +52,7 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.segments_received = tcp->segments_received,
 		.accept_queue = tcp->listener ? tcp->listener->accept_count : 0,
 		.backlog = tcp->listener ? tcp->listener->backlog : 0,
-		.congestion_control =
-			tcp->busy->congestion.ops ? tcp->busy->congestion.ops->name : "",
+		.congestion_control = has_congestion ? congestion_ops_of(which)->name : "",
 	};
 }
 
@@ -65,8 +68,8 @@ static void describe_flow(struct port_flow *flow, struct reeve_socket_info *ret)
 		const struct reeve_tcp *const tcp = container_of(flow, struct reeve_tcp, flow);
 
 		ret->state = (enum reeve_tcp_state)tcp->state;
-		ret->receive_queue = tcp->busy->receive.length;
-		ret->send_queue = tcp->busy->send.length;
+		ret->receive_queue = tcp_received(tcp);
+		ret->send_queue = tcp_queued(tcp);
 		ret->user = tcp->owned ? tcp->events.user : NULL;
 		break;
 	}

@@ -350,6 +350,10 @@ void tcp_conn_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_DUPLICATE);
 		return;
 	}
+	if (!tcp_wake(tcp)) {
+		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_NO_MEMORY);
+		return;
+	}
 	s->window = s->h.flags & TCP_SYN ? s->h.window : (uint32_t)s->h.window << tcp->send_scale;
 	s->piece = piece ? piece : s->length;
 	packet_strip(s->packet, s->h.length);
@@ -365,6 +369,7 @@ void tcp_conn_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 	case REEVE_TCP_CLOSING:
 	case REEVE_TCP_LAST_ACK:
 		synchronized_input(tcp, s);
+		tcp_consider_rest(tcp);
 		break;
 	case REEVE_TCP_CLOSED:
 	case REEVE_TCP_LISTEN:

@@ -197,7 +197,7 @@ struct reeve_tcp *reeve_tcp_accept(struct reeve_tcp *listener, void *user)
 	tcp->owned = true;
 	tcp->events.user = user;
 	/* What has happened while it waited is told now. */
-	if (tcp->busy->receive.length > 0)
+	if (tcp_received(tcp) > 0)
 		what |= REEVE_READABLE;
 	if (tcp->fin_received)
 		what |= REEVE_READABLE | REEVE_PEER_CLOSED;

@@ -43,8 +43,15 @@ static uint32_t clamp_buffer(int64_t value)
 
 static void set_congestion(struct reeve_tcp *tcp, int64_t value)
 {
+	struct congestion_memory *const known = &tcp->learned.congestion;
+
+	if (tcp->settings.congestion != (uint8_t)value)
+		*known = (struct congestion_memory){
+			.window = known->window,
+			.threshold = known->threshold,
+		};
 	tcp->settings.congestion = (uint8_t)value;
-	if (!tcp->busy->congestion.ops)
+	if (!tcp->busy || !tcp->busy->congestion.ops)
 		return;
 
 	const struct tcp_congestion before = tcp->busy->congestion;
@@ -86,7 +93,7 @@ static void apply(struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		tcp->settings.receive_fixed = true;
 	if (option == REEVE_TCP_KEEPALIVE || option == REEVE_TCP_KEEPALIVE_IDLE_S)
 		tcp_timer_keepalive(tcp);
-	if (option == REEVE_TCP_QUICK_ACK && tcp->busy->unacked_bytes > 0) {
+	if (option == REEVE_TCP_QUICK_ACK && tcp->busy && tcp->busy->unacked_bytes > 0) {
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
 	}

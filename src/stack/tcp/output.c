@@ -494,6 +494,7 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 	if (tcp->ack_due)
 		tcp_send_ack(tcp);
 	tcp_timer_retransmit(tcp);
+	tcp_consider_rest(tcp);
 	return !more;
 }
 
@@ -504,6 +505,12 @@ bool tcp_output(struct reeve_tcp *tcp, unsigned *budget)
 	if (tcp->state == REEVE_TCP_CLOSED || tcp->state == REEVE_TCP_LISTEN ||
 	    tcp->state == REEVE_TCP_TIME_WAIT)
 		return true;
+
+	if (!tcp_wake(tcp)) {
+		tcp_timer_set(tcp, TCP_DEADLINE_MEMORY,
+			      reeve_time_add_ms(tcp_now(tcp), TCP_STARVED_MS));
+		return true;
+	}
 
 	const int r =
 		ip_route(tcp->host, &tcp->flow.remote_address, &tcp->flow.local_address, &route);

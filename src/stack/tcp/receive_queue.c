@@ -7,6 +7,7 @@
 #include "base/check.h"
 
 #define RING_CAPACITY 4    /* at first; a power of two always */
+#define RING_KEPT     256  /* while the queue is empty: what comes next needs no allocation */
 #define COPY_MAX      2048 /* longer slices are never copied */
 #define COPY_FEW      256
 #define HELD_MAX      (256U << 10) /* bytes of buffers; then wasteful slices are copied */
@@ -94,7 +95,7 @@ static bool ensure_ring(struct receive_queue *q, uint32_t more)
 
 static void release_ring(struct receive_queue *q)
 {
-	if (q->count > 0)
+	if (q->count > 0 || q->capacity <= RING_KEPT)
 		return;
 	free(q->slices);
 	q->slices = NULL;

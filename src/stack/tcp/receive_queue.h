@@ -21,7 +21,7 @@
 #define RECEIVE_RANGES_MAX 256
 
 struct receive_queue {
-	struct slice *slices; /* a ring; NULL while there are none */
+	struct slice *slices; /* a ring; a large one goes when it is empty */
 	uint32_t first, count, capacity;
 	uint32_t length; /* bytes in order */
 	uint64_t held;   /* bytes of the buffers that the slices refer to */

@@ -29,9 +29,21 @@ static uint32_t reno_reduce(struct tcp_congestion *c, uint32_t in_flight)
 	return in_flight / 2;
 }
 
+static void reno_remember(const struct tcp_congestion *c, uint32_t ret_own[2])
+{
+	ret_own[0] = c->reno_acked;
+}
+
+static void reno_recall(struct tcp_congestion *c, const uint32_t own[2])
+{
+	c->reno_acked = own[0];
+}
+
 const struct congestion_ops congestion_reno = {
 	.name = "reno",
 	.init = reno_init,
 	.avoid = reno_avoid,
 	.reduce = reno_reduce,
+	.remember = reno_remember,
+	.recall = reno_recall,
 };

@@ -6,7 +6,8 @@
 
 #define CHUNK_MIN     2048
 #define CHUNK_MAX     65536
-#define RING_CAPACITY 4 /* at first; a power of two always */
+#define RING_CAPACITY 4  /* at first; a power of two always */
+#define RING_KEPT     64 /* while the queue is empty: what comes next needs no allocation */
 
 void send_queue_init(struct send_queue *q)
 {
@@ -91,7 +92,7 @@ size_t send_queue_reserve(struct send_queue *q, struct reeve_pool *pool, size_t 
 
 static void release_ring(struct send_queue *q)
 {
-	if (q->count > 0)
+	if (q->count > 0 || q->capacity <= RING_KEPT)
 		return;
 	free(q->chunks);
 	q->chunks = NULL;

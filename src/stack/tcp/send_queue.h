@@ -3,7 +3,7 @@
  * A segment, first sent or sent again, gets slices of those buffers: nothing is copied.
  *
  * Offsets count from the oldest byte. Small writes fill the last buffer; new buffers grow with what
- * is queued and with the writer's hint, so that an idle socket holds nothing and a busy one 64 KiB
+ * is queued and with the writer's hint, so that an empty queue holds no buffer and a busy one 64 KiB
  * at a time.
  */
 #pragma once
@@ -22,7 +22,7 @@ struct send_chunk {
 };
 
 struct send_queue {
-	struct send_chunk *chunks; /* a ring; NULL while there are none */
+	struct send_chunk *chunks; /* a ring; a large one goes when it is empty */
 	uint32_t first, count, capacity;
 	uint32_t length;      /* bytes */
 	struct buffer *spare; /* reserved, nothing committed to it yet */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define FIRST_CAPACITY 8 /* a power of two always */
+#define KEPT_CAPACITY  64
 
 void sent_times_init(struct sent_times *t)
 {
@@ -66,7 +67,7 @@ void sent_times_ack(struct sent_times *t, struct tcp_seq una)
 		t->first = (uint16_t)((t->first + 1U) & (t->capacity - 1U));
 		t->count--;
 	}
-	if (t->count == 0)
+	if (t->count == 0 && t->capacity > KEPT_CAPACITY)
 		sent_times_clear(t);
 }
 

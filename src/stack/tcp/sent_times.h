@@ -19,7 +19,7 @@ struct sent_time {
 };
 
 struct sent_times {
-	struct sent_time *entries; /* a ring; NULL while there are none */
+	struct sent_time *entries; /* a ring; a large one goes when it is empty */
 	uint16_t first, count, capacity;
 };
 

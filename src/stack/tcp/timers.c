@@ -15,6 +15,7 @@
  *	ACK             a delayed acknowledgment is due.
  *	KEEPALIVE       the peer was silent for long: probes, then ETIMEDOUT (RFC 9293, 3.8.4). Of a
  *	                closed socket in FIN-WAIT-2: its end.
+ *	REST            nothing has gone on for a while (rest.c).
  */
 #include <errno.h>
 
@@ -37,14 +38,16 @@ static struct reeve_time earliest(const struct reeve_tcp *tcp)
 
 void tcp_timer_set(struct reeve_tcp *tcp, enum tcp_deadline which, struct reeve_time at)
 {
-	tcp->busy->deadlines[which] = at;
+	if (tcp->busy)
+		tcp->busy->deadlines[which] = at;
 	if (!timer_is_armed(&tcp->timer) || reeve_time_before(at, tcp->timer.expires))
 		timer_arm(&tcp->host->timers, &tcp->timer, at);
 }
 
 void tcp_timer_clear(struct reeve_tcp *tcp, enum tcp_deadline which)
 {
-	tcp->busy->deadlines[which] = REEVE_NEVER;
+	if (tcp->busy)
+		tcp->busy->deadlines[which] = REEVE_NEVER;
 }
 
 static void set_in_ms(struct reeve_tcp *tcp, enum tcp_deadline which, int64_t ms)
@@ -287,8 +290,31 @@ static bool has_come(struct reeve_tcp *tcp, enum tcp_deadline which)
 	return true;
 }
 
+/* A connection that rests has one deadline, and does not say which it was: each looks for itself
+ * whether it has come. False: without memory there is nothing more to do now. */
+static bool wake(struct reeve_tcp *tcp)
+{
+	if (tcp->busy)
+		return true;
+	if (tcp->is_orphan && tcp->state == REEVE_TCP_FIN_WAIT_2) {
+		tcp_dispose(tcp);
+		return false;
+	}
+	if (!tcp_wake(tcp)) {
+		timer_arm(&tcp->host->timers, &tcp->timer,
+			  reeve_time_add_ms(tcp_now(tcp), TCP_STARVED_MS));
+		return false;
+	}
+	tcp->busy->deadlines[TCP_DEADLINE_MEMORY] = tcp_now(tcp);
+	tcp->busy->deadlines[TCP_DEADLINE_KEEPALIVE] = tcp_now(tcp);
+	tcp_mark_dirty(tcp);
+	return true;
+}
+
 void tcp_conn_timer(struct reeve_tcp *tcp)
 {
+	if (!wake(tcp))
+		return;
 	if (has_come(tcp, TCP_DEADLINE_ACK)) {
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
@@ -305,6 +331,10 @@ void tcp_conn_timer(struct reeve_tcp *tcp)
 		retransmit_deadline(tcp);
 	if (tcp->state != REEVE_TCP_CLOSED && has_come(tcp, TCP_DEADLINE_KEEPALIVE))
 		keepalive_deadline(tcp);
+	if (tcp->state != REEVE_TCP_CLOSED && has_come(tcp, TCP_DEADLINE_REST))
+		tcp_rest_deadline(tcp);
+	if (!tcp->busy)
+		return;
 
 	const struct reeve_time next = earliest(tcp);
 

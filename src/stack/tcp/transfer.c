@@ -8,7 +8,6 @@
 #include "stack/tcp/conn_private.h"
 
 #define LONG_PATH_US 2000
-#define STARVED_MS   20 /* until a writer that the pool refused may try again */
 
 /* On a long path it grows with what the path and the peer take, unless the owner has said it. */
 uint32_t tcp_send_limit(const struct reeve_tcp *tcp)
@@ -31,6 +30,13 @@ static size_t send_room(const struct reeve_tcp *tcp)
 	return tcp->busy->send.length < limit ? limit - tcp->busy->send.length : 0;
 }
 
+/* No acknowledgment tells when there is memory again: the owner just tries. */
+static void wait_for_memory(struct reeve_tcp *tcp)
+{
+	tcp->wants_write = true;
+	tcp_timer_set(tcp, TCP_DEADLINE_MEMORY, reeve_time_add_ms(tcp_now(tcp), TCP_STARVED_MS));
+}
+
 size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov, size_t count)
 {
 	struct iovec room[2];
@@ -42,6 +48,10 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 		/* The handshake will be done some time. */
 		tcp->wants_write =
 			tcp->state == REEVE_TCP_SYN_SENT || tcp->state == REEVE_TCP_SYN_RECEIVED;
+		return 0;
+	}
+	if (!tcp_wake(tcp)) {
+		wait_for_memory(tcp);
 		return 0;
 	}
 
@@ -57,16 +67,15 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 		send_queue_commit(&tcp->busy->send, 0);
 	if (bytes < wanted || bytes == 0)
 		tcp->wants_write = true;
-	/* No acknowledgment tells when the pool has room again: the owner just tries. */
 	if (bytes == 0 && send_room(tcp) > 0)
-		tcp_timer_set(tcp, TCP_DEADLINE_MEMORY,
-			      reeve_time_add_ms(tcp_now(tcp), STARVED_MS));
+		wait_for_memory(tcp);
 	return given;
 }
 
 void reeve_tcp_commit(struct reeve_tcp *tcp, size_t bytes)
 {
-	send_queue_commit(&tcp->busy->send, bytes);
+	if (tcp->busy)
+		send_queue_commit(&tcp->busy->send, bytes);
 	if (bytes > 0)
 		tcp_mark_dirty(tcp);
 }
@@ -106,7 +115,7 @@ int64_t reeve_tcp_write(struct reeve_tcp *tcp, const void *bytes, size_t length)
 
 void reeve_tcp_mark_urgent(struct reeve_tcp *tcp)
 {
-	if (tcp->busy->send.length == 0)
+	if (tcp_queued(tcp) == 0)
 		return;
 	tcp->urgent_out = true;
 	tcp->busy->urgent_end = seq_add(tcp->una, tcp->busy->send.length);
@@ -115,17 +124,19 @@ void reeve_tcp_mark_urgent(struct reeve_tcp *tcp)
 
 size_t reeve_tcp_peek(const struct reeve_tcp *tcp, struct iovec *iov, size_t count)
 {
-	return receive_queue_peek(&tcp->busy->receive, iov, count);
+	return tcp->busy ? receive_queue_peek(&tcp->busy->receive, iov, count) : 0;
 }
 
 /* The first byte that was not consumed. */
 static struct tcp_seq read_position(const struct reeve_tcp *tcp)
 {
-	return seq_sub(tcp->rcv_nxt, tcp->busy->receive.length + (tcp->fin_received ? 1 : 0));
+	return seq_sub(tcp->rcv_nxt, tcp_received(tcp) + (tcp->fin_received ? 1 : 0));
 }
 
 void reeve_tcp_consume(struct reeve_tcp *tcp, size_t bytes)
 {
+	if (bytes == 0)
+		return;
 	receive_queue_consume(&tcp->busy->receive, bytes);
 	tcp_window_consumed(tcp, bytes);
 	if (tcp->urgent_in && !seq_before(read_position(tcp), tcp->busy->rcv_urgent))
@@ -134,6 +145,7 @@ void reeve_tcp_consume(struct reeve_tcp *tcp, size_t bytes)
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
 	}
+	tcp_consider_rest(tcp);
 }
 
 int64_t reeve_tcp_read(struct reeve_tcp *tcp, void *bytes, size_t length)
@@ -141,7 +153,7 @@ int64_t reeve_tcp_read(struct reeve_tcp *tcp, void *bytes, size_t length)
 	uint8_t *to = bytes;
 	size_t done = 0;
 
-	while (done < length && tcp->busy->receive.length > 0) {
+	while (done < length && tcp_received(tcp) > 0) {
 		struct iovec iov;
 
 		receive_queue_peek(&tcp->busy->receive, &iov, 1);
@@ -173,12 +185,12 @@ int64_t reeve_tcp_urgent_offset(const struct reeve_tcp *tcp)
 
 size_t reeve_tcp_readable(const struct reeve_tcp *tcp)
 {
-	return tcp->busy->receive.length;
+	return tcp_received(tcp);
 }
 
 size_t reeve_tcp_unsent(const struct reeve_tcp *tcp)
 {
-	return tcp->busy->send.length;
+	return tcp_queued(tcp);
 }
 
 bool reeve_tcp_peer_closed(const struct reeve_tcp *tcp)

@@ -34,7 +34,7 @@ void tcp_window_init(struct reeve_tcp *tcp)
 static struct tcp_seq possible_edge(const struct reeve_tcp *tcp)
 {
 	const uint32_t limit = tcp->settings.receive_buffer;
-	const uint32_t used = tcp->busy->receive.length;
+	const uint32_t used = tcp_received(tcp);
 	const uint32_t most = UINT32_C(65535) << tcp->receive_scale;
 	const uint32_t room = used < limit ? limit - used : 0;
 

@@ -18,9 +18,11 @@ void *wrap_realloc(void *old, size_t size) __asm__("__wrap_realloc");
 
 static unsigned countdown; /* 0: nothing fails */
 static bool failed;
+static unsigned allocations;
 
 static bool fails(void)
 {
+	allocations++;
 	if (countdown == 0 || --countdown > 0)
 		return false;
 	failed = true;
@@ -48,6 +50,8 @@ struct world {
 	struct reeve_host *hosts[2];
 	unsigned ifaces[2];
 	struct reeve_time now;
+	unsigned lose; /* every how-manieth packet; 0: none */
+	unsigned carried;
 };
 
 static bool world_init(struct world *w)
@@ -94,8 +98,12 @@ static void settle(struct world *w)
 			unsigned iface;
 			struct reeve_packet *p;
 
-			while ((p = reeve_host_output(w->hosts[i], w->now, &iface)))
-				reeve_host_input(w->hosts[!i], w->ifaces[!i], p, w->now);
+			while ((p = reeve_host_output(w->hosts[i], w->now, &iface))) {
+				if (w->lose && ++w->carried % w->lose == 0)
+					reeve_packet_free(p);
+				else
+					reeve_host_input(w->hosts[!i], w->ifaces[!i], p, w->now);
+			}
 		}
 	}
 }
@@ -153,6 +161,90 @@ static void datagrams(struct world *w)
 	reeve_udp_close(server);
 	reeve_udp_close(other);
 	reeve_ping_close(ping);
+}
+
+/* Two ends of a connection, as far as there was memory for them. */
+struct ends {
+	struct reeve_tcp *server, *client, *accepted;
+	size_t written, read;
+};
+
+static const char page[100000];
+
+static void take_all(struct ends *e)
+{
+	const size_t length = e->accepted ? reeve_tcp_readable(e->accepted) : 0;
+
+	e->read += length;
+	if (length > 0)
+		reeve_tcp_consume(e->accepted, length);
+}
+
+static bool ends_open(struct world *w, struct ends *e)
+{
+	const struct reeve_sockaddr any = net_name("0.0.0.0", 80);
+	const struct reeve_sockaddr name = net_name("192.0.2.2", 80);
+
+	*e = (struct ends){
+		.server = reeve_tcp_new(w->hosts[1], REEVE_IPV4, NULL),
+		.client = reeve_tcp_new(w->hosts[0], REEVE_IPV4, NULL),
+	};
+	if (e->server && reeve_tcp_bind(e->server, &any) == 0)
+		reeve_tcp_listen(e->server, 4);
+	return e->client && reeve_tcp_connect(e->client, &name, w->now) == 0;
+}
+
+static void write_page(struct world *w, struct ends *e)
+{
+	const int64_t written = reeve_tcp_write(e->client, page, sizeof(page));
+
+	e->written += written > 0 ? (size_t)written : 0;
+	settle(w);
+	if (e->server && !e->accepted)
+		e->accepted = reeve_tcp_accept(e->server, NULL);
+	take_all(e);
+}
+
+static void ends_close(struct world *w, struct ends *e)
+{
+	reeve_tcp_close(e->client);
+	settle(w);
+	reeve_tcp_close(e->accepted);
+	pass_ms(w, 1000);
+	reeve_tcp_close(e->server);
+	for (unsigned i = 0; i < 5; i++)
+		pass_ms(w, 30000);
+}
+
+/* A whole transfer with loss, a rest, and a second one. What failed was only late: once there is a
+ * connection, every byte arrives. */
+static void lossy_transfer(struct world *w)
+{
+	struct ends e;
+
+	w->lose = 11;
+	if (ends_open(w, &e)) {
+		for (unsigned i = 0; i < 12; i++) {
+			write_page(w, &e);
+			pass_ms(w, 300);
+		}
+		for (unsigned i = 0; i < 20; i++) {
+			pass_ms(w, 3000);
+			take_all(&e);
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			write_page(w, &e);
+			pass_ms(w, 300);
+		}
+		for (unsigned i = 0; i < 400 && e.read < e.written; i++) {
+			pass_ms(w, 3000);
+			take_all(&e);
+		}
+		if (e.accepted)
+			assert_int_equal(e.read, e.written);
+	}
+	w->lose = 0;
+	ends_close(w, &e);
 }
 
 static void connections(struct world *w)
@@ -215,11 +307,51 @@ static void test_connections(void **state)
 	fail_each(connections, 60);
 }
 
+static void test_lossy_transfer(void **state)
+{
+	(void)state;
+	fail_each(lossy_transfer, 60);
+}
+
+static void exchange(struct world *w, struct ends *e)
+{
+	write_page(w, e);
+	pass_ms(w, 10);
+	assert_int_equal(reeve_tcp_write(e->client, "?", 1), 1);
+	settle(w);
+	take_all(e);
+	assert_int_equal(reeve_tcp_write(e->accepted, "!", 1), 1);
+	settle(w);
+	reeve_tcp_consume(e->client, reeve_tcp_readable(e->client));
+	pass_ms(w, 10);
+}
+
+/* Whether packets are many or come by turns: once a connection is under way they cost no allocation. */
+static void test_steady_transfer(void **state)
+{
+	struct world w = { .now = { 1 } };
+	struct ends e;
+
+	(void)state;
+	assert_true(world_init(&w));
+	assert_true(ends_open(&w, &e));
+	for (unsigned i = 0; i < 50; i++)
+		exchange(&w, &e);
+	allocations = 0;
+	for (unsigned i = 0; i < 200; i++)
+		exchange(&w, &e);
+	assert_int_equal(allocations, 0);
+	ends_close(&w, &e);
+	world_deinit(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_lossy_transfer),
+		cmocka_unit_test(test_steady_transfer),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
