@@ -104,6 +104,8 @@ static void side_init(struct bench *b, unsigned which)
 	const struct reeve_host_config config = {
 		.pool = b->pool,
 		.seed = { (uint8_t)which },
+		.ephemeral_first = 50000,
+		.ephemeral_last = 50063,
 		.max_sockets = 12,
 	};
 	struct reeve_iface_config iface = {

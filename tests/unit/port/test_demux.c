@@ -12,7 +12,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
-#include "failing.h"
+#include "../../model/failing.h"
 
 #define FLOWS     400
 #define LISTENERS 60

@@ -1,11 +1,6 @@
-/*
- * Allocations that fail when told to. For executables linked with --wrap=malloc, --wrap=calloc and
- * --wrap=realloc, in their one source file.
- */
-#pragma once
+#include "failing.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 static unsigned allocations_left = UINT_MAX; /* before the next one fails, once */
@@ -20,20 +15,19 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 /* NOLINTEND(readability-identifier-naming) */
 
-static inline void fail_allocation_after(unsigned count)
+void fail_allocation_after(unsigned count)
 {
 	allocations_left = count;
 	allocation_failed = false;
 }
 
-/* Whether one has failed since. */
-static inline bool stop_failing(void)
+bool stop_failing(void)
 {
 	allocations_left = UINT_MAX;
 	return allocation_failed;
 }
 
-static inline bool fails(void)
+static bool fails(void)
 {
 	if (allocations_left == UINT_MAX || allocations_left-- > 0)
 		return false;
