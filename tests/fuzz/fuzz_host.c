@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../model/invariants.h"
 #include "base/checksum.h"
 #include "base/cursor.h"
 #include "base/packet.h"
@@ -107,7 +108,10 @@ static void bench_init(struct bench *b)
 
 	*b = (struct bench){ .now = { REEVE_NS_PER_S } };
 	b->pool = reeve_pool_new(&(struct reeve_pool_config){ 4000, 16 << 20 });
-	const struct reeve_host_config config = { .pool = b->pool, .max_sockets = 64 };
+	const struct reeve_host_config config = { .pool = b->pool,
+						  .max_sockets = 64,
+						  .ephemeral_first = 50000,
+						  .ephemeral_last = 50063 };
 
 	b->host = reeve_host_new(&config, b->now);
 	check(b->pool && b->host);
@@ -251,6 +255,7 @@ static bool one_record(struct bench *b, struct cursor *c)
 	b->now = reeve_time_add_ms(b->now, (int64_t)time * (flags & FLAG_LATER ? 1000 : 1));
 	reeve_host_tick(b->host, b->now);
 	settle(b);
+	invariants_check(b->host);
 	return true;
 }
 

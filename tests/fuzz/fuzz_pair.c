@@ -1,16 +1,20 @@
 /*
  * Two hosts with connections between them, and whoever reads and writes the wire: every frame may
- * be held back, lost, doubled or changed, with its checksums put right again.
+ * be held back, lost, doubled or changed, with its checksums put right again, and others are made up
+ * from what was seen.
  *
  * The input is a row of steps of two bytes, a deed and its amount, some with more bytes behind
  * them. Without any the hosts talk as usual; so a fuzzer is in the midst of established connections
- * from its first byte on.
+ * from its first byte on. After each step the invariants of both hosts hold; and as long as frames
+ * were only lost, doubled and put aside, what is read is what was written, and all of it arrives in
+ * the end.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "../model/invariants.h"
 #include "base/checksum.h"
 #include "base/cursor.h"
 #include "base/packet.h"
@@ -25,8 +29,11 @@
 #define HOSTS      2
 #define SOCKETS    6
 #define HELD       16
-#define STEPS      200
+#define STEPS      120
 #define FRAME_SIZE 70000
+#define WRITE_MOST 32768
+#define CONTENT    65521 /* what a stream says begins anew after so many bytes */
+#define SETTLINGS  400   /* times that are waited for until all has arrived */
 
 enum deed {
 	DEED_PASS,    /* frames go as they are; the amount is how many at most */
@@ -45,14 +52,28 @@ enum deed {
 	DEED_CONNECT, /* a new one */
 	DEED_SET,     /* an option */
 	DEED_OFFLOAD, /* of the next: what the link says of its checksum */
+	DEED_FORGE,   /* one that nobody sent: TCP, ICMP, UDP or anything */
+	DEED_SETTLE,  /* all is delivered and read until nothing is on its way any more */
 	DEED_COUNT,
+};
+
+struct end {
+	struct reeve_tcp *tcp;
+	uint64_t written, read;
+};
+
+/* What the wire has shown of a side: its last segment. */
+struct seen {
+	uint16_t source, destination;
+	uint32_t sequence, acknowledgment, length;
 };
 
 struct side {
 	struct reeve_host *host;
 	unsigned iface;
-	struct reeve_tcp *tcp[SOCKETS];
+	struct end ends[SOCKETS];
 	struct reeve_udp *udp;
+	struct seen seen;
 };
 
 struct bench {
@@ -61,16 +82,19 @@ struct bench {
 	struct reeve_time now;
 	struct reeve_packet *held[HELD];
 	uint8_t held_to[HELD];
+	bool tampered; /* frames may have been changed or made up */
 };
+
+static uint8_t content[CONTENT + WRITE_MOST];
 
 static const uint32_t addresses[HOSTS] = { 0xc0000201, 0xc0000202 };
 
 static void add_tcp(struct side *s, struct reeve_tcp *tcp)
 {
 	for (int i = 0; tcp && i < SOCKETS; i++) {
-		if (s->tcp[i])
+		if (s->ends[i].tcp)
 			continue;
-		s->tcp[i] = tcp;
+		s->ends[i] = (struct end){ .tcp = tcp };
 		return;
 	}
 	reeve_tcp_abort(tcp);
@@ -79,8 +103,8 @@ static void add_tcp(struct side *s, struct reeve_tcp *tcp)
 static void forget_tcp(struct side *s, const struct reeve_tcp *tcp)
 {
 	for (int i = 0; i < SOCKETS; i++) {
-		if (s->tcp[i] == tcp)
-			s->tcp[i] = NULL;
+		if (s->ends[i].tcp == tcp)
+			s->ends[i].tcp = NULL;
 	}
 }
 
@@ -121,8 +145,10 @@ static void side_init(struct bench *b, unsigned which)
 	s->host = reeve_host_new(&config, b->now);
 	check(s->host && reeve_host_add_iface(s->host, &iface, &s->iface) == 0);
 	check(reeve_host_add_address(s->host, s->iface, &address) == 0);
-	s->tcp[0] = reeve_tcp_new(s->host, REEVE_IPV4, NULL);
-	check(reeve_tcp_bind(s->tcp[0], &web) == 0 && reeve_tcp_listen(s->tcp[0], 2) == 0);
+	struct reeve_tcp *const listener = reeve_tcp_new(s->host, REEVE_IPV4, NULL);
+
+	check(reeve_tcp_bind(listener, &web) == 0 && reeve_tcp_listen(listener, 2) == 0);
+	add_tcp(s, listener);
 	s->udp = reeve_udp_new(s->host, REEVE_IPV4, NULL);
 	check(reeve_udp_bind(s->udp, &web) == 0);
 }
@@ -156,6 +182,25 @@ static void take_events(struct side *s)
 		handle(s, &event);
 }
 
+static void look_at(struct side *s, const struct reeve_packet *p)
+{
+	uint8_t bytes[ETHER_HEADER + IPV4_HEADER + TCP_HEADER_MIN];
+	const uint8_t *const ip = bytes + ETHER_HEADER, *const tcp = ip + IPV4_HEADER;
+
+	if (reeve_packet_length(p) < sizeof(bytes))
+		return;
+	packet_copy(p, 0, sizeof(bytes), bytes);
+	if (load_be16(bytes + 12) != ETHER_IPV4 || ip[0] != 0x45 || ip[9] != 6)
+		return;
+	s->seen = (struct seen){
+		.source = load_be16(tcp),
+		.destination = load_be16(tcp + 2),
+		.sequence = load_be32(tcp + 4),
+		.acknowledgment = load_be32(tcp + 8),
+		.length = load_be16(ip + 2) - IPV4_HEADER - (tcp[12] >> 4) * 4u,
+	};
+}
+
 /* The next frame of either host; *ret_to is who gets it. */
 static struct reeve_packet *next_frame(struct bench *b, unsigned *ret_to)
 {
@@ -166,6 +211,7 @@ static struct reeve_packet *next_frame(struct bench *b, unsigned *ret_to)
 		struct reeve_packet *const p = reeve_host_output(b->sides[i].host, b->now, &iface);
 
 		if (p) {
+			look_at(&b->sides[i], p);
 			*ret_to = 1 - i;
 			return p;
 		}
@@ -388,39 +434,225 @@ static void come_to_rest(struct bench *b)
 	check(false);
 }
 
+static void write_some(struct end *e, size_t length)
+{
+	const int64_t n = reeve_tcp_write(e->tcp, content + e->written % CONTENT, length);
+
+	if (n > 0)
+		e->written += (uint64_t)n;
+}
+
+static void read_some(const struct bench *b, struct end *e, size_t length)
+{
+	static uint8_t bytes[WRITE_MOST];
+	const int64_t n = reeve_tcp_read(e->tcp, bytes, length);
+
+	if (n <= 0)
+		return;
+	check((size_t)n <= length);
+	check(b->tampered || !memcmp(bytes, content + e->read % CONTENT, (size_t)n));
+	e->read += (uint64_t)n;
+}
+
 static void use(struct bench *b, uint8_t deed, uint8_t amount)
 {
-	static uint8_t bytes[40000];
 	struct side *const s = &b->sides[amount & 1];
-	struct reeve_tcp *const tcp = s->tcp[(amount >> 1) % SOCKETS];
+	struct end *const e = &s->ends[(amount >> 1) % SOCKETS];
 	const unsigned how = amount >> 4;
 
-	if (!tcp)
+	if (!e->tcp)
 		return;
 	if (deed == DEED_WRITE) {
-		reeve_tcp_write(tcp, bytes, (size_t)1 << how);
+		write_some(e, (size_t)1 << how);
 		if (how == 15)
-			reeve_tcp_mark_urgent(tcp);
+			reeve_tcp_mark_urgent(e->tcp);
 	} else if (deed == DEED_READ) {
-		reeve_tcp_urgent_offset(tcp);
-		reeve_tcp_read(tcp, bytes, (size_t)1 << how);
+		reeve_tcp_urgent_offset(e->tcp);
+		read_some(b, e, (size_t)1 << how);
 	} else if (how < 6) {
-		reeve_tcp_shutdown(tcp);
+		reeve_tcp_shutdown(e->tcp);
 	} else {
-		forget_tcp(s, tcp);
-		(how < 12 ? reeve_tcp_close : reeve_tcp_abort)(tcp);
+		(how < 12 ? reeve_tcp_close : reeve_tcp_abort)(e->tcp);
+		e->tcp = NULL;
 	}
 }
 
 static void set_option(struct bench *b, uint8_t amount, struct cursor *c)
 {
 	struct side *const s = &b->sides[amount & 1];
-	struct reeve_tcp *const tcp = s->tcp[(amount >> 1) % SOCKETS];
+	struct reeve_tcp *const tcp = s->ends[(amount >> 1) % SOCKETS].tcp;
 	const uint8_t option = cursor_u8(c) % REEVE_TCP_OPTION_COUNT;
 	const int64_t value = cursor_be16(c);
 
 	if (tcp)
 		reeve_tcp_set(tcp, (enum reeve_tcp_option)option, value);
+}
+
+/* A segment near the last one that the other side has sent. Returns its length. */
+static size_t forge_tcp(const struct seen *seen, uint8_t *tcp, struct cursor *c)
+{
+	const uint8_t flags = cursor_u8(c), shape = cursor_u8(c);
+	const uint32_t sequence = seen->sequence + seen->length;
+	const size_t options = (size_t)(shape & 7) * 4, payload = (size_t)(shape >> 3) * 45;
+
+	memset(tcp, 1, TCP_HEADER_MIN + options + payload);
+	store_be16(tcp, seen->source);
+	store_be16(tcp + 2, seen->destination);
+	store_be32(tcp + 4, sequence + (uint32_t)(int32_t)(int16_t)cursor_be16(c));
+	store_be32(tcp + 8, seen->acknowledgment + (uint32_t)(int32_t)(int16_t)cursor_be16(c));
+	tcp[12] = (uint8_t)((5 + (shape & 7)) << 4);
+	tcp[13] = flags;
+	store_be16(tcp + 14, cursor_be16(c));
+	store_be16(tcp + 18, 1);
+	cursor_copy(c, tcp + TCP_HEADER_MIN, options < cursor_left(c) ? options : cursor_left(c));
+	return TCP_HEADER_MIN + options + payload;
+}
+
+/* An error about the last segment that its receiver has sent. */
+static size_t forge_icmp(const struct side *to, unsigned which, uint8_t *icmp, struct cursor *c)
+{
+	uint8_t *const quoted = icmp + 8, *const tcp = quoted + IPV4_HEADER;
+	const size_t length = 8 + IPV4_HEADER + 8;
+
+	memset(icmp, 0, length);
+	icmp[0] = cursor_u8(c);
+	icmp[1] = cursor_u8(c);
+	store_be16(icmp + 6, cursor_be16(c));
+	quoted[0] = 0x45;
+	store_be16(quoted + 2, 1500);
+	quoted[8] = 64;
+	quoted[9] = 6;
+	store_be32(quoted + 12, addresses[which]);
+	store_be32(quoted + 16, addresses[1 - which]);
+	store_be16(tcp, to->seen.source);
+	store_be16(tcp + 2, to->seen.destination);
+	store_be32(tcp + 4, to->seen.sequence + (uint32_t)(int32_t)(int16_t)cursor_be16(c));
+	store_be16(icmp + 2, (uint16_t)~checksum_fold(checksum_add(0, icmp, length)));
+	return length;
+}
+
+static size_t forge_any(uint8_t *bytes, struct cursor *c)
+{
+	const size_t wanted = cursor_u8(c);
+	const size_t length = wanted < cursor_left(c) ? wanted : cursor_left(c);
+
+	cursor_copy(c, bytes, length);
+	return length;
+}
+
+/* The amount: to whom, and what it is: TCP, ICMP, UDP, or a piece of a datagram. */
+static void forge(struct bench *b, uint8_t amount, struct cursor *c)
+{
+	static uint8_t frame[2048];
+	const unsigned to = amount & 1;
+	uint8_t *const ip = frame + ETHER_HEADER, *const data = ip + IPV4_HEADER;
+	static const uint8_t protocols[4] = { 6, 1, 17, 17 };
+	const uint8_t kind = amount >> 1 & 3;
+	size_t length;
+
+	memset(frame, 0, ETHER_HEADER + IPV4_HEADER);
+	memcpy(frame, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)(to + 1) }, 6);
+	memcpy(frame + 6, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)(2 - to) }, 6);
+	store_be16(frame + 12, ETHER_IPV4);
+	if (kind == 0)
+		length = forge_tcp(&b->sides[1 - to].seen, data, c);
+	else if (kind == 1)
+		length = forge_icmp(&b->sides[to], to, data, c);
+	else
+		length = forge_any(data, c);
+	ip[0] = 0x45;
+	store_be16(ip + 2, (uint16_t)(IPV4_HEADER + length));
+	if (kind == 3)
+		store_be16(ip + 6, cursor_be16(c));
+	ip[8] = 64;
+	ip[9] = protocols[kind];
+	store_be32(ip + 12, addresses[1 - to]);
+	store_be32(ip + 16, addresses[to]);
+	finish(frame, ETHER_HEADER + IPV4_HEADER + length);
+	struct reeve_packet *const p = reeve_packet_from_bytes(
+		b->pool, frame, ETHER_HEADER + IPV4_HEADER + length,
+		&(struct reeve_offload){ .checksum = amount & 8 ? REEVE_CHECKSUM_VERIFIED
+								: REEVE_CHECKSUM_UNKNOWN });
+
+	b->tampered = true;
+	if (p)
+		deliver_take(b, to, p);
+}
+
+static bool is_open(const struct reeve_tcp *tcp)
+{
+	const enum reeve_tcp_state state = reeve_tcp_state(tcp);
+
+	return state == REEVE_TCP_ESTABLISHED || state == REEVE_TCP_FIN_WAIT_1 ||
+	       state == REEVE_TCP_FIN_WAIT_2 || state == REEVE_TCP_CLOSE_WAIT;
+}
+
+/* The other end of the same connection, if it is still somebody's. */
+static const struct end *peer_of(const struct side *other, const struct end *e)
+{
+	struct reeve_sockaddr local, remote, name;
+
+	if (!e->tcp || !is_open(e->tcp) || reeve_tcp_local(e->tcp, &local) < 0 ||
+	    reeve_tcp_remote(e->tcp, &remote) < 0)
+		return NULL;
+	for (int i = 0; i < SOCKETS; i++) {
+		struct reeve_tcp *const tcp = other->ends[i].tcp;
+
+		if (tcp && is_open(tcp) && reeve_tcp_local(tcp, &name) == 0 &&
+		    reeve_sockaddr_equal(&name, &remote) && reeve_tcp_remote(tcp, &name) == 0 &&
+		    reeve_sockaddr_equal(&name, &local))
+			return &other->ends[i];
+	}
+	return NULL;
+}
+
+static bool has_all_arrived(const struct bench *b)
+{
+	for (unsigned i = 0; i < HOSTS; i++) {
+		for (unsigned k = 0; k < SOCKETS; k++) {
+			const struct end *const e = &b->sides[i].ends[k];
+			const struct end *const peer = peer_of(&b->sides[1 - i], e);
+
+			if (peer && peer->read != e->written)
+				return false;
+		}
+	}
+	return true;
+}
+
+static void read_all(struct bench *b)
+{
+	for (unsigned i = 0; i < HOSTS; i++) {
+		for (unsigned k = 0; k < SOCKETS; k++) {
+			if (b->sides[i].ends[k].tcp)
+				read_some(b, &b->sides[i].ends[k], WRITE_MOST);
+		}
+	}
+}
+
+/* Nobody is on the wire any more: whatever was lost before comes in the end. */
+static void settle(struct bench *b)
+{
+	for (int round = 0; round < SETTLINGS; round++) {
+		struct reeve_time next = REEVE_NEVER;
+
+		pass(b, 1000);
+		read_all(b);
+		if (has_all_arrived(b))
+			return;
+		for (int i = 0; i < HOSTS; i++)
+			next = reeve_time_min(next, reeve_host_deadline(b->sides[i].host));
+		if (reeve_time_before(b->now, next) && !reeve_time_is_never(next))
+			b->now = next;
+		pass_time(b, 0);
+	}
+	check(b->tampered);
+}
+
+static void check_both(const struct bench *b)
+{
+	for (unsigned i = 0; i < HOSTS; i++)
+		invariants_check(b->sides[i].host);
 }
 
 static void one_step(struct bench *b, struct cursor *c)
@@ -455,12 +687,21 @@ static void one_step(struct bench *b, struct cursor *c)
 	case DEED_LOSE:
 	case DEED_DOUBLE:
 	case DEED_HOLD:
+		with_frame(b, deed, amount, c);
+		break;
 	case DEED_CHANGE:
 	case DEED_TCP:
 	case DEED_OPTIONS:
 	case DEED_CUT:
 	case DEED_OFFLOAD:
+		b->tampered = true;
 		with_frame(b, deed, amount, c);
+		break;
+	case DEED_FORGE:
+		forge(b, amount, c);
+		break;
+	case DEED_SETTLE:
+		settle(b);
 		break;
 	case DEED_COUNT:
 		break;
@@ -469,6 +710,10 @@ static void one_step(struct bench *b, struct cursor *c)
 
 static void bench_init(struct bench *b)
 {
+	if (content[1] == content[0]) {
+		for (uint32_t i = 0; i < sizeof(content); i++)
+			content[i] = (uint8_t)((i % CONTENT * 2654435761u) >> 13);
+	}
 	*b = (struct bench){ .now = { REEVE_NS_PER_S } };
 	b->pool = reeve_pool_new(&(struct reeve_pool_config){ 2000, 8 << 20 });
 	check(b->pool);
@@ -478,7 +723,7 @@ static void bench_init(struct bench *b)
 	connect_tcp(b, 1, 80);
 	pass(b, 100);
 	for (unsigned i = 0; i < HOSTS; i++)
-		check(reeve_tcp_state(b->sides[i].tcp[1]) == REEVE_TCP_ESTABLISHED);
+		check(reeve_tcp_state(b->sides[i].ends[1].tcp) == REEVE_TCP_ESTABLISHED);
 }
 
 static void bench_deinit(struct bench *b)
@@ -496,8 +741,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct bench b;
 
 	bench_init(&b);
-	for (int i = 0; i < STEPS && cursor_left(&c) >= 2; i++)
+	for (int i = 0; i < STEPS && cursor_left(&c) >= 2; i++) {
 		one_step(&b, &c);
+		check_both(&b);
+	}
 	pass(&b, 1000);
 	come_to_rest(&b);
 	bench_deinit(&b);

@@ -3,7 +3,8 @@
  * that does everything to frames that a link may do. All of it is drawn from one number, the seed,
  * and nothing else is asked, so that a seed that fails fails again.
  *
- * What must hold at the end of each:
+ * After each frame that comes in the invariants of its host hold (tests/model/invariants.h). What
+ * must hold at the end of each:
  *	every stream has arrived whole and in order, or its reader was told of an error;
  *	no error where nothing happened that TCP can't mend;
  *	no datagram is altered;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../model/invariants.h"
 #include "base/bytes.h"
 #include "base/packet.h"
 #include "link/capture.h"
@@ -248,6 +249,7 @@ static bool pump_machine(struct world *w, unsigned index)
 		if (!w->scenario.trust)
 			p->offload.checksum = REEVE_CHECKSUM_UNKNOWN;
 		reeve_host_input(m->host, m->iface, p, w->now);
+		invariants_check(m->host);
 		any = true;
 	}
 	return any;
