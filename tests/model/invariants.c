@@ -12,7 +12,7 @@ static bool in_order(struct tcp_seq a, struct tcp_seq b, struct tcp_seq c)
 /* What is reported or was sent again lies between what is acknowledged and what was sent. */
 static void check_scoreboard(const struct reeve_tcp *tcp)
 {
-	const struct scoreboard *const b = &tcp->scoreboard;
+	const struct scoreboard *const b = &tcp->busy->scoreboard;
 	struct tcp_seq at = tcp->una;
 	uint32_t sacked = 0;
 
@@ -33,11 +33,11 @@ static void check_sent_times(const struct reeve_tcp *tcp)
 	const struct sent_time *e, *before = NULL;
 	unsigned count = 0;
 
-	for (; (e = sent_times_at(&tcp->sent_times, count)); before = e, count++) {
+	for (; (e = sent_times_at(&tcp->busy->sent_times, count)); before = e, count++) {
 		check(in_order(tcp->una, e->end, tcp->nxt));
 		check(!before || seq_before(before->end, e->end));
 	}
-	check(count == tcp->sent_times.count && count <= SENT_TIMES_MAX);
+	check(count == tcp->busy->sent_times.count && count <= SENT_TIMES_MAX);
 }
 
 /* Of what is sent and not acknowledged each byte is still there to be sent again. */
@@ -46,13 +46,16 @@ static void check_sending(const struct reeve_tcp *tcp)
 	const uint32_t flight = seq_distance(tcp->una, tcp->nxt);
 	uint32_t queued = 0;
 
-	for (uint32_t i = 0; i < tcp->send.count; i++)
-		queued += tcp->send.chunks[(tcp->send.first + i) % tcp->send.capacity].length;
-	check(queued == tcp->send.length && queued <= TCP_BUFFER_MAX + REEVE_FRAME_MAX);
+	for (uint32_t i = 0; i < tcp->busy->send.count; i++)
+		queued += tcp->busy->send
+				  .chunks[(tcp->busy->send.first + i) % tcp->busy->send.capacity]
+				  .length;
+	check(queued == tcp->busy->send.length && queued <= TCP_BUFFER_MAX + REEVE_FRAME_MAX);
 	if (!tcp_is_synchronized(tcp))
 		return;
-	check(flight <= tcp->send.length + (tcp->fin_sent ? 1u : 0u));
-	check(tcp->congestion.window > 0 && tcp->congestion.window <= CONGESTION_WINDOW_MAX);
+	check(flight <= tcp->busy->send.length + (tcp->fin_sent ? 1u : 0u));
+	check(tcp->busy->congestion.window > 0 &&
+	      tcp->busy->congestion.window <= CONGESTION_WINDOW_MAX);
 	check(tcp->mss > 0 && tcp->send_scale <= TCP_SCALE_MAX);
 	check_scoreboard(tcp);
 	check_sent_times(tcp);
@@ -61,7 +64,7 @@ static void check_sending(const struct reeve_tcp *tcp)
 /* Bytes in order, then a gap, then ranges with gaps between them. */
 static void check_receiving(const struct reeve_tcp *tcp)
 {
-	const struct receive_queue *const q = &tcp->receive;
+	const struct receive_queue *const q = &tcp->busy->receive;
 	struct tcp_sack_block blocks[TCP_SACK_BLOCKS];
 	uint32_t length = 0;
 
@@ -86,7 +89,7 @@ static void check_timer(const struct reeve_tcp *tcp)
 	struct reeve_time first = REEVE_NEVER;
 
 	for (unsigned i = 0; i < TCP_DEADLINES; i++)
-		first = reeve_time_min(first, tcp->deadlines[i]);
+		first = reeve_time_min(first, tcp->busy->deadlines[i]);
 	if (!reeve_time_is_never(first))
 		check(timer_is_armed(&tcp->timer) && !reeve_time_before(first, tcp->timer.expires));
 }
@@ -95,6 +98,10 @@ static void check_socket(const struct reeve_tcp *tcp)
 {
 	check(tcp->state <= REEVE_TCP_TIME_WAIT);
 	check(tcp->owned || tcp->is_orphan || tcp->parent || tcp->intercepted);
+	if (!tcp->busy) {
+		check(seq_equal(tcp->una, tcp->nxt) || !tcp_is_synchronized(tcp));
+		return;
+	}
 	check_sending(tcp);
 	check_receiving(tcp);
 	check_timer(tcp);

@@ -272,8 +272,11 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 		return 0;
 
 	const uint32_t bytes = shape.length + (shape.flags & TCP_FIN ? 1 : 0);
-	const struct scoreboard_range sent = { shape.seq, seq_add(shape.seq, bytes) };
+	struct scoreboard_range sent = { shape.seq, seq_add(shape.seq, bytes) };
 
+	/* A FIN that goes along, behind the range, may have arrived already. */
+	if (scoreboard_is_sacked(&tcp->busy->scoreboard, seq_sub(sent.end, 1)))
+		sent.end = range->end;
 	scoreboard_resent(&tcp->busy->scoreboard, &sent, tcp->nxt, tcp_now_us(tcp));
 	tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
 	tcp->retransmits++;
@@ -439,6 +442,22 @@ static bool send_new(struct sender *s)
 	return true;
 }
 
+/* What of the last segment nobody has reported yet. */
+static struct scoreboard_range unreported_tail(const struct reeve_tcp *tcp)
+{
+	const struct scoreboard *const b = &tcp->busy->scoreboard;
+	const uint32_t in_flight = tcp_in_flight(tcp);
+	const uint32_t back = in_flight < tcp->mss ? in_flight : tcp->mss;
+	struct scoreboard_range range = { seq_sub(tcp->nxt, back), tcp->nxt };
+	const struct score *s;
+	unsigned cursor = 0;
+
+	while ((s = scoreboard_next(b, range.start, range.end, &cursor)))
+		if (!s->resent)
+			range.start = s->end;
+	return range;
+}
+
 /* RFC 8985, 7.3: the last segment again; new data, if the windows allow any, follows by itself. */
 static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 {
@@ -446,11 +465,9 @@ static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 	if (seq_equal(tcp->una, tcp->nxt) || tcp->busy->recovery != TCP_RECOVERY_OPEN)
 		return;
 
-	const uint32_t in_flight = tcp_in_flight(tcp);
-	const uint32_t back = in_flight < tcp->mss ? in_flight : tcp->mss;
-	const struct scoreboard_range range = { seq_sub(tcp->nxt, back), tcp->nxt };
+	const struct scoreboard_range range = unreported_tail(tcp);
 
-	if (scoreboard_is_sacked(&tcp->busy->scoreboard, seq_sub(tcp->nxt, 1)))
+	if (!seq_before(range.start, range.end))
 		return;
 	if (resend(tcp, route, &range, tcp->mss) > 0) {
 		tcp->is_probing_tail = true;

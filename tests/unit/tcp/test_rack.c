@@ -317,6 +317,58 @@ static void test_sent_times(void **state)
 	assert_null(t.entries);
 }
 
+/* A receiver that reports the oldest bytes instead of acknowledging them: the probe has what nobody
+ * has reported, and what was reported stays so. */
+static void test_probe_leaves_out_what_is_reported(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t first = s.p.expected;
+
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1000), 1000);
+	s.p.ts_echo = rig_take(&s.r)->h.options.timestamp;
+	report(&s, first, first, first + 700);
+	assert_true(rig_wait_ms(&s.r, 190));
+
+	const struct rig_segment *const probe = rig_take(&s.r);
+
+	assert_int_equal(probe->h.sequence, first + 700);
+	assert_int_equal(probe->length, 300);
+	assert_int_equal(s.tcp->busy->scoreboard.sacked_bytes, 700);
+	end(&s);
+}
+
+/* The FIN has arrived and what is before it has not: it goes along again, and stays reported. */
+static void test_resend_with_a_reported_fin(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+
+	const uint32_t first = s.p.expected;
+
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1000), 1000);
+	s.p.ts_echo = rig_take(&s.r)->h.options.timestamp;
+	assert_int_equal(reeve_tcp_shutdown(s.tcp), 0);
+	assert_true(rig_take(&s.r)->h.flags & TCP_FIN);
+	rig_pass_ms(&s.r, 20);
+	report(&s, first, first + 1000, first + 1001);
+	rig_pass_ms(&s.r, 10);
+
+	const struct rig_segment *const again = rig_take(&s.r);
+
+	assert_int_equal(again->h.sequence, first);
+	assert_int_equal(again->length, 1000);
+	assert_int_equal(s.tcp->busy->scoreboard.sacked_bytes, 1);
+	assert_true(
+		scoreboard_is_sacked(&s.tcp->busy->scoreboard, (struct tcp_seq){ first + 1000 }));
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +381,8 @@ int main(void)
 		cmocka_unit_test(test_refused_by_pool),
 		cmocka_unit_test(test_after_a_rest),
 		cmocka_unit_test(test_sent_times),
+		cmocka_unit_test(test_probe_leaves_out_what_is_reported),
+		cmocka_unit_test(test_resend_with_a_reported_fin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
