@@ -26,7 +26,7 @@
 #include "base/check.h"
 #include "base/packet.h"
 #include "base/random.h"
-#include "link/segment.h"
+#include "stack/segment.h"
 #include "wire/ether.h"
 
 #define QUEUE_DEFAULT 1000

@@ -4,7 +4,7 @@
  * never block, and bound their queues; what does not fit is counted and freed.
  *
  * `offloads` and `mtu` declare what may be sent into the link: the sender gives it nothing else
- * (segment.h cuts and fills in where the next one takes less).
+ * (stack/segment.h cuts and fills in where the next one takes less).
  */
 #pragma once
 

@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/packet.h"
-#include "link/segment.h"
+#include "stack/segment.h"
 #include "wire/ether.h"
 
 #define VLAN_TAG 4

@@ -16,6 +16,7 @@
 #include "stack/conflict.h"
 #include "stack/ip.h"
 #include "stack/route.h"
+#include "stack/segment.h"
 #include "wire/ipv4.h"
 
 #define SLOTS     512 /* an address and its two broadcasts each: at most 192 are taken */
@@ -25,8 +26,9 @@
 
 struct iface {
 	struct reeve_iface_info info;
-	uint32_t queue_limit;
-	struct packet_queue queue;
+	uint32_t queue_limit;      /* of frames */
+	struct packet_queue queue; /* packets as they came from above */
+	struct packet_queue cut;   /* what the first of them was cut to: goes before */
 	struct iface_probing probing;
 };
 
@@ -57,6 +59,7 @@ static void iface_init(struct iface *i, const struct reeve_iface_config *config)
 	i->info.up = true;
 	i->queue_limit = config->queue_packets;
 	packet_queue_init(&i->queue);
+	packet_queue_init(&i->cut);
 }
 
 struct iface_table *iface_table_new(void)
@@ -79,8 +82,10 @@ struct iface_table *iface_table_free(struct iface_table *t)
 {
 	if (!t)
 		return NULL;
-	for (unsigned i = 0; i < t->count; i++)
+	for (unsigned i = 0; i < t->count; i++) {
 		packet_queue_clear(&t->ifaces[i].queue);
+		packet_queue_clear(&t->ifaces[i].cut);
+	}
 	free(t);
 	return NULL;
 }
@@ -426,14 +431,24 @@ bool iface_owns(struct reeve_host *host, unsigned iface, uint32_t address)
 	return a && a->state == REEVE_ADDRESS_USABLE;
 }
 
-bool iface_has_room(const struct reeve_host *host, unsigned iface)
+/* Frames that wait, as many as the link will see of them. */
+static uint32_t frames_waiting(const struct iface *i)
+{
+	const uint64_t by_bytes = i->queue.bytes / i->info.mtu;
+
+	if ((i->info.offloads & REEVE_OFFLOAD_TCP4) || by_bytes < i->queue.count)
+		return i->cut.count + i->queue.count;
+	return i->cut.count + (uint32_t)by_bytes;
+}
+
+uint32_t iface_room(const struct reeve_host *host, unsigned iface)
 {
 	const struct iface *const i = &host->ifaces->ifaces[iface];
+	const uint32_t used = iface == IFACE_LO ? host->loopback.count : frames_waiting(i);
+	const uint32_t limit = iface == IFACE_LO ? HOST_LOOPBACK_PACKETS : i->queue_limit;
 
 	check(iface < host->ifaces->count);
-	if (iface == IFACE_LO)
-		return host->loopback.count < HOST_LOOPBACK_PACKETS;
-	return i->queue.count < i->queue_limit;
+	return limit > used ? limit - used : 0;
 }
 
 int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
@@ -443,7 +458,7 @@ int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet
 	struct iface *const i = &t->ifaces[iface];
 
 	check(iface < t->count && iface != IFACE_LO);
-	if (i->queue.count >= i->queue_limit) {
+	if (frames_waiting(i) >= i->queue_limit) {
 		host_drop_take(host, p_take, REEVE_DROP_LINK_QUEUE);
 		return -ENOBUFS;
 	}
@@ -452,30 +467,50 @@ int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet
 	memcpy(h.destination, destination, ETHER_ADDRESS);
 	memcpy(h.source, i->info.mac, ETHER_ADDRESS);
 	ether_emit(&h, packet_push(p_take, ETHER_HEADER));
-	i->info.tx_packets++;
-	i->info.tx_bytes += p_take->length;
 	packet_queue_push(&i->queue, p_take);
 	t->queued++;
 	return 0;
+}
+
+/* The next frame of the interface, which TCP may have made longer than the link takes: it is cut
+ * here, where all that lies above has been done once for the whole. NULL when none waits, or for
+ * want of memory. */
+static struct reeve_packet *next_frame(struct reeve_host *host, struct iface *i)
+{
+	struct reeve_packet *p = packet_queue_pop(&i->cut);
+
+	if (!p) {
+		p = packet_queue_pop(&i->queue);
+		if (p && segment_is_needed(p, i->info.offloads)) {
+			if (!segment_for_link(p, i->info.offloads, &i->cut))
+				host_count_drop(host, REEVE_DROP_NO_MEMORY);
+			p = packet_queue_pop(&i->cut);
+			host->ifaces->queued += i->cut.count - (p == NULL);
+		}
+	}
+	if (!p)
+		return NULL;
+	host->ifaces->queued--;
+	i->info.tx_packets++;
+	i->info.tx_bytes += p->length;
+	return p;
 }
 
 struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface)
 {
 	struct iface_table *const t = host->ifaces;
 
-	if (t->queued == 0)
-		return NULL;
-	for (;;) {
+	while (t->queued > 0) {
 		const unsigned i = t->turn;
-		struct reeve_packet *const p = packet_queue_pop(&t->ifaces[i].queue);
+		struct reeve_packet *const p = next_frame(host, &t->ifaces[i]);
 
 		t->turn = (i + 1) % t->count;
 		if (!p)
 			continue;
-		t->queued--;
 		*ret_iface = i;
 		return p;
 	}
+	return NULL;
 }
 
 bool iface_has_output(const struct reeve_host *host)

@@ -81,9 +81,9 @@ struct iface_probing *iface_probing(struct reeve_host *host, unsigned iface);
 int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,
 		    const uint8_t destination[ETHER_ADDRESS], uint16_t type);
 
-/* Whether the interface's queue (lo: what goes round inside) takes another frame: TCP waits rather
- * than lose its own segments. */
-bool iface_has_room(const struct reeve_host *host, unsigned iface);
+/* How many frames more the interface's queue (lo: packets that go round inside) takes: TCP waits
+ * rather than lose its own segments. */
+uint32_t iface_room(const struct reeve_host *host, unsigned iface);
 
 /* The next frame of any interface, each in its turn; NULL when all queues are empty. */
 struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface);

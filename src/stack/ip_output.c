@@ -344,7 +344,7 @@ static int send_ipv4_take(struct reeve_host *host, struct reeve_packet *p_take,
 		h.id = next_id(host, how);
 	if (!fits)
 		return fragment_take(host, p_take, how, r, &h);
-	if (p_take->offload.checksum == REEVE_CHECKSUM_PARTIAL &&
+	if (p_take->offload.checksum == REEVE_CHECKSUM_PARTIAL && !p_take->offload.segmentation &&
 	    !(r->offloads & REEVE_OFFLOAD_CHECKSUM))
 		ip_complete_checksum(p_take);
 	ipv4_emit(&h, packet_push(p_take, h.header_length));

@@ -9,7 +9,7 @@
 
 #include "base/cursor.h"
 #include "base/packet.h"
-#include "link/segment.h"
+#include "stack/segment.h"
 
 /* Slices of unequal lengths, from the layout's bits. */
 static bool lay_out(struct reeve_packet *p, struct cursor *c, uint8_t layout)

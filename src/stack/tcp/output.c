@@ -2,8 +2,8 @@
  * What a connection sends: the handshake, lost data again, new data, FIN, and acknowledgments by
  * themselves. Called for connections that were marked; decides everything anew each time.
  *
- * Segments are as long as the route's interface takes them: up to 64 KiB with the segment size
- * noted when the link cuts them (RFC 9293, 3.7.2), else one MSS.
+ * Segments are up to 64 KiB long, with the segment size noted (RFC 9293, 3.7.2): what the link does
+ * not take so long is cut when it leaves the interface.
  */
 #include <errno.h>
 
@@ -181,17 +181,23 @@ static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 	tcp_emit_empty(tcp_of(tcp), &e);
 }
 
-/* The longest payload a packet may have on this route. */
+/* The longest payload a packet may have on this route: no more frames than the interface has room
+ * for. */
 static uint32_t longest(const struct reeve_tcp *tcp, const struct ip_route *route)
 {
-	const bool ipv4 = reeve_address_is_ipv4(&tcp->flow.remote_address);
-	const uint32_t needed = ipv4 ? REEVE_OFFLOAD_TCP4 : REEVE_OFFLOAD_TCP6;
-	const uint32_t whole = SEGMENT_MAX / tcp->mss * tcp->mss;
+	const uint32_t most = SEGMENT_MAX / tcp->mss;
+	const uint32_t room = iface_room(tcp->host, route->iface);
 
 	/* The urgent pointer would have to be moved in each piece. */
-	if (!(route->offloads & needed) || tcp->urgent_out || whole < tcp->mss)
+	if (tcp->urgent_out || most < 1 || room < 1)
 		return tcp->mss;
-	return whole;
+	return (room < most ? room : most) * tcp->mss;
+}
+
+/* How many segments of the wire a payload is. */
+static uint32_t segments_of(const struct reeve_tcp *tcp, uint32_t length)
+{
+	return length > tcp->mss ? (length + tcp->mss - 1U) / tcp->mss : 1;
 }
 
 static void fill_urgent(const struct reeve_tcp *tcp, struct tcp_header *h)
@@ -238,7 +244,7 @@ static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, stru
 	e.header.window = tcp_window_advertise(tcp, false);
 	fill_urgent(tcp, &e.header);
 	acknowledged(tcp);
-	tcp->segments_sent++;
+	tcp->segments_sent += segments_of(tcp, shape->length);
 	tcp->busy->last_sent = tcp_now(tcp);
 	tcp_emit(tcp_of(tcp), p, &e);
 	return true;
@@ -279,8 +285,8 @@ static uint32_t resend(struct reeve_tcp *tcp, const struct ip_route *route,
 		sent.end = range->end;
 	scoreboard_resent(&tcp->busy->scoreboard, &sent, tcp->nxt, tcp_now_us(tcp));
 	tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
-	tcp->retransmits++;
-	tcp->host->stats.tcp_retransmits++;
+	tcp->retransmits += segments_of(tcp, shape.length);
+	tcp->host->stats.tcp_retransmits += segments_of(tcp, shape.length);
 	return bytes;
 }
 
@@ -500,7 +506,7 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 	s.pipe = tcp_recovery_pipe(tcp, &s.view);
 	while (!more) {
 		/* Rather wait than lose our own segments in our own queue. */
-		more = *budget == 0 || !iface_has_room(tcp->host, route->iface);
+		more = *budget == 0 || iface_room(tcp->host, route->iface) == 0;
 		if (more || (!send_lost(&s) && !send_new(&s)))
 			break;
 		--*budget;

@@ -30,7 +30,8 @@ static void fill_checksum(struct reeve_packet *p, const struct port_flow *flow, 
 		pseudo_sum(&flow->local_address, &flow->remote_address, IP_TCP, (uint32_t)length);
 	uint8_t *const field = packet_data(p) + TCP_CHECKSUM_OFFSET;
 
-	if (offloads & REEVE_OFFLOAD_CHECKSUM) {
+	/* What is to be cut gets its checksums then. */
+	if ((offloads & REEVE_OFFLOAD_CHECKSUM) || p->offload.segmentation) {
 		store_be16(field, checksum_fold(pseudo));
 		p->offload.checksum = REEVE_CHECKSUM_PARTIAL;
 		p->offload.checksum_start = 0;
@@ -50,6 +51,8 @@ int tcp_emit(struct tcp_host *t, struct reeve_packet *p_take, struct tcp_emit *e
 		.tos = e->tos,
 		.dont_fragment = true,
 	};
+	const uint32_t size = p_take->offload.segment_size;
+	const uint32_t segments = size ? (p_take->length + size - 1U) / size : 1;
 	uint32_t offloads = e->offloads;
 
 	if (!e->has_offloads) {
@@ -62,7 +65,7 @@ int tcp_emit(struct tcp_host *t, struct reeve_packet *p_take, struct tcp_emit *e
 	e->header.destination_port = e->flow->remote_port;
 	tcp_header_emit(&e->header, packet_push(p_take, tcp_header_size(&e->header)));
 	fill_checksum(p_take, e->flow, offloads);
-	t->host->stats.tcp_segments_out++;
+	t->host->stats.tcp_segments_out += segments;
 	if (e->header.flags & TCP_RST)
 		t->host->stats.tcp_resets_out++;
 	return ip_send_take(t->host, p_take, &how);

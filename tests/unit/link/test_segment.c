@@ -1,7 +1,7 @@
 /*
  * Cutting against a reference that works on flat bytes and computes every checksum from scratch.
  */
-#include "link/segment.h"
+#include "stack/segment.h"
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"

@@ -19,7 +19,7 @@
 #include "../base/cmocka_all.h"
 #include "../base/needs.h"
 #include "base/packet.h"
-#include "link/segment.h"
+#include "stack/segment.h"
 
 #define TRANSFER (4 << 20)
 #define PORT     5000

@@ -82,6 +82,41 @@ static void test_large_segments(void **state)
 	close_all(&r, listener, tcp);
 }
 
+/* The link takes segments of the wire only: they are cut late, and each is whole. */
+static void test_cut_late(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p = { 0 };
+	struct reeve_tcp *listener, *tcp;
+	uint32_t got = 0;
+	unsigned frames = 0;
+
+	(void)state;
+	open_passive(&r, &p, &listener, &tcp, &peer_modern);
+	const uint64_t before = rig_stats(&r).tcp_segments_out;
+
+	assert_int_equal(reeve_tcp_write(tcp, bytes, 200000), 200000);
+	while (got < 200000) {
+		const struct rig_segment *const s = peer_take(&p);
+		const bool last = got + s->length == 200000;
+
+		assert_int_equal(s->segment_size, 0);
+		assert_true(s->length == 1448 || last);
+		assert_memory_equal(s->payload, bytes + got, s->length);
+		assert_int_equal(s->h.flags & TCP_PSH, last ? TCP_PSH : 0);
+		got += s->length;
+		frames++;
+		if (frames % 8 == 0)
+			peer_ack(&p);
+	}
+	assert_int_equal(frames, 139);
+	assert_int_equal(rig_stats(&r).tcp_segments_out - before, frames);
+	assert_int_equal(rig_drops(&r, REEVE_DROP_LINK_QUEUE), 0);
+	peer_ack(&p);
+	assert_int_equal(reeve_tcp_unsent(tcp), 0);
+	close_all(&r, listener, tcp);
+}
+
 static void test_receive(void **state)
 {
 	struct rig r = { 0 };
@@ -610,6 +645,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_start),
 		cmocka_unit_test(test_large_segments),
+		cmocka_unit_test(test_cut_late),
 		cmocka_unit_test(test_receive),
 		cmocka_unit_test(test_delayed_ack),
 		cmocka_unit_test(test_nagle),

@@ -5,7 +5,7 @@
  *
  * RFC 9293, 3.1 and 3.8.3; RFC 3168, 6.1.2 (CWR); RFC 6864 (the identification); RFC 8200, 8.1.
  */
-#include "link/segment.h"
+#include "stack/segment.h"
 
 #include <string.h>
 
