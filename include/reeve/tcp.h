@@ -129,8 +129,18 @@ enum reeve_tcp_state reeve_tcp_state(const struct reeve_tcp *tcp);
 int reeve_tcp_local(struct reeve_tcp *tcp, struct reeve_sockaddr *ret);
 int reeve_tcp_remote(const struct reeve_tcp *tcp, struct reeve_sockaddr *ret); /* -ENOTCONN */
 
+/* What the sender is at. */
+enum reeve_tcp_recovery {
+	REEVE_TCP_OPEN,
+	REEVE_TCP_DISORDER, /* something is missing and not yet held for lost */
+	REEVE_TCP_FAST_RECOVERY,
+	REEVE_TCP_LOSS, /* the retransmission timer has fired */
+};
+
 struct reeve_tcp_info {
 	enum reeve_tcp_state state;
+	enum reeve_tcp_recovery recovery;
+	uint8_t backoff; /* how often the retransmission timeout has been doubled */
 	bool timestamps, sack, window_scaling;
 	uint8_t send_scale, receive_scale;
 	uint32_t rto_us, rtt_us, rtt_variance_us, rtt_min_us;

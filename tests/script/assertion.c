@@ -8,11 +8,12 @@
 #include "symbols.h"
 #include "tcp_info.h"
 
-#define DEPTH 24
+#define DEPTH 48
 
 struct reader {
 	struct lexer l;
 	const struct tcp_info_values *values; /* NULL: only reading */
+	bool is_message; /* behind the comma: what Python would say, and we need not */
 	unsigned depth;
 	char names[256]; /* what the names that were read stand for */
 };
@@ -38,16 +39,30 @@ static int64_t read_name(struct reader *r)
 		return 0;
 	if (tcp_info_value(r->values, t.text, t.length, &value))
 		remember(r, &t, value);
+	else if (t.length > 5 && memcmp(t.text, "tcpi_", 5) == 0)
+		script_refuse(r->l.fault, t.place, "the stack does not say %.*s",
+			      t.length < 60 ? (int)t.length : 60, t.text);
 	else if (!symbol_value(t.text, t.length, &value))
 		lexer_fault(&r->l, "a name of tcp_info that is known here");
 	lexer_next(&r->l);
 	return value;
 }
 
+/* What the message is made of besides numbers: 'srtt=%d' % (a, b). */
+static bool take_text(struct reader *r)
+{
+	if (!r->is_message || r->l.token.kind != TOKEN_STRING)
+		return false;
+	lexer_next(&r->l);
+	return true;
+}
+
 static int64_t read_primary(struct reader *r)
 {
 	const int64_t number = r->l.token.integer;
 
+	if (take_text(r))
+		return 0;
 	if (r->l.token.kind == TOKEN_INTEGER) {
 		lexer_next(&r->l);
 		return number;
@@ -57,33 +72,40 @@ static int64_t read_primary(struct reader *r)
 	if (lexer_take_sign(&r->l, '(')) {
 		const int64_t value = read_or(r);
 
+		while (r->is_message && lexer_take_sign(&r->l, ','))
+			(void)read_or(r);
 		lexer_expect_sign(&r->l, ')');
 		return value;
 	}
-	lexer_fault(&r->l, "a number, a name or '('");
+	lexer_fault(&r->l, "a whole number, a name or '('");
 	return 0;
 }
 
+/* The signs before it are few: each is a call. */
 static int64_t read_unary(struct reader *r)
 {
-	bool is_negative = false;
+	int64_t value;
 
-	for (;;) {
-		if (lexer_take_sign(&r->l, '-'))
-			is_negative = !is_negative;
-		else if (!lexer_take_sign(&r->l, '+'))
-			break;
+	if (++r->depth > DEPTH) {
+		lexer_fault(&r->l, "less depth");
+		return 0;
 	}
-
-	const int64_t value = read_primary(r);
-
-	return is_negative ? (int64_t) - (uint64_t)value : value;
+	if (lexer_take_sign(&r->l, '-'))
+		value = (int64_t) - (uint64_t)read_unary(r);
+	else if (lexer_take_sign(&r->l, '~'))
+		value = ~read_unary(r);
+	else if (lexer_take_sign(&r->l, '+'))
+		value = read_unary(r);
+	else
+		value = read_primary(r);
+	r->depth--;
+	return value;
 }
 
 /* Rounded down; while only reading, whatever the divisor is. */
 static int64_t divide(struct reader *r, int64_t a, int64_t b, bool is_rest)
 {
-	if (b == 0 && r->values)
+	if (b == 0 && r->values && !r->is_message)
 		script_fault(r->l.fault, r->l.token.place, "division by 0");
 	if (b == 0 || b == -1)
 		return is_rest || b == 0 ? 0 : (int64_t) - (uint64_t)a;
@@ -125,6 +147,63 @@ static int64_t read_sum(struct reader *r)
 	}
 }
 
+/* "<<" or ">>", which the lexer has as two signs. */
+static bool take_pair(struct reader *r, char sign)
+{
+	if (!lexer_is_sign(&r->l, sign) || r->l.at >= r->l.end || *r->l.at != sign)
+		return false;
+	lexer_next(&r->l);
+	lexer_next(&r->l);
+	return true;
+}
+
+static int64_t read_shift(struct reader *r)
+{
+	int64_t value = read_sum(r);
+
+	for (;;) {
+		const bool is_left = take_pair(r, '<');
+
+		if (!is_left && !take_pair(r, '>'))
+			return value;
+
+		const int64_t by = read_sum(r);
+
+		if (by < 0 || by > 63)
+			script_fault(r->l.fault, r->l.token.place, "a shift by %lld",
+				     (long long)by);
+		else
+			value = is_left ? (int64_t)((uint64_t)value << by) : value >> by;
+	}
+}
+
+static int64_t read_bit_and(struct reader *r)
+{
+	int64_t value = read_shift(r);
+
+	while (lexer_take_sign(&r->l, '&'))
+		value &= read_shift(r);
+	return value;
+}
+
+static int64_t read_bit_xor(struct reader *r)
+{
+	int64_t value = read_bit_and(r);
+
+	while (lexer_take_sign(&r->l, '^'))
+		value ^= read_bit_and(r);
+	return value;
+}
+
+static int64_t read_bit_or(struct reader *r)
+{
+	int64_t value = read_bit_xor(r);
+
+	while (lexer_take_sign(&r->l, '|'))
+		value |= read_bit_xor(r);
+	return value;
+}
+
 /* Two characters, for those that have two. */
 static const char *take_comparison(struct reader *r)
 {
@@ -161,11 +240,11 @@ static bool compare(const char *how, int64_t a, int64_t b)
 
 static int64_t read_comparison(struct reader *r)
 {
-	int64_t left = read_sum(r), value = left;
+	int64_t left = read_bit_or(r), value = left;
 	bool is_first = true;
 
 	for (const char *how; (how = take_comparison(r)) != NULL; is_first = false) {
-		const int64_t right = read_sum(r);
+		const int64_t right = read_bit_or(r);
 
 		value = compare(how, left, right) && (is_first || value);
 		left = right;
@@ -217,6 +296,36 @@ static int64_t read_or(struct reader *r)
 	return value;
 }
 
+/* assert A; assert A, message */
+static void read_assert(struct reader *r, struct script_place place)
+{
+	const char *const start = r->l.token.text;
+	const bool is_defined = r->l.token.is_defined;
+
+	r->names[0] = 0;
+
+	const bool holds = read_or(r) != 0;
+	const char *end = r->l.token.is_defined || is_defined ? start : r->l.token.text;
+
+	while (end > start && end[-1] == ' ')
+		end--;
+	r->is_message = true;
+	if (lexer_take_sign(&r->l, ','))
+		(void)read_or(r);
+	r->is_message = false;
+	if (!holds && r->values)
+		script_fault(r->l.fault, place, "assert %.*s does not hold: %s", (int)(end - start),
+			     start, r->names);
+}
+
+/* print(A, ...): nothing to do but to read it. */
+static void read_print(struct reader *r)
+{
+	r->is_message = true;
+	(void)read_or(r);
+	r->is_message = false;
+}
+
 static void run(struct script *s, const struct script_event *e,
 		const struct tcp_info_values *values, struct script_fault *fault)
 {
@@ -224,25 +333,14 @@ static void run(struct script *s, const struct script_event *e,
 
 	lexer_init_code(&r.l, s, e->text, e->place, fault);
 	do {
-		const char *const start = r.l.token.text;
 		const struct script_place place = r.l.token.place;
 
-		if (!lexer_take_word(&r.l, "assert"))
+		if (lexer_take_word(&r.l, "assert"))
+			read_assert(&r, place);
+		else if (lexer_take_word(&r.l, "print"))
+			read_print(&r);
+		else
 			lexer_fault(&r.l, "'assert'");
-		r.names[0] = 0;
-
-		const bool holds = read_or(&r) != 0;
-		const char *end = r.l.token.text;
-
-		while (end > start && end[-1] == ' ')
-			end--;
-
-		/* What Python would say: our own message says it all. */
-		if (lexer_take_sign(&r.l, ','))
-			(void)read_or(&r);
-		if (!holds && values)
-			script_fault(fault, place, "%.*s does not hold: %s", (int)(end - start),
-				     start, r.names);
 		while (lexer_take_sign(&r.l, ';'))
 			;
 	} while (r.l.token.kind != TOKEN_END);

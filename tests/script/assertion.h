@@ -1,8 +1,8 @@
 /*
  * What stands in %{ }%: "assert" and an expression, as many as there are, about what the stack says
  * of the connection under test. It looks like Python and is not: whole numbers, the names of
- * Linux's struct tcp_info that we know, comparisons (also chained), and, or, not, + - * / // %,
- * parentheses, True, False. Division rounds down.
+ * Linux's struct tcp_info that we know, comparisons (also chained), and, or, not, | ^ & << >>, + - * / // %,
+ * - ~, parentheses, True, False; "print" is read and says nothing. Division rounds down.
  */
 #pragma once
 

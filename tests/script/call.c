@@ -10,10 +10,7 @@
 #include "symbols.h"
 
 static const struct call_kind *const tables[] = {
-	call_socket_kinds,
-	call_data_kinds,
-	call_option_kinds,
-	call_wait_kinds,
+	call_socket_kinds, call_data_kinds, call_option_kinds, call_wait_kinds, call_pipe_kinds,
 };
 
 static const struct call_kind *find_kind(const char *name)
@@ -64,6 +61,41 @@ bool call_fault(const struct call *c, const struct script_value *at, int64_t *re
 	return true;
 }
 
+bool call_refuse(const struct call *c, const struct script_value *at, int64_t *ret,
+		 const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	script_refuse(c->run->fault, at ? at->place : c->event->place, "%s(): %s", c->spec->name,
+		      text);
+	*ret = 0;
+	return true;
+}
+
+struct handle *call_socket(const struct call *c, int64_t *ret)
+{
+	struct handle *const h = call_handle(c, HANDLE_DATAGRAM, ret);
+
+	return h ? h : call_handle(c, HANDLE_STREAM, ret);
+}
+
+void call_note_written(const struct handle *h, const char *text, size_t length)
+{
+	struct reeve_sockaddr local;
+
+	if (reeve_tcp_local(h->tcp, &local) == 0)
+		run_note_text(h->run, local.port, h->write_at, text, length);
+}
+
+void call_compare_length(const struct call *c, unsigned index, int64_t length)
+{
+	call_compare_integer(c, call_argument(c, index), length, "the length");
+}
+
 struct handle *call_handle(const struct call *c, enum handle_kind kind, int64_t *ret)
 {
 	const int64_t fd = call_integer(c, 0);
@@ -92,7 +124,9 @@ struct handle *call_new_handle(const struct call *c, enum handle_kind kind, int6
 
 	struct handle *const h = &c->run->handles[fd];
 
-	*h = (struct handle){ .kind = kind, .read_at = 1, .write_at = 1 };
+	*h = (struct handle){
+		.kind = kind, .run = c->run, .read_at = 1, .write_at = 1, .linger_s = -1
+	};
 	*ret_fd = fd;
 	return h;
 }
@@ -181,7 +215,9 @@ static void check_end(const struct call *c)
 	const struct reeve_time end = expected_end(c);
 	const int64_t late = reeve_time_since(r->world.now, end);
 
-	if (late > r->script->settings.tolerance_ns || -late > r->script->settings.tolerance_ns)
+	const int64_t tolerance = run_tolerance(r, reeve_time_since(end, c->begin));
+
+	if (late > tolerance || -late > tolerance)
 		script_fault(r->fault, c->event->place, "%s() was to end at %.6f s, not at %.6f s",
 			     c->spec->name, seconds(r, end), seconds(r, r->world.now));
 }
@@ -254,7 +290,7 @@ void call_begin(struct run *r, const struct script_event *e)
 	const struct call_kind *const kind = find_kind(spec->name);
 
 	if (!kind) {
-		script_fault(r->fault, e->place, "the call %.40s() is not supported", spec->name);
+		script_refuse(r->fault, e->place, "the call %.40s() is not supported", spec->name);
 		return;
 	}
 	if (spec->count < kind->least || spec->count > kind->most) {

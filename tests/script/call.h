@@ -20,6 +20,7 @@ extern const struct call_kind call_socket_kinds[]; /* call_socket.c */
 extern const struct call_kind call_data_kinds[];   /* call_data.c */
 extern const struct call_kind call_option_kinds[]; /* call_option.c */
 extern const struct call_kind call_wait_kinds[];   /* call_wait.c */
+extern const struct call_kind call_pipe_kinds[];   /* call_pipe.c */
 
 /* The index-th argument, which is there. A fault when it is of another kind. */
 const struct script_value *call_argument(const struct call *c, unsigned index);
@@ -34,6 +35,20 @@ bool call_fault(const struct call *c, const struct script_value *at, int64_t *re
 /* The first argument's descriptor; NULL when there is none, and -EBADF, or -EINVAL for one of another
  * kind, in *ret. */
 struct handle *call_handle(const struct call *c, enum handle_kind kind, int64_t *ret);
+
+/* The same for a socket, whichever its kind. */
+struct handle *call_socket(const struct call *c, int64_t *ret);
+
+/* The bytes at the stream's end are these, not its own. */
+void call_note_written(const struct handle *h, const char *text, size_t length);
+
+/* An argument that says how long another is: a fault when it is neither "..." nor `length`, maybe in
+ * a list. */
+void call_compare_length(const struct call *c, unsigned index, int64_t length);
+
+/* What the script asks for is not there: as call_fault(). */
+bool call_refuse(const struct call *c, const struct script_value *at, int64_t *ret,
+		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* A descriptor with the number that the script expects, or the lowest that is free. NULL when there
  * is none. */

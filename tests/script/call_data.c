@@ -9,11 +9,13 @@
 
 #include "base/check.h"
 #include "call.h"
+#include "call_datagram.h"
+#include "call_message.h"
 
 #define PIECES    16
 #define MOST      (16 << 20) /* bytes of one call */
-#define IN_FLAGS  (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL)
-#define OUT_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB)
+#define IN_FLAGS  (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL | MSG_TRUNC)
+#define OUT_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_CONFIRM | MSG_ZEROCOPY)
 
 /* The memory that a call is given: one buffer, or several. */
 struct pieces {
@@ -69,12 +71,14 @@ static void gather(const struct call *c, struct pieces *ret)
 	const struct script_value *const vectors = script_field(v, "msg_iov");
 
 	*ret = (struct pieces){ 0 };
-	if (vectors)
+	if (vectors) {
 		add_vectors(c, ret, vectors);
-	else if (v->kind == VALUE_LIST)
+	} else if (v->kind == VALUE_LIST) {
 		add_vectors(c, ret, v);
-	else
+		call_compare_integer(c, call_argument(c, 2), v->count, "the vectors' number");
+	} else {
 		add(c, ret, v, call_integer(c, 2));
+	}
 }
 
 static int64_t flags_of(const struct call *c, int64_t known)
@@ -84,8 +88,8 @@ static int64_t flags_of(const struct call *c, int64_t known)
 	const int64_t flags = c->spec->count > at ? call_integer(c, at) : 0;
 
 	if (flags & ~known)
-		script_fault(c->run->fault, call_argument(c, at)->place,
-			     "%s(): a flag that is not supported", c->spec->name);
+		script_refuse(c->run->fault, call_argument(c, at)->place,
+			      "%s(): a flag that is not supported", c->spec->name);
 	return flags;
 }
 
@@ -103,17 +107,70 @@ static void fill(const struct pieces *p, uint32_t position, uint8_t *bytes)
 	}
 }
 
-static bool has_text(const struct pieces *p)
+/* What the script has written in its own words, of what the socket took. */
+static void note_texts(const struct handle *h, const struct pieces *p, uint32_t begin,
+		       uint64_t done)
 {
-	for (unsigned i = 0; i < p->count; i++)
-		if (p->list[i].base->kind == VALUE_TEXT)
-			return true;
-	return false;
+	struct handle at = *h;
+	uint64_t position = 0;
+
+	for (unsigned i = 0; i < p->count && position < done; i++) {
+		const struct script_value *const base = p->list[i].base;
+		const uint64_t length =
+			base->length < p->list[i].length ? base->length : p->list[i].length;
+
+		at.write_at = begin + (uint32_t)position;
+		if (base->kind == VALUE_TEXT)
+			call_note_written(&at, base->text, length);
+		position += p->list[i].length;
+	}
+}
+
+/* MSG_MORE holds back what is no full segment, as TCP_CORK does, until a call has it not. */
+static void set_more(struct handle *h, bool is_more)
+{
+	if (is_more == h->is_more)
+		return;
+	h->is_more = is_more;
+	reeve_tcp_set(h->tcp, REEVE_TCP_CORK, is_more || h->is_corked);
+}
+
+/* On a stream nobody is told anything about names. */
+static void check_names(const struct call *c)
+{
+	if (c->spec->count == 6 && !call_is_any(c, 4) && call_argument(c, 4)->kind != VALUE_INTEGER)
+		script_refuse(c->run->fault, call_argument(c, 4)->place,
+			      "%s(): a name is for datagrams", c->spec->name);
+}
+
+static bool write_stream(struct call *c, struct handle *h, const struct pieces *p, int64_t flags,
+			 const uint8_t *bytes, int64_t *ret)
+{
+	const uint32_t begin = h->write_at - (uint32_t)c->progress;
+	int64_t done = handle_take_error(h);
+
+	check_names(c);
+	set_more(h, (flags & MSG_MORE) != 0);
+	if (done == 0)
+		done = reeve_tcp_write(h->tcp, bytes + c->progress, p->length - c->progress);
+	if (done < 0) {
+		*ret = c->progress ? (int64_t)c->progress : done;
+		return true;
+	}
+	c->progress += (uint64_t)done;
+	h->write_at += (uint32_t)done;
+	note_texts(h, p, begin, c->progress);
+	if (flags & MSG_OOB && done > 0)
+		reeve_tcp_mark_urgent(h->tcp);
+	*ret = c->progress ? (int64_t)c->progress : -EAGAIN;
+	if (p->length == 0)
+		*ret = 0;
+	return c->progress == p->length || h->is_nonblocking || flags & MSG_DONTWAIT;
 }
 
 static bool try_write(struct call *c, int64_t *ret)
 {
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 	struct pieces p;
 
 	if (!h)
@@ -121,6 +178,9 @@ static bool try_write(struct call *c, int64_t *ret)
 
 	const int64_t flags = flags_of(c, OUT_FLAGS);
 
+	message_refuse(c);
+	if (flags & MSG_ZEROCOPY)
+		script_note(c->run->script, c->event->place, "MSG_ZEROCOPY has no effect");
 	gather(c, &p);
 	if (c->run->fault->is_set)
 		return true;
@@ -128,26 +188,14 @@ static bool try_write(struct call *c, int64_t *ret)
 	uint8_t *const bytes = malloc(p.length + 1);
 
 	check(bytes);
-	fill(&p, h->write_at - (uint32_t)c->progress, bytes);
-	c->run->own_words |= has_text(&p);
+	fill(&p, h->kind == HANDLE_DATAGRAM ? 1 : h->write_at - (uint32_t)c->progress, bytes);
 
-	int64_t done = handle_take_error(h);
+	const bool is_done = h->kind == HANDLE_DATAGRAM
+				     ? datagram_write(c, h, &(struct iovec){ bytes, p.length }, ret)
+				     : write_stream(c, h, &p, flags, bytes, ret);
 
-	if (done == 0)
-		done = reeve_tcp_write(h->tcp, bytes + c->progress, p.length - c->progress);
 	free(bytes);
-	if (done < 0) {
-		*ret = c->progress ? (int64_t)c->progress : done;
-		return true;
-	}
-	c->progress += (uint64_t)done;
-	h->write_at += (uint32_t)done;
-	if (flags & MSG_OOB && done > 0)
-		reeve_tcp_mark_urgent(h->tcp);
-	*ret = c->progress ? (int64_t)c->progress : -EAGAIN;
-	if (p.length == 0)
-		*ret = 0;
-	return c->progress == p.length || h->is_nonblocking || flags & MSG_DONTWAIT;
+	return is_done;
 }
 
 /* Bytes copied, the queue left as it is. */
@@ -204,9 +252,34 @@ static int64_t read_once(struct handle *h, int64_t flags, uint8_t *bytes, size_t
 	return reeve_tcp_read(h->tcp, bytes, length);
 }
 
+static bool read_stream(struct call *c, struct handle *h, const struct pieces *p, int64_t flags,
+			uint8_t *bytes, int64_t *ret)
+{
+	const int64_t done = read_once(h, flags, bytes, p->length - c->progress);
+
+	if (flags & MSG_TRUNC)
+		script_refuse(c->run->fault, c->event->place, "%s(): MSG_TRUNC is for datagrams",
+			      c->spec->name);
+	check_names(c);
+	if (done > 0 && c->progress == 0)
+		check_read(c, h, p, bytes, (uint64_t)done);
+	else if (done > 0 && !flow_is_content(h->read_at, bytes, (size_t)done))
+		script_fault(c->run->fault, c->event->place, "%s(): other bytes than were sent",
+			     c->spec->name);
+	if (done > 0 && !(flags & MSG_PEEK))
+		h->read_at += (uint32_t)done;
+	c->progress += done > 0 ? (uint64_t)done : 0;
+	*ret = c->progress ? (int64_t)c->progress : done;
+	if (h->is_nonblocking || flags & MSG_DONTWAIT)
+		return true;
+	if (done == -EAGAIN)
+		return false;
+	return done <= 0 || !(flags & MSG_WAITALL) || c->progress == p->length;
+}
+
 static bool try_read(struct call *c, int64_t *ret)
 {
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 	struct pieces p;
 
 	if (!h)
@@ -218,25 +291,18 @@ static bool try_read(struct call *c, int64_t *ret)
 	if (c->run->fault->is_set)
 		return true;
 
-	const size_t wanted = p.length - c->progress;
-	uint8_t *const bytes = malloc(wanted + 1);
+	uint8_t *const bytes = malloc(p.length + 1);
 
 	check(bytes);
 
-	const int64_t done = read_once(h, flags, bytes, wanted);
+	const bool is_done = h->kind == HANDLE_DATAGRAM
+				     ? datagram_read(c, h, bytes, p.length, flags, ret)
+				     : read_stream(c, h, &p, flags, bytes, ret);
 
-	if (done > 0 && c->progress == 0)
-		check_read(c, h, &p, bytes, (uint64_t)done);
 	free(bytes);
-	if (done > 0 && !(flags & MSG_PEEK))
-		h->read_at += (uint32_t)done;
-	c->progress += done > 0 ? (uint64_t)done : 0;
-	*ret = c->progress ? (int64_t)c->progress : done;
-	if (h->is_nonblocking || flags & MSG_DONTWAIT)
-		return true;
-	if (done == -EAGAIN)
-		return false;
-	return done <= 0 || !(flags & MSG_WAITALL) || c->progress == p.length;
+	if (is_done && h->kind == HANDLE_STREAM && call_argument(c, 1)->kind == VALUE_STRUCT)
+		message_check(c, h);
+	return is_done;
 }
 
 const struct call_kind call_data_kinds[] = {

@@ -48,10 +48,28 @@ static const struct option *find(int64_t level, int64_t name)
 
 static bool unsupported(const struct call *c, int64_t *ret)
 {
-	return call_fault(c, call_argument(c, 2), ret, "this option is not supported");
+	return call_refuse(c, call_argument(c, 2), ret, "this option is not supported");
 }
 
-/* {onoff=1, linger=0}: only what does not wait. */
+/* What a kernel takes and what makes no difference here: the send buffer's notification, names that
+ * are not ours, marks. */
+static const struct {
+	int level, name;
+} without_effect[] = {
+	{ SOL_SOCKET, SO_MARK },     { SOL_SOCKET, SO_PRIORITY },
+	{ SOL_SOCKET, SO_ZEROCOPY }, { SOL_TCP, TCP_NOTSENT_LOWAT },
+	{ IPPROTO_IP, IP_FREEBIND }, { IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT },
+};
+
+static bool is_without_effect(int64_t level, int64_t name)
+{
+	for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++)
+		if (without_effect[i].level == level && without_effect[i].name == name)
+			return true;
+	return false;
+}
+
+/* {onoff=1, linger=0}: close() resets at once, or waits so long. */
 static bool set_linger(const struct call *c, struct handle *h, int64_t *ret)
 {
 	const struct script_value *const v = call_argument(c, 3);
@@ -60,9 +78,10 @@ static bool set_linger(const struct call *c, struct handle *h, int64_t *ret)
 
 	if (!on || !time)
 		return call_fault(c, v, ret, "{onoff=..., linger=...} is needed here");
-	if (call_value(c, on) != 0 && call_value(c, time) != 0)
-		return call_fault(c, v, ret, "a linger time other than 0 is not supported");
-	h->resets_at_close = call_value(c, on) != 0;
+	call_compare_length(c, 4, 8);
+	h->linger_s = call_value(c, on) != 0 ? call_value(c, time) : -1;
+	if (h->linger_s > 100000)
+		return call_fault(c, v, ret, "a linger time of so many seconds");
 	*ret = 0;
 	return true;
 }
@@ -88,22 +107,60 @@ static bool set_congestion(const struct call *c, const struct handle *h, int64_t
 	return true;
 }
 
+/* As much of a value as the option takes: an int, or, of IP's, a byte. */
+static void check_length(const struct call *c, int64_t level)
+{
+	const struct script_value *const v = call_argument(c, 4);
+
+	if (v->kind != VALUE_ANY && call_value(c, v) != 4 &&
+	    (level != IPPROTO_IP || call_value(c, v) != 1))
+		script_refuse(c->run->fault, v->place, "%s(): only a length of 4 is supported",
+			      c->spec->name);
+}
+
+static bool set_number(struct call *c, struct handle *h, const struct option *o, int64_t level,
+		       int64_t name, int64_t *ret)
+{
+	const int64_t value = call_value(c, call_argument(c, 3));
+
+	check_length(c, level);
+	if (o) {
+		if (o->option == REEVE_TCP_CORK)
+			h->is_corked = value != 0;
+		*ret = reeve_tcp_set(h->tcp, o->option, value * o->factor);
+		return true;
+	}
+	*ret = 0;
+	if (level == IPPROTO_TCP && name == TCP_INQ) {
+		h->has_inq = value != 0;
+		return true;
+	}
+	/* Don't fragment is what it does; IP_PMTUDISC_WANT is what Linux does by itself. */
+	if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
+		script_note(c->run->script, c->event->place, "IP_MTU_DISCOVER has no effect");
+	else if (is_without_effect(level, name))
+		script_note(c->run->script, call_argument(c, 2)->place,
+			    "the socket's option %lld of level %lld has no effect", (long long)name,
+			    (long long)level);
+	else
+		return unsupported(c, ret);
+	return true;
+}
+
 static bool try_setsockopt(struct call *c, int64_t *ret)
 {
 	const int64_t level = call_integer(c, 1), name = call_integer(c, 2);
 	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
-	const struct option *const o = find(level, name);
 
+	if (!h && call_handle(c, HANDLE_DATAGRAM, ret))
+		return unsupported(c, ret);
 	if (!h)
 		return true;
 	if (level == SOL_SOCKET && name == SO_LINGER)
 		return set_linger(c, h, ret);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
 		return set_congestion(c, h, ret);
-	if (!o)
-		return unsupported(c, ret);
-	*ret = reeve_tcp_set(h->tcp, o->option, call_value(c, call_argument(c, 3)) * o->factor);
-	return true;
+	return set_number(c, h, find(level, name), level, name, ret);
 }
 
 static bool get_congestion(const struct call *c, const struct handle *h, int64_t *ret)
@@ -127,6 +184,8 @@ static bool try_getsockopt(struct call *c, int64_t *ret)
 	const struct option *const o = find(level, name);
 	int64_t value;
 
+	if (!h && call_handle(c, HANDLE_DATAGRAM, ret))
+		return unsupported(c, ret);
 	if (!h)
 		return true;
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
@@ -142,6 +201,7 @@ static bool try_getsockopt(struct call *c, int64_t *ret)
 	else
 		return unsupported(c, ret);
 	*ret = 0;
+	call_compare_length(c, 4, 4);
 	call_compare_integer(c, call_argument(c, 3), value, "the option");
 	return true;
 }

@@ -7,47 +7,83 @@
 #include <sys/socket.h>
 
 #include "call.h"
+#include "reeve/udp.h"
 
-static bool try_socket(struct call *c, int64_t *ret)
+/* What settings of the kernel make of a new socket. */
+static void set_defaults(const struct run *r, struct reeve_tcp *tcp)
 {
-	const int64_t type = call_integer(c, 1);
-	const enum reeve_family family =
-		!call_is_any(c, 0) && call_integer(c, 0) == AF_INET6 ? REEVE_IPV6 : REEVE_IPV4;
+	for (unsigned i = 0; i < REEVE_TCP_OPTION_COUNT; i++)
+		if (r->options[i] >= 0 &&
+		    reeve_tcp_set(tcp, (enum reeve_tcp_option)i, r->options[i]) < 0)
+			script_fault(r->fault, (struct script_place){ 1, 1 },
+				     "a setting's value is out of range: %lld",
+				     (long long)r->options[i]);
+}
 
-	if (!call_is_any(c, 0) && call_integer(c, 0) != AF_INET && family == REEVE_IPV4)
-		return call_fault(c, call_argument(c, 0), ret, "AF_INET or AF_INET6");
-	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
-		return call_fault(c, call_argument(c, 1), ret, "only SOCK_STREAM is supported");
-	if (call_integer(c, 2) != IPPROTO_TCP && call_integer(c, 2) != 0)
-		return call_fault(c, call_argument(c, 2), ret, "only IPPROTO_TCP is supported");
-
-	struct handle *const h = call_new_handle(c, HANDLE_STREAM, ret);
+static bool open_socket(struct call *c, enum handle_kind kind, enum reeve_family family,
+			bool is_nonblocking, int64_t *ret)
+{
+	struct handle *const h = call_new_handle(c, kind, ret);
 
 	if (!h)
 		return true;
-	h->tcp = reeve_tcp_new(c->run->world.host, family, h);
-	h->is_nonblocking = (type & SOCK_NONBLOCK) != 0;
-	if (!h->tcp) {
+	h->is_nonblocking = is_nonblocking;
+	if (kind == HANDLE_STREAM)
+		h->tcp = reeve_tcp_new(c->run->world.host, family, h);
+	else
+		h->udp = reeve_udp_new(c->run->world.host, family, h);
+	if (!h->tcp && !h->udp) {
 		h->kind = HANDLE_NONE;
 		*ret = -ENOBUFS;
 		return true;
 	}
-	c->run->under_test = (int)*ret;
+	if (kind == HANDLE_STREAM) {
+		set_defaults(c->run, h->tcp);
+		c->run->under_test = (int)*ret;
+	}
 	return true;
+}
+
+static bool try_socket(struct call *c, int64_t *ret)
+{
+	const int64_t type = call_integer(c, 1), protocol = call_integer(c, 2);
+	const int64_t domain = call_is_any(c, 0) ? AF_INET : call_integer(c, 0);
+	const bool is_nonblocking = (type & SOCK_NONBLOCK) != 0;
+
+	if (domain == AF_INET6)
+		return call_refuse(c, call_argument(c, 0), ret, "the stack has no IPv6");
+	if (domain != AF_INET)
+		return call_refuse(c, call_argument(c, 0), ret, "only AF_INET is supported");
+	switch (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) {
+	case SOCK_STREAM:
+		if (protocol == IPPROTO_TCP || protocol == 0)
+			return open_socket(c, HANDLE_STREAM, REEVE_IPV4, is_nonblocking, ret);
+		break;
+	case SOCK_DGRAM:
+		if (protocol == IPPROTO_UDP || protocol == 0)
+			return open_socket(c, HANDLE_DATAGRAM, REEVE_IPV4, is_nonblocking, ret);
+		break;
+	default:
+		return call_refuse(c, call_argument(c, 1), ret,
+				   "only SOCK_STREAM and SOCK_DGRAM are supported");
+	}
+	return call_refuse(c, call_argument(c, 2), ret,
+			   "only IPPROTO_TCP and IPPROTO_UDP are supported");
 }
 
 static bool try_bind(struct call *c, int64_t *ret)
 {
 	const struct reeve_sockaddr otherwise = { reeve_any_ipv4,
 						  c->run->script->settings.bind_port, 0 };
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 
 	if (!h)
 		return true;
 
 	const struct reeve_sockaddr name = call_name(c, call_argument(c, 1), &otherwise);
 
-	*ret = reeve_tcp_bind(h->tcp, &name);
+	call_compare_length(c, 2, 16);
+	*ret = h->udp ? reeve_udp_bind(h->udp, &name) : reeve_tcp_bind(h->tcp, &name);
 	return true;
 }
 
@@ -95,6 +131,7 @@ static bool accept_with(struct call *c, bool is_nonblocking, int64_t *ret)
 	c->run->under_test = (int)*ret;
 	if (reeve_tcp_remote(tcp, &name) == 0)
 		call_compare_name(c, call_argument(c, 1), &name);
+	call_compare_length(c, 2, 16);
 	return true;
 }
 
@@ -134,7 +171,7 @@ static bool try_connect(struct call *c, int64_t *ret)
 {
 	const struct script_settings *const s = &c->run->script->settings;
 	const struct reeve_sockaddr otherwise = { s->remote, s->connect_port, 0 };
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 
 	if (!h)
 		return true;
@@ -147,6 +184,11 @@ static bool try_connect(struct call *c, int64_t *ret)
 
 	const struct reeve_sockaddr name = call_name(c, call_argument(c, 1), &otherwise);
 
+	call_compare_length(c, 2, 16);
+	if (h->udp) {
+		*ret = reeve_udp_connect(h->udp, &name);
+		return true;
+	}
 	*ret = reeve_tcp_connect(h->tcp, &name, c->run->world.now);
 	if (*ret < 0)
 		return true;
@@ -189,23 +231,45 @@ static void forget(struct run *r, int fd)
 	r->handles[fd] = (struct handle){ 0 };
 }
 
+/* With a linger time close() waits until the peer has acknowledged everything, the FIN too. */
+static bool close_stream(struct call *c, struct handle *h)
+{
+	struct reeve_sockaddr local, remote;
+	struct reeve_tcp_info info;
+
+	if (h->linger_s > 0 && handle_is_connected(h)) {
+		if (!c->has_started) {
+			c->timeout = reeve_time_add_ms(c->begin, h->linger_s * 1000);
+			(void)reeve_tcp_shutdown(h->tcp);
+		}
+		reeve_tcp_info(h->tcp, &info);
+		if ((reeve_tcp_unsent(h->tcp) > 0 || info.state == REEVE_TCP_FIN_WAIT_1 ||
+		     info.state == REEVE_TCP_CLOSING || info.state == REEVE_TCP_LAST_ACK) &&
+		    reeve_time_before(c->run->world.now, c->timeout))
+			return false;
+	}
+	if (reeve_tcp_remote(h->tcp, &remote) == 0 && reeve_tcp_local(h->tcp, &local) == 0)
+		run_close_flow(c->run, local.port, remote.port);
+	if (h->linger_s == 0)
+		reeve_tcp_abort(h->tcp);
+	else
+		reeve_tcp_close(h->tcp);
+	return true;
+}
+
 static bool try_close(struct call *c, int64_t *ret)
 {
 	const int64_t fd = call_integer(c, 0);
-	struct handle *const epoll = call_handle(c, HANDLE_EPOLL, ret);
-	struct handle *const h = epoll ? epoll : call_handle(c, HANDLE_STREAM, ret);
-	struct reeve_sockaddr local, remote;
+	struct handle *const h = fd >= 0 && fd < RUN_HANDLES ? &c->run->handles[fd] : NULL;
 
-	if (!h)
+	*ret = -EBADF;
+	if (!h || h->kind == HANDLE_NONE)
 		return true;
-	if (!epoll) {
-		if (reeve_tcp_remote(h->tcp, &remote) == 0 && reeve_tcp_local(h->tcp, &local) == 0)
-			run_close_flow(c->run, local.port, remote.port);
-		if (h->resets_at_close)
-			reeve_tcp_abort(h->tcp);
-		else
-			reeve_tcp_close(h->tcp);
-	}
+	if (h->kind == HANDLE_STREAM && !close_stream(c, h))
+		return false;
+	if (h->udp)
+		reeve_udp_close(h->udp);
+	handle_release(h);
 	forget(c->run, (int)fd);
 	*ret = 0;
 	return true;
@@ -214,7 +278,7 @@ static bool try_close(struct call *c, int64_t *ret)
 static bool try_fcntl(struct call *c, int64_t *ret)
 {
 	const int64_t command = call_integer(c, 1);
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 
 	if (!h)
 		return true;
@@ -266,12 +330,13 @@ static bool try_ioctl(struct call *c, int64_t *ret)
 
 static bool try_getsockname(struct call *c, int64_t *ret)
 {
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 	struct reeve_sockaddr name;
 
 	if (!h)
 		return true;
-	*ret = reeve_tcp_local(h->tcp, &name);
+	*ret = h->udp ? reeve_udp_local(h->udp, &name) : reeve_tcp_local(h->tcp, &name);
+	call_compare_length(c, 2, 16);
 	if (*ret == 0)
 		call_compare_name(c, call_argument(c, 1), &name);
 	return true;
@@ -279,12 +344,13 @@ static bool try_getsockname(struct call *c, int64_t *ret)
 
 static bool try_getpeername(struct call *c, int64_t *ret)
 {
-	struct handle *const h = call_handle(c, HANDLE_STREAM, ret);
+	struct handle *const h = call_socket(c, ret);
 	struct reeve_sockaddr name;
 
 	if (!h)
 		return true;
-	*ret = reeve_tcp_remote(h->tcp, &name);
+	*ret = h->udp ? reeve_udp_remote(h->udp, &name) : reeve_tcp_remote(h->tcp, &name);
+	call_compare_length(c, 2, 16);
 	if (*ret == 0)
 		call_compare_name(c, call_argument(c, 1), &name);
 	return true;

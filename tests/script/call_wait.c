@@ -13,11 +13,11 @@ static bool has_timed_out(struct call *c, int64_t timeout_ms)
 	return !reeve_time_before(c->run->world.now, c->timeout);
 }
 
-static struct handle *stream(struct run *r, int64_t fd)
+static struct handle *socket_at(struct run *r, int64_t fd)
 {
-	if (fd < 0 || fd >= RUN_HANDLES || r->handles[fd].kind != HANDLE_STREAM)
-		return NULL;
-	return &r->handles[fd];
+	struct handle *const h = fd >= 0 && fd < RUN_HANDLES ? &r->handles[fd] : NULL;
+
+	return h && (h->kind == HANDLE_STREAM || h->kind == HANDLE_DATAGRAM) ? h : NULL;
 }
 
 static uint32_t poll_one(const struct call *c, const struct script_value *v)
@@ -30,7 +30,7 @@ static uint32_t poll_one(const struct call *c, const struct script_value *v)
 		return 0;
 	}
 
-	struct handle *const h = stream(c->run, call_value(c, fd));
+	struct handle *const h = socket_at(c->run, call_value(c, fd));
 
 	if (!h)
 		return POLLNVAL;
@@ -52,8 +52,9 @@ static bool try_poll(struct call *c, int64_t *ret)
 	for (const struct script_value *v = list->first; v; v = v->next) {
 		const struct script_value *const expected = script_field(v, "revents");
 
-		if (expected)
-			call_compare_integer(c, expected, poll_one(c, v), "revents");
+		if (!expected)
+			return call_fault(c, v, ret, "revents is needed here");
+		call_compare_integer(c, expected, poll_one(c, v), "revents");
 	}
 	return true;
 }
@@ -114,7 +115,7 @@ static bool try_epoll_ctl(struct call *c, int64_t *ret)
 {
 	const int64_t operation = call_integer(c, 1), fd = call_integer(c, 2);
 	struct handle *const set = call_handle(c, HANDLE_EPOLL, ret);
-	const struct handle *const h = stream(c->run, fd);
+	const struct handle *const h = socket_at(c->run, fd);
 
 	if (!set)
 		return true;
@@ -148,7 +149,7 @@ static bool try_epoll_ctl(struct call *c, int64_t *ret)
 /* What epoll_wait() would tell of it now. */
 static uint32_t item_ready(struct run *r, const struct epoll_item *item)
 {
-	struct handle *const h = item->is_used ? stream(r, item->fd) : NULL;
+	struct handle *const h = item->is_used ? socket_at(r, item->fd) : NULL;
 
 	if (!h || item->events == 0 || (item->events & EPOLLET && item->seen == h->edges))
 		return 0;
@@ -170,6 +171,12 @@ static const struct script_value *expected_event(const struct script_value *v, u
 static void tell(const struct call *c, struct epoll_item *item, uint32_t ready, unsigned index)
 {
 	const struct script_value *const v = expected_event(call_argument(c, 1), index);
+
+	if (!v && !call_is_any(c, 1))
+		script_fault(c->run->fault, c->event->place,
+			     "epoll_wait(): event %u (0x%x of descriptor %d) was not expected",
+			     index + 1, ready, item->fd);
+
 	const struct script_value *const events = v ? script_field(v, "events") : NULL;
 	const struct script_value *const data = v ? data_of(v) : NULL;
 
@@ -177,7 +184,7 @@ static void tell(const struct call *c, struct epoll_item *item, uint32_t ready, 
 		call_compare_integer(c, events, ready, "events");
 	if (data)
 		call_compare_integer(c, data, (int64_t)item->data, "data");
-	item->seen = stream(c->run, item->fd)->edges;
+	item->seen = socket_at(c->run, item->fd)->edges;
 	if (item->events & EPOLLONESHOT)
 		item->events = 0;
 }

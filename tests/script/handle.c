@@ -1,7 +1,17 @@
 /* Descriptors. */
 #include "handle.h"
 
+#include <stdlib.h>
 #include <sys/epoll.h>
+
+#include "reeve/udp.h"
+
+void handle_release(struct handle *h)
+{
+	if (h->pipe && --h->pipe->holders == 0)
+		free(h->pipe);
+	h->pipe = NULL;
+}
 
 bool handle_is_connected(const struct handle *h)
 {
@@ -49,8 +59,18 @@ static bool has_room(struct handle *h)
 	return true;
 }
 
+static uint32_t poll_datagram(const struct handle *h)
+{
+	struct reeve_datagram d;
+
+	return EPOLLOUT | EPOLLWRNORM | (reeve_udp_peek(h->udp, &d) ? EPOLLIN | EPOLLRDNORM : 0);
+}
+
 uint32_t handle_poll(struct handle *h)
 {
+	if (h->udp)
+		return poll_datagram(h);
+
 	const enum reeve_tcp_state state = reeve_tcp_state(h->tcp);
 	const bool peer_closed = reeve_tcp_peer_closed(h->tcp) || h->is_shut_read;
 	uint32_t mask = 0;

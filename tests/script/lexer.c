@@ -2,6 +2,8 @@
 #include "lexer.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reeve/time.h"
@@ -52,7 +54,7 @@ static void skip_blank(struct lexer *l)
 	while (l->at < l->end) {
 		const struct script_place from = place_of(l, l->at);
 
-		if (isspace((unsigned char)*l->at)) {
+		if (isspace((unsigned char)*l->at) || (l->is_code && at_text(l, "\\\n"))) {
 			step(l);
 		} else if (l->is_code ? *l->at == '#' : at_text(l, "//")) {
 			while (l->at < l->end && *l->at != '\n')
@@ -147,6 +149,41 @@ static void word(struct lexer *l, enum token_kind kind)
 	l->token.length = (size_t)(l->at - l->token.text);
 }
 
+/* A word that was defined is what it stands for: a number, or another word. */
+static void replace(struct lexer *l)
+{
+	const struct script_define *d = l->script->defines;
+	struct token *const t = &l->token;
+	char *end;
+
+	while (d && (strlen(d->name) != t->length || memcmp(d->name, t->text, t->length) != 0))
+		d = d->next;
+	if (!d)
+		return;
+	t->is_defined = true;
+	t->text = d->value;
+	t->length = strlen(d->value);
+	errno = 0;
+	t->integer = strtoll(d->value, &end, 0);
+	if (*d->value && !*end && errno == 0)
+		t->kind = TOKEN_INTEGER;
+}
+
+const char *lexer_digits(struct lexer *l, size_t *ret_length)
+{
+	const char *const text = l->token.text;
+	size_t length = l->token.length;
+
+	/* What begins with decimal digits ends as a word. */
+	if (!l->token.is_defined) {
+		while (text + length < l->end && lexer_digit(text[length]) >= 0)
+			length++;
+		l->at = text + length;
+	}
+	*ret_length = length;
+	return text;
+}
+
 static bool begins_number(const struct lexer *l)
 {
 	const size_t left = (size_t)(l->end - l->at);
@@ -181,8 +218,9 @@ void lexer_next(struct lexer *l)
 		number(l);
 	} else if (is_word(c)) {
 		word(l, TOKEN_WORD);
-	} else if (c == '"') {
-		quoted(l, TOKEN_STRING, '"');
+		replace(l);
+	} else if (c == '"' || (c == '\'' && l->is_code)) {
+		quoted(l, TOKEN_STRING, c);
 	} else if (c == '`') {
 		quoted(l, TOKEN_COMMAND, '`');
 	} else if (at_text(l, "%{")) {

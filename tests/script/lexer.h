@@ -22,6 +22,7 @@ enum token_kind {
 struct token {
 	enum token_kind kind;
 	struct script_place place;
+	bool is_defined;  /* a word stood there that was defined as this */
 	const char *text; /* what is within, for those that have quotes */
 	size_t length;
 	int64_t integer;
@@ -45,6 +46,10 @@ void lexer_init(struct lexer *l, struct script *script, const char *text, size_t
 void lexer_init_code(struct lexer *l, struct script *script, const char *text,
 		     struct script_place place, struct script_fault *fault);
 void lexer_next(struct lexer *l);
+
+/* The hexadecimal digits that begin with the token, which is a word or a number; the token behind
+ * them is the next. */
+const char *lexer_digits(struct lexer *l, size_t *ret_length);
 
 /* Everything up to the next white space, for an option's value; then the token behind it. */
 const char *lexer_raw(struct lexer *l);

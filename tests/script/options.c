@@ -23,7 +23,11 @@ static size_t option_length(const struct script_option *o)
 		return 2 + 8 * (size_t)o->count;
 	case OPTION_TIMESTAMPS:
 		return 10;
+	case OPTION_MD5:
 	case OPTION_FAST_OPEN:
+	case OPTION_ECN0:
+	case OPTION_ECN1:
+	case OPTION_EXPERIMENT:
 		return 2 + (size_t)o->count;
 	}
 	return 0;
@@ -52,8 +56,12 @@ static void emit(const struct script_option *o, uint8_t *at)
 		store_be32(at + 2, o->value);
 		store_be32(at + 6, o->echo);
 		break;
+	case OPTION_MD5:
 	case OPTION_FAST_OPEN:
-		memcpy(at + 2, o->cookie, o->count);
+	case OPTION_ECN0:
+	case OPTION_ECN1:
+	case OPTION_EXPERIMENT:
+		memcpy(at + 2, o->bytes, o->count);
 		break;
 	}
 }
@@ -76,13 +84,19 @@ int options_emit(const struct script_options *o, uint8_t ret[40])
 	return length % 4 ? -1 : (int)length;
 }
 
+bool option_has_bytes(uint8_t kind)
+{
+	return kind == OPTION_MD5 || kind == OPTION_FAST_OPEN || kind == OPTION_ECN0 ||
+	       kind == OPTION_ECN1 || kind == OPTION_EXPERIMENT;
+}
+
 /* An option of another length than is its kind's is left as one of an unknown kind. */
 static void parse(const uint8_t *at, size_t length, struct script_option *o)
 {
 	o->kind = at[0];
 	o->count = (uint8_t)((length - 2) / 8);
-	if (o->kind == OPTION_FAST_OPEN)
-		o->count = (uint8_t)(length - 2 < SCRIPT_COOKIE ? length - 2 : SCRIPT_COOKIE);
+	if (option_has_bytes(o->kind))
+		o->count = (uint8_t)(length - 2 < SCRIPT_BYTES ? length - 2 : SCRIPT_BYTES);
 	if (o->kind == OPTION_SACK && o->count > SCRIPT_BLOCKS)
 		o->count = SCRIPT_BLOCKS;
 	if (option_length(o) != length)
@@ -108,11 +122,15 @@ static void parse(const uint8_t *at, size_t length, struct script_option *o)
 		o->value = load_be32(at + 2);
 		o->echo = load_be32(at + 6);
 		break;
+	case OPTION_MD5:
 	case OPTION_FAST_OPEN:
-		memcpy(o->cookie, at + 2, o->count);
+	case OPTION_ECN0:
+	case OPTION_ECN1:
+	case OPTION_EXPERIMENT:
+		memcpy(o->bytes, at + 2, o->count);
 		break;
 	}
-	if (o->kind != OPTION_SACK && o->kind != OPTION_FAST_OPEN)
+	if (o->kind != OPTION_SACK && !option_has_bytes(o->kind))
 		o->count = 0;
 }
 

@@ -9,6 +9,7 @@
 #include "stack/ip.h"
 #include "wire/icmp.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 #define QUOTED 8 /* bytes of the segment that an ICMP error has */
 
@@ -42,7 +43,7 @@ static size_t encode_tcp(const struct script_packet *p, const struct flow *f, ui
 		.destination_port = f->host_port,
 		.sequence = p->sequence,
 		.acknowledgment = p->has_ack ? p->ack + f->offset : 0,
-		.flags = p->flags,
+		.flags = (uint8_t)p->flags,
 		.window = p->window,
 		.urgent = p->urgent,
 	};
@@ -60,7 +61,7 @@ static size_t encode_tcp(const struct script_packet *p, const struct flow *f, ui
 		return 0;
 	}
 	tcp_header_emit(&h, bytes);
-	bytes[12] = (uint8_t)(header / 4 << 4);
+	bytes[12] = (uint8_t)(header / 4 << 4) | (p->flags & SCRIPT_AE ? 1 : 0);
 	memcpy(bytes + TCP_HEADER_MIN, raw, (size_t)length);
 	/* A SYN stands before its data. */
 	flow_content(p->sequence - f->peer_start + (p->flags & TCP_SYN ? 1 : 0), bytes + header,
@@ -93,6 +94,17 @@ static size_t encode_icmp(const struct script_packet *p, const struct flow *f,
 	return ICMP_HEADER + IPV4_HEADER + QUOTED;
 }
 
+/* A datagram's bytes are counted from 1, each one's by itself. */
+static size_t encode_udp(const struct script_packet *p, const struct flow *f, uint8_t *bytes)
+{
+	store_be16(bytes, f->peer_port);
+	store_be16(bytes + 2, f->host_port);
+	store_be16(bytes + 4, (uint16_t)(UDP_HEADER + p->length));
+	store_be16(bytes + 6, 0);
+	flow_content(1, bytes + UDP_HEADER, p->length);
+	return UDP_HEADER + p->length;
+}
+
 size_t packet_encode(const struct script_packet *p, const struct flow *f,
 		     const struct script_settings *settings, uint8_t *ret_bytes,
 		     const char **ret_fault)
@@ -103,9 +115,8 @@ size_t packet_encode(const struct script_packet *p, const struct flow *f,
 	case PACKET_ICMP:
 		return encode_icmp(p, f, settings, ret_bytes);
 	case PACKET_UDP:
-		break;
+		return encode_udp(p, f, ret_bytes);
 	}
-	*ret_fault = "UDP is not supported";
 	return 0;
 }
 
@@ -150,7 +161,7 @@ static bool decode_tcp(const struct sent *s, struct flow *f, const struct script
 			   &p->options))
 		return false;
 	learn(f, &h, expected, &p->options);
-	p->flags = h.flags;
+	p->flags = h.flags | (s->body[12] & 1 ? SCRIPT_AE : 0);
 	p->sequence = h.sequence - f->offset;
 	p->length = (uint32_t)(s->length - h.length);
 	p->has_ack = (h.flags & TCP_ACK) != 0;
@@ -187,6 +198,11 @@ bool packet_decode(const struct sent *s, struct flow *f, const struct script_pac
 		p.icmp_type = h.type;
 		p.icmp_code = h.code;
 		p.icmp_mtu = h.rest & 0xffff;
+	} else if (s->ip.protocol == IP_UDP) {
+		if (s->length < UDP_HEADER)
+			return false;
+		p.protocol = PACKET_UDP;
+		p.length = (uint32_t)(s->length - UDP_HEADER);
 	} else if (s->ip.protocol != IP_TCP || !decode_tcp(s, f, expected, &p)) {
 		return false;
 	}
@@ -206,7 +222,7 @@ static bool same_option(const struct script_option *a, const struct script_optio
 	for (unsigned i = 0; a->kind == OPTION_SACK && i < a->count; i++)
 		if (a->start[i] != b->start[i] || a->end[i] != b->end[i])
 			return false;
-	return a->kind != OPTION_FAST_OPEN || memcmp(a->cookie, b->cookie, a->count) == 0;
+	return !option_has_bytes(a->kind) || memcmp(a->bytes, b->bytes, a->count) == 0;
 }
 
 static const char *ip_difference(const struct script_packet *e, const struct script_packet *g)
@@ -221,6 +237,24 @@ static const char *ip_difference(const struct script_packet *e, const struct scr
 	return NULL;
 }
 
+static bool same_options(const struct script_options *a, const struct script_options *b,
+			 int64_t ticks)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++)
+		if (!same_option(&a->list[i], &b->list[i], ticks))
+			return false;
+	return true;
+}
+
+bool packet_is_like(const struct script_packet *a, const struct script_packet *b)
+{
+	return a->has_ack == b->has_ack && a->ack == b->ack && a->window == b->window &&
+	       a->ecn == b->ecn && a->tos == b->tos && a->ttl == b->ttl &&
+	       same_options(&a->options, &b->options, 0);
+}
+
 const char *packet_difference(const struct script_packet *e, const struct script_packet *g,
 			      int64_t ticks)
 {
@@ -231,6 +265,8 @@ const char *packet_difference(const struct script_packet *e, const struct script
 				       e->icmp_mtu != g->icmp_mtu
 			       ? "the ICMP message"
 			       : ip_difference(e, g);
+	if (e->protocol == PACKET_UDP)
+		return e->length != g->length ? "the length" : ip_difference(e, g);
 	if (e->flags != g->flags)
 		return "the flags";
 	if (e->sequence != g->sequence || e->length != g->length)
@@ -241,12 +277,7 @@ const char *packet_difference(const struct script_packet *e, const struct script
 		return "the window";
 	if (e->has_urgent && e->urgent != g->urgent)
 		return "the urgent pointer";
-	if (!e->options.is_any) {
-		if (e->options.count != g->options.count)
-			return "the options";
-		for (unsigned i = 0; i < e->options.count; i++)
-			if (!same_option(&e->options.list[i], &g->options.list[i], ticks))
-				return "the options";
-	}
+	if (!e->options.is_any && !same_options(&e->options, &g->options, ticks))
+		return "the options";
 	return ip_difference(e, g);
 }

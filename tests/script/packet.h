@@ -23,6 +23,9 @@ bool packet_decode(const struct sent *s, struct flow *f, const struct script_pac
 const char *packet_difference(const struct script_packet *expected, const struct script_packet *got,
 			      int64_t ticks);
 
+/* Whether two segments of one flow differ in nothing but their place, payload, and flags. */
+bool packet_is_like(const struct script_packet *a, const struct script_packet *b);
+
 /* As a script has it. Returns `text`. */
 #define PACKET_TEXT 200
 char *packet_format(const struct script_packet *p, char text[PACKET_TEXT]);

@@ -23,6 +23,19 @@ static void add(struct text *t, const char *format, ...)
 	t->at += length < 0 ? 0 : (size_t)length < room ? (size_t)length : room - 1;
 }
 
+static void add_ecn(struct text *t, const struct script_option *o)
+{
+	static const char *const names[2][3] = { { "e0b", "ceb", "e1b" }, { "e1b", "ceb", "e0b" } };
+
+	add(t, "ECN");
+	for (size_t i = 0; i < 3 && 3 * i + 2 < o->count; i++) {
+		const uint8_t *const at = &o->bytes[3 * i];
+
+		add(t, " %s %u", names[o->kind == OPTION_ECN1][i],
+		    (unsigned)at[0] << 16 | (unsigned)at[1] << 8 | at[2]);
+	}
+}
+
 static void add_option(struct text *t, const struct script_option *o)
 {
 	switch (o->kind) {
@@ -50,9 +63,17 @@ static void add_option(struct text *t, const struct script_option *o)
 		add(t, "TS val %u ecr %u", o->value, o->echo);
 		break;
 	case OPTION_FAST_OPEN:
-		add(t, "FO ");
+	case OPTION_MD5:
+	case OPTION_EXPERIMENT:
+		add(t, o->kind == OPTION_FAST_OPEN ? "FO "
+		       : o->kind == OPTION_MD5     ? "md5 "
+						   : "experiment ");
 		for (unsigned i = 0; i < o->count; i++)
-			add(t, "%02x", o->cookie[i]);
+			add(t, "%02x", o->bytes[i]);
+		break;
+	case OPTION_ECN0:
+	case OPTION_ECN1:
+		add_ecn(t, o);
 		break;
 	default:
 		add(t, "kind %u", o->kind);
@@ -62,11 +83,11 @@ static void add_option(struct text *t, const struct script_option *o)
 
 static void add_flags(struct text *t, unsigned flags)
 {
-	static const char letters[] = "FSRP.UEW";
+	static const char letters[] = "FSRP.UEWA";
 
 	if (flags == 0)
 		add(t, "-");
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 9; i++)
 		if (flags & 1u << i && letters[i] != '.')
 			add(t, "%c", letters[i]);
 	if (flags & 1u << 4)

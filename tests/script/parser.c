@@ -65,10 +65,15 @@ static void option_netmask(struct lexer *l, struct script_place place, const cha
 	l->script->settings.prefix_length = (uint8_t)(host ? __builtin_clz(host) : 32);
 }
 
-/* How fast, how loud; and the gateway's address, which is here whichever the host asks for. */
+/* How fast, how loud; the gateway's address, which is here whichever the host asks for; how segments
+ * are put together, and buffers kept, by a kernel; what Python is given. */
 static bool is_without_effect(const char *name)
 {
-	static const char *const names[] = { "verbose", "debug", "speed", "gateway_ip" };
+	static const char *const names[] = {
+		"verbose",      "debug",          "speed",          "gateway_ip",
+		"mss",          "send_omit_free", "code_command",   "code_format",
+		"code_sockopt", "is_anyip",       "wire_client_dev"
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -76,16 +81,25 @@ static bool is_without_effect(const char *name)
 	return false;
 }
 
-static void apply_option(struct lexer *l, struct script_place place, const char *name,
-			 const char *value)
+/* What the packetdrill that runs kernels has and that makes no sense here, or hides faults. */
+static bool is_refused(const char *name)
+{
+	static const char *const names[] = { "non_fatal",          "wire_client", "wire_server",
+					     "persistent_tun_dev", "udp_encap",   "so_filename" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Options that change where packets go; false: it is none of those. */
+static bool apply_network(struct lexer *l, struct script_place place, const char *name,
+			  const char *value)
 {
 	struct script_settings *const s = &l->script->settings;
 
-	if (strcmp(name, "tolerance_usecs") == 0)
-		s->tolerance_ns = option_number(l, place, value, 0, 1000000000) * REEVE_NS_PER_US;
-	else if (strcmp(name, "tcp_ts_tick_usecs") == 0)
-		s->timestamp_tick_us = option_number(l, place, value, 0, 10000000);
-	else if (strcmp(name, "mtu") == 0)
+	if (strcmp(name, "mtu") == 0)
 		s->mtu = (uint32_t)option_number(l, place, value, 576, 65535);
 	else if (strcmp(name, "bind_port") == 0)
 		s->bind_port = (uint16_t)option_number(l, place, value, 1, UINT16_MAX);
@@ -99,17 +113,53 @@ static void apply_option(struct lexer *l, struct script_place place, const char 
 		option_netmask(l, place, value);
 	else if (strcmp(name, "ip_version") == 0)
 		option_version(l, place, value);
-	else if (!is_without_effect(name))
-		script_fault(l->fault, place, "unknown option --%.40s", name);
+	else
+		return false;
+	return true;
 }
 
-static void read_options(struct lexer *l)
+static void apply_option(struct lexer *l, struct script_place place, const char *name,
+			 const char *value)
 {
-	while (l->token.kind == TOKEN_OPTION) {
-		const struct script_place place = l->token.place;
-		const char *const name = lexer_copy(l);
-		const char *value = "";
+	struct script_settings *const s = &l->script->settings;
 
+	if (apply_network(l, place, name, value))
+		return;
+	if (strcmp(name, "tolerance_usecs") == 0)
+		s->tolerance_ns = option_number(l, place, value, 0, 1000000000) * REEVE_NS_PER_US;
+	else if (strcmp(name, "tolerance_percent") == 0)
+		s->tolerance_percent = option_number(l, place, value, 0, 100);
+	else if (strcmp(name, "tcp_ts_tick_usecs") == 0)
+		s->timestamp_tick_us = option_number(l, place, value, 0, 10000000);
+	else if (strcmp(name, "strict_segments") == 0)
+		s->is_strict_segments = true;
+	else if (strcmp(name, "dry_run") == 0)
+		s->is_dry_run = true;
+	else if (strcmp(name, "init_scripts") == 0)
+		l->script->command = value;
+	else if (strcmp(name, "define") == 0 || strcmp(name, "D") == 0) {
+		if (!script_define(l->script, value))
+			script_fault(l->fault, place, "'%.40s' is no NAME=VALUE", value);
+	} else if (is_refused(name)) {
+		script_refuse(l->fault, place, "the option --%s is not supported", name);
+	} else if (is_without_effect(name)) {
+		script_note(l->script, place, "the option --%s has no effect", name);
+	} else {
+		script_fault(l->fault, place, "unknown option --%.40s", name);
+	}
+}
+
+/* --name, --name=value, -D NAME=VALUE. */
+static bool read_option(struct lexer *l)
+{
+	const struct script_place place = l->token.place;
+	const char *value = "", *name = "D";
+
+	if (lexer_is_sign(l, '-') && l->end - l->at > 1 && l->at[0] == 'D' && l->at[1] == ' ') {
+		l->at += 2;
+		value = lexer_raw(l);
+	} else if (l->token.kind == TOKEN_OPTION) {
+		name = lexer_copy(l);
 		/* The value follows at once, and need not be a token. */
 		if (l->at < l->end && *l->at == '=') {
 			l->at++;
@@ -117,8 +167,11 @@ static void read_options(struct lexer *l)
 		} else {
 			lexer_next(l);
 		}
-		apply_option(l, place, name, value);
+	} else {
+		return false;
 	}
+	apply_option(l, place, name, value);
+	return true;
 }
 
 static void read_range(struct lexer *l, struct script_time *t)
@@ -173,7 +226,11 @@ static struct script_event *read_event(struct lexer *l)
 	struct script_event *const e = script_allocate(l->script, sizeof(*e));
 
 	e->place = l->token.place;
-	read_time(l, &e->time);
+	/* A command may stand alone: it is done when its turn comes. */
+	if (l->token.kind == TOKEN_COMMAND)
+		e->time.clock = SCRIPT_RELATIVE;
+	else
+		read_time(l, &e->time);
 	if (lexer_is_sign(l, '<') || lexer_is_sign(l, '>')) {
 		const bool is_inbound = lexer_take_sign(l, '<');
 
@@ -204,7 +261,8 @@ static void read_script(struct lexer *l)
 {
 	struct script_event **last = &l->script->first;
 
-	read_options(l);
+	while (read_option(l))
+		;
 	if (l->token.kind == TOKEN_COMMAND) {
 		l->script->command_place = l->token.place;
 		l->script->command = lexer_copy(l);
@@ -216,7 +274,8 @@ static void read_script(struct lexer *l)
 	} while (l->token.kind != TOKEN_END);
 }
 
-int script_parse(const char *text, size_t length, struct script **ret, struct script_fault *fault)
+int script_parse(const char *text, size_t length, const struct script_defines *defines,
+		 struct script **ret, struct script_fault *fault)
 {
 	struct script *const s = calloc(1, sizeof(*s));
 	struct lexer l;
@@ -226,6 +285,10 @@ int script_parse(const char *text, size_t length, struct script **ret, struct sc
 	s->settings = defaults;
 	check(reeve_address_parse("198.51.100.1", &s->settings.local) == 0);
 	check(reeve_address_parse("192.0.2.1", &s->settings.remote) == 0);
+	for (size_t i = 0; defines && i < defines->count; i++)
+		if (!script_define(s, defines->list[i]))
+			script_fault(fault, (struct script_place){ 1, 1 },
+				     "'%.40s' is no NAME=VALUE", defines->list[i]);
 	if (length > SCRIPT_MAX) {
 		script_fault(fault, (struct script_place){ 1, 1 }, "longer than 1 MiB");
 	} else if (memchr(text, 0, length)) {

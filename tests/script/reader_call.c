@@ -69,20 +69,24 @@ static void read_text(struct lexer *l, struct script_value *v)
 
 /* The field that is read has a name, and may have something in parentheses behind it that says
  * how long it is: msg_iov(2)=[...]. */
-static const char *read_name(struct lexer *l)
+static const char *read_name(struct lexer *l, int64_t *ret_count)
 {
 	static const char *const names[] = {
-		"sa_family", "sin_port", "sin_addr",  "sin6_port",   "sin6_addr",
-		"msg_name",  "msg_iov",  "msg_flags", "fd",          "events",
-		"revents",   "onoff",    "linger",    "msg_control", "u32",
-		"u64",       "ptr",      "tv_sec",    "tv_usec",
+		"sa_family", "sin_port",    "sin_addr",  "sin6_port", "sin6_addr", "msg_name",
+		"msg_iov",   "msg_flags",   "fd",        "events",    "revents",   "onoff",
+		"linger",    "msg_control", "u32",       "u64",       "ptr",       "tv_sec",
+		"tv_usec",   "cmsg_level",  "cmsg_type", "cmsg_data", "ee_errno",  "ee_origin",
+		"ee_type",   "ee_code",     "ee_info",   "ee_data",   "scm_sec",   "scm_nsec",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!lexer_take_word(l, names[i]))
 			continue;
+		*ret_count = -1;
 		if (lexer_take_sign(l, '(')) {
-			if (l->token.kind != TOKEN_ELLIPSIS && l->token.kind != TOKEN_INTEGER)
+			if (l->token.kind == TOKEN_INTEGER)
+				*ret_count = l->token.integer;
+			else if (l->token.kind != TOKEN_ELLIPSIS)
 				lexer_fault(l, "a length");
 			lexer_next(l);
 			lexer_expect_sign(l, ')');
@@ -101,8 +105,13 @@ static void read_elements(struct lexer *l, struct script_value *v, char closing,
 	if (lexer_take_sign(l, closing))
 		return;
 	do {
-		const char *const name = closing == '}' ? read_name(l) : NULL;
+		int64_t said = -1;
+		const char *const name = closing == '}' ? read_name(l, &said) : NULL;
 		struct script_value *const element = read_value(l, depth + 1);
+
+		if (said >= 0 && element->kind == VALUE_LIST && said != element->count)
+			script_fault(l->fault, element->place, "%s has %u elements, not %lld", name,
+				     element->count, (long long)said);
 
 		/* inet_pton() says its field behind the value. */
 		if (name)
@@ -208,6 +217,8 @@ struct script_call *reader_call(struct lexer *l)
 	}
 	lexer_expect_sign(l, '=');
 	c->result = read_value(l, 0);
+	if (c->result->kind == VALUE_INTEGER && c->result->integer < -1)
+		script_fault(l->fault, c->result->place, "a call fails with -1");
 	read_error(l, c);
 	return c;
 }

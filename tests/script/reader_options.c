@@ -1,4 +1,5 @@
-/* TCP options: <mss 1460,nop,wscale 7,sackOK,TS val 1 ecr 2,sack 1:2 3:4,FO 0123abcd,eol>. */
+/* TCP options: <mss 1460,nop,wscale 7,sackOK,TS val 1 ecr 2,sack 1:2 3:4,FO 0123abcd,
+ * FOEXP 01ab,md5 0123abcd,ECN e1b 1 ceb 0 e0b 1,eol>. */
 #include <string.h>
 
 #include "reader.h"
@@ -20,33 +21,101 @@ static void read_sack(struct lexer *l, struct script_option *o)
 		lexer_fault(l, "a SACK block");
 }
 
-static void read_cookie(struct lexer *l, struct script_option *o)
+/* Up to `most` bytes in hexadecimal digits; none, when there is no word. */
+static void read_bytes(struct lexer *l, struct script_option *o, size_t most)
 {
+	size_t length;
+
 	if (l->token.kind != TOKEN_WORD && l->token.kind != TOKEN_INTEGER)
 		return;
 
-	/* A cookie that begins with digits ends as a word. */
-	const char *const text = l->token.text;
-	size_t length = l->token.length;
+	const char *const text = lexer_digits(l, &length);
 
-	while (text + length < l->end && lexer_digit(text[length]) >= 0)
-		length++;
-	l->at = text + length;
-	if (length % 2 || length / 2 > SCRIPT_COOKIE) {
-		lexer_fault(l, "a cookie of up to 16 bytes in hexadecimal digits");
+	if (length % 2 || length / 2 > most) {
+		lexer_fault(l, "an even number of hexadecimal digits, and not so many");
 		return;
 	}
 	for (size_t i = 0; i < length; i++) {
 		const int digit = lexer_digit(text[i]);
+		uint8_t *const byte = &o->bytes[o->count + i / 2];
 
 		if (digit < 0) {
-			lexer_fault(l, "a cookie in hexadecimal digits");
+			lexer_fault(l, "hexadecimal digits");
 			return;
 		}
-		o->cookie[i / 2] = (uint8_t)(o->cookie[i / 2] << 4 | digit);
+		*byte = (uint8_t)(*byte << 4 | digit);
 	}
-	o->count = (uint8_t)(length / 2);
+	o->count = (uint8_t)(o->count + length / 2);
 	lexer_next(l);
+}
+
+/* RFC 9768, 3.2.3: three counters of 24 bits, of which the last ones may be absent. */
+static void read_ecn(struct lexer *l, struct script_option *o)
+{
+	static const char *const names[2][3] = { { "e0b", "ceb", "e1b" }, { "e1b", "ceb", "e0b" } };
+	const unsigned order = lexer_is_word(l, "e1b");
+
+	o->kind = order ? OPTION_ECN1 : OPTION_ECN0;
+	for (unsigned i = 0; i < 3 && lexer_take_word(l, names[order][i]); i++) {
+		const int64_t bytes = lexer_expect_integer(l, 0, 0xffffff, "a counter of 24 bits");
+
+		o->bytes[o->count++] = (uint8_t)(bytes >> 16);
+		o->bytes[o->count++] = (uint8_t)(bytes >> 8);
+		o->bytes[o->count++] = (uint8_t)bytes;
+	}
+}
+
+static void read_timestamps(struct lexer *l, struct script_option *o)
+{
+	o->kind = OPTION_TIMESTAMPS;
+	if (!lexer_take_word(l, "val"))
+		lexer_fault(l, "'val'");
+	o->value = (uint32_t)lexer_expect_integer(l, 0, UINT32_MAX, "a timestamp");
+	if (!lexer_take_word(l, "ecr"))
+		lexer_fault(l, "'ecr'");
+	o->echo = (uint32_t)lexer_expect_integer(l, 0, UINT32_MAX, "a timestamp");
+}
+
+/* Options that consist of bytes. */
+static bool read_bytes_option(struct lexer *l, struct script_option *o)
+{
+	if (lexer_take_word(l, "FO")) {
+		o->kind = OPTION_FAST_OPEN;
+		read_bytes(l, o, 16);
+	} else if (lexer_take_word(l, "FOEXP")) {
+		o->kind = OPTION_EXPERIMENT;
+		o->bytes[0] = 0xf9;
+		o->bytes[1] = 0x89;
+		o->count = 2;
+		read_bytes(l, o, 16);
+	} else if (lexer_take_word(l, "md5")) {
+		o->kind = OPTION_MD5;
+		read_bytes(l, o, 16);
+	} else if (lexer_take_word(l, "ECN")) {
+		read_ecn(l, o);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* What belongs to a protocol that the stack does not speak. */
+static bool is_multipath(const struct lexer *l)
+{
+	static const char *const names[] = { "mp_capable",   "mp_capable_no_cs",
+					     "mp_join_syn",  "mp_join_syn_ack",
+					     "mp_join_ack",  "mp_join_syn_backup",
+					     "dss",          "dss_ack4",
+					     "dss_dsn4",     "dss_dsn8",
+					     "dss_ack8",     "add_address",
+					     "add_addr",     "mp_fail",
+					     "mp_fastclose", "remove_address",
+					     "mp_prio",      "mp_reset" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (lexer_is_word(l, names[i]))
+			return true;
+	return false;
 }
 
 static void read_option(struct lexer *l, struct script_option *o)
@@ -64,21 +133,15 @@ static void read_option(struct lexer *l, struct script_option *o)
 		o->kind = OPTION_SCALE;
 		o->value = (uint32_t)lexer_expect_integer(l, 0, UINT8_MAX, "the window scale");
 	} else if (lexer_take_word(l, "TS")) {
-		o->kind = OPTION_TIMESTAMPS;
-		if (!lexer_take_word(l, "val"))
-			lexer_fault(l, "'val'");
-		o->value = (uint32_t)lexer_expect_integer(l, 0, UINT32_MAX, "a timestamp");
-		if (!lexer_take_word(l, "ecr"))
-			lexer_fault(l, "'ecr'");
-		o->echo = (uint32_t)lexer_expect_integer(l, 0, UINT32_MAX, "a timestamp");
+		read_timestamps(l, o);
 	} else if (lexer_take_word(l, "sack")) {
 		o->kind = OPTION_SACK;
 		read_sack(l, o);
-	} else if (lexer_take_word(l, "FO")) {
-		o->kind = OPTION_FAST_OPEN;
-		read_cookie(l, o);
-	} else {
-		lexer_fault(l, "a TCP option (nop, eol, mss, wscale, sackOK, sack, TS, FO)");
+	} else if (is_multipath(l)) {
+		script_refuse(l->fault, l->token.place, "the stack has no multipath TCP");
+	} else if (!read_bytes_option(l, o)) {
+		lexer_fault(l, "a TCP option (nop, eol, mss, wscale, sackOK, sack, TS, FO, FOEXP, "
+			       "md5, ECN)");
 	}
 }
 

@@ -81,7 +81,7 @@ static void read_ip(struct lexer *l, struct script_packet *p)
 
 static void read_flags(struct lexer *l, struct script_packet *p)
 {
-	static const char letters[] = "FSRP.UEW"; /* in the order of the bits */
+	static const char letters[] = "FSRP.UEWA"; /* in the order of the bits */
 
 	if (lexer_take_sign(l, '-'))
 		return;
@@ -90,10 +90,10 @@ static void read_flags(struct lexer *l, struct script_packet *p)
 			const char *const c = strchr(letters, l->token.text[i]);
 
 			if (!c) {
-				lexer_fault(l, "flags of F, S, R, P, U, E, W and '.'");
+				lexer_fault(l, "flags of F, S, R, P, U, E, W, A and '.'");
 				return;
 			}
-			p->flags |= (uint8_t)(1u << (c - letters));
+			p->flags |= (uint16_t)(1u << (c - letters));
 		}
 		lexer_next(l);
 	} else if (!lexer_is_sign(l, '.')) {
@@ -191,8 +191,25 @@ static void read_quote(struct lexer *l, struct script_packet *p)
 	p->has_quote = true;
 	read_sequence(l, &p->quote, &length);
 	lexer_expect_sign(l, ']');
-	if (!lexer_is_word(l, "icmp"))
+	if (!lexer_is_word(l, "icmp") && !lexer_is_word(l, "icmpv6"))
 		lexer_fault(l, "'icmp'");
+	if (!p->is_inbound)
+		script_refuse(l->fault, l->token.place,
+			      "what ICMP quotes is not compared in packets that are expected");
+}
+
+/* A header before TCP's, or in its place, that the stack does not speak. */
+static bool refuse_encapsulation(struct lexer *l)
+{
+	static const char *const names[] = { "ipv4", "ipv6", "gre", "mpls", "psp" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (lexer_is_word(l, names[i])) {
+			script_refuse(l->fault, l->token.place,
+				      "packets within packets (%s) are not supported", names[i]);
+			return true;
+		}
+	return false;
 }
 
 struct script_packet *reader_packet(struct lexer *l, bool is_inbound)
@@ -208,6 +225,12 @@ struct script_packet *reader_packet(struct lexer *l, bool is_inbound)
 			break;
 		}
 		read_ip(l, p);
+	}
+	if (refuse_encapsulation(l))
+		return p;
+	if (lexer_is_word(l, "icmpv6")) {
+		script_refuse(l->fault, l->token.place, "the stack has no IPv6");
+		return p;
 	}
 	if (lexer_take_word(l, "icmp"))
 		read_icmp(l, p);

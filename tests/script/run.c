@@ -6,6 +6,8 @@
 #include "assertion.h"
 #include "base/check.h"
 
+#define AFTERMATH_NS (10 * REEVE_NS_PER_MS)
+
 static void note_events(struct run *r)
 {
 	struct reeve_event e;
@@ -13,6 +15,8 @@ static void note_events(struct run *r)
 	while (reeve_host_next_event(r->world.host, &e)) {
 		struct handle *const h = e.user;
 
+		if (h && h->kind == HANDLE_DATAGRAM && h->udp == e.socket)
+			h->edges++;
 		if (!h || h->kind != HANDLE_STREAM || h->tcp != e.socket)
 			continue;
 		h->edges++;
@@ -52,6 +56,14 @@ void run_advance(struct run *r, struct reeve_time until)
 	}
 }
 
+int64_t run_tolerance(const struct run *r, int64_t after_ns)
+{
+	const struct script_settings *const s = &r->script->settings;
+	const int64_t part = after_ns / 100 * s->tolerance_percent;
+
+	return part > s->tolerance_ns ? part : s->tolerance_ns;
+}
+
 static struct reeve_time due(const struct run *r, const struct script_time *t)
 {
 	return reeve_time_add(t->clock == SCRIPT_ABSOLUTE ? r->world.begin : r->previous,
@@ -74,7 +86,7 @@ static void run_event(struct run *r, const struct script_event *e)
 		run_outbound(r, e);
 		return;
 	}
-	if (reeve_time_since(r->world.now, at) > r->script->settings.tolerance_ns) {
+	if (reeve_time_since(r->world.now, at) > run_tolerance(r, e->time.first_ns)) {
 		script_fault(r->fault, e->place, "it is %.6f s already",
 			     (double)reeve_time_since(r->world.now, r->world.begin) /
 				     (double)REEVE_NS_PER_S);
@@ -109,32 +121,65 @@ static void finish_call(struct run *r)
 			     c->spec->name);
 }
 
-enum run_result run_script(struct script *s, bool is_strict, struct script_fault *fault)
+static enum run_result result_of(const struct script_fault *fault)
+{
+	if (!fault->is_set)
+		return RUN_PASSED;
+	return fault->is_refusal ? RUN_REFUSED : RUN_FAILED;
+}
+
+/* The customary call for Linux's defaults, when the script itself has it not. */
+static void prepare(struct run *r)
+{
+	r->under_test = -1;
+	r->call.timeout = REEVE_NEVER;
+	for (unsigned i = 0; i < REEVE_TCP_OPTION_COUNT; i++)
+		r->options[i] = -1;
+	if (r->how->is_linux)
+		run_command(r, "defaults.sh", (struct script_place){ 1, 1 });
+	if (r->script->command)
+		run_command(r, r->script->command, r->script->command_place);
+}
+
+static void run_events(struct run *r)
+{
+	const struct script *const s = r->script;
+
+	world_init(&r->world, &s->settings, r->receive_max);
+	r->is_running = true;
+	r->previous = r->world.begin;
+	for (const struct script_event *e = s->first; e && !r->fault->is_set; e = e->next)
+		run_event(r, e);
+	finish_call(r);
+	/* What it sends of its own accord, and not because a timer has run out. */
+	if (r->how->is_strict && !r->fault->is_set) {
+		run_advance(r, reeve_time_add(r->world.now, AFTERMATH_NS));
+		run_expect_nothing(r);
+	}
+	if (!world_deinit(&r->world))
+		script_fault(r->fault, (struct script_place){ 1, 1 },
+			     "packets or buffers are left when the host has gone");
+}
+
+enum run_result run_script(struct script *s, const struct run_how *how, struct script_fault *fault)
 {
 	struct run *const r = calloc(1, sizeof(*r));
 
 	*fault = (struct script_fault){ 0 };
 	check(r);
+	r->script = s;
+	r->fault = fault;
+	r->how = how;
 	if (s->settings.is_ipv6) {
 		free(r);
 		return RUN_SKIPPED;
 	}
-	r->script = s;
-	r->fault = fault;
-	r->under_test = -1;
-	r->call.timeout = REEVE_NEVER;
-	world_init(&r->world, &s->settings);
-	r->previous = r->world.begin;
-	if (s->command)
-		run_command(r, s->command, s->command_place);
-	for (const struct script_event *e = s->first; e && !fault->is_set; e = e->next)
-		run_event(r, e);
-	finish_call(r);
-	if (is_strict)
-		run_expect_nothing(r);
-	if (!world_deinit(&r->world))
-		script_fault(fault, (struct script_place){ 1, 1 },
-			     "packets or buffers are left when the host has gone");
+	prepare(r);
+	if (!fault->is_set && !s->settings.is_dry_run)
+		run_events(r);
+	run_forget_text(r);
+	for (unsigned i = 0; i < RUN_HANDLES; i++)
+		handle_release(&r->handles[i]);
 	free(r);
-	return fault->is_set ? RUN_FAILED : RUN_PASSED;
+	return result_of(fault);
 }

@@ -29,27 +29,40 @@ struct call {
 struct run {
 	struct script *script;
 	struct script_fault *fault;
+	const struct run_how *how;
+	bool is_running;                         /* the host is there */
+	uint32_t receive_max;                    /* of the host's configuration */
+	int64_t options[REEVE_TCP_OPTION_COUNT]; /* of new sockets; -1: as they are */
 	struct world world;
 	struct reeve_time previous; /* when the event before this one was */
 	struct flow flows[RUN_FLOWS];
 	unsigned flow_count, current; /* the flow that packets belong to */
 	struct handle handles[RUN_HANDLES];
-	int under_test; /* the descriptor that assertions are about; -1: none */
-	bool own_words; /* the script has written something of its own: contents are not looked at */
+	int under_test;          /* the descriptor that assertions are about; -1: none */
+	struct written *written; /* what the script has written in its own words */
 	struct call call;
 };
 
 enum run_result {
 	RUN_PASSED,
-	RUN_FAILED, /* the fault says why */
-	RUN_SKIPPED,
+	RUN_FAILED,  /* the fault says why */
+	RUN_REFUSED, /* what it asks for is not there; the fault says what */
+	RUN_SKIPPED, /* it is of IPv6, which the stack has not */
 };
 
-/* `is_strict`: at its end nothing may have been sent that the script does not expect. */
-enum run_result run_script(struct script *s, bool is_strict, struct script_fault *fault);
+struct run_how {
+	bool is_strict; /* at its end nothing may have been sent that the script does not expect */
+	/* It is written for Linux: buffers are as large as its customary defaults, and what leaves as
+	 * one train may have PSH or not (Linux sets it on each packet longer than a segment). */
+	bool is_linux;
+};
+
+enum run_result run_script(struct script *s, const struct run_how *how, struct script_fault *fault);
 
 /* Lets the host do what is to be done at this time, and the call that is under way. */
 void run_settle(struct run *r);
+/* The tolerance of an event that is so long after the one before. */
+int64_t run_tolerance(const struct run *r, int64_t after_ns);
 /* To that time, whatever happens on the way. */
 void run_advance(struct run *r, struct reeve_time until);
 
@@ -58,6 +71,13 @@ void run_inbound(struct run *r, const struct script_event *e);
 void run_outbound(struct run *r, const struct script_event *e);
 void run_expect_nothing(struct run *r);
 void run_close_flow(struct run *r, uint16_t host_port, uint16_t peer_port);
+
+/* Text that the host sends at that place, instead of the stream's bytes (written.c). */
+void run_note_text(struct run *r, uint16_t host_port, uint32_t position, const char *text,
+		   size_t length);
+bool run_is_content(const struct run *r, const struct flow *f, uint32_t position,
+		    const uint8_t *bytes, size_t length);
+void run_forget_text(struct run *r);
 
 /* Commands (run_command.c). */
 void run_command(struct run *r, const char *text, struct script_place place);

@@ -7,6 +7,7 @@
 #include "stack/ip.h"
 #include "wire/icmp.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 #define PEER_PORT 40000 /* the first of a peer that connects */
 #define WAIT_S    3600  /* for a packet that comes whenever it comes */
@@ -68,11 +69,13 @@ void run_inbound(struct run *r, const struct script_event *e)
 	static uint8_t bytes[PACKET_BYTES];
 	const struct script_packet *const p = e->packet;
 	const struct script_settings *const s = &r->script->settings;
-	const bool is_icmp = p->protocol == PACKET_ICMP;
+	const uint8_t protocol = p->protocol == PACKET_ICMP  ? IP_ICMP
+				 : p->protocol == PACKET_UDP ? IP_UDP
+							     : IP_TCP;
 	const struct ipv4_header ip = {
 		.tos = type_of_service(p),
 		.ttl = p->ttl < 0 ? 64 : (uint8_t)p->ttl,
-		.protocol = is_icmp ? IP_ICMP : IP_TCP,
+		.protocol = protocol,
 		.source = reeve_address_to_ipv4(&s->remote),
 		.destination = reeve_address_to_ipv4(&s->local),
 	};
@@ -93,7 +96,9 @@ void run_inbound(struct run *r, const struct script_event *e)
 		return;
 	}
 	station_fill_checksum(&ip, bytes, length,
-			      is_icmp ? ICMP_CHECKSUM_OFFSET : TCP_CHECKSUM_OFFSET);
+			      protocol == IP_ICMP  ? ICMP_CHECKSUM_OFFSET
+			      : protocol == IP_UDP ? UDP_CHECKSUM_OFFSET
+						   : TCP_CHECKSUM_OFFSET);
 	if (!station_send(&r->world.station, &ip, bytes, length, r->world.now))
 		script_fault(r->fault, e->place, "no memory for the packet");
 }
@@ -101,7 +106,7 @@ void run_inbound(struct run *r, const struct script_event *e)
 /* Whose packet the host has sent: with its SYN a connection begins. */
 static struct flow *outbound_flow(struct run *r, const struct script_event *e, const struct sent *s)
 {
-	if (s->ip.protocol != IP_TCP || s->length < TCP_HEADER_MIN)
+	if (s->ip.protocol != IP_UDP && (s->ip.protocol != IP_TCP || s->length < TCP_HEADER_MIN))
 		return r->flow_count ? &r->flows[r->current] : NULL;
 
 	const uint16_t host_port = load_be16(s->body), peer_port = load_be16(s->body + 2);
@@ -118,9 +123,9 @@ static void check_content(struct run *r, const struct script_event *e, const str
 	const uint8_t *const payload = s->body + s->length - got->length;
 
 	/* What precedes the position 1 is a probe's: whatever it holds was acknowledged. */
-	if (r->own_words || !f->is_known || got->sequence == 0)
+	if (!f->is_known || got->sequence == 0)
 		return;
-	if (!flow_is_content(got->sequence, payload, got->length))
+	if (!run_is_content(r, f, got->sequence, payload, got->length))
 		script_fault(r->fault, e->place, "other bytes than were written");
 }
 
@@ -139,25 +144,35 @@ static void check_packet(struct run *r, const struct script_event *e, const stru
 			     seconds(r, s->at));
 }
 
+/* Whether what was sent next goes on where the segments before it end, in all but its payload. */
+static bool goes_on(const struct sent *next, const struct sent *first,
+		    const struct script_packet *got, struct flow *f,
+		    const struct script_packet *expected, struct script_packet *ret)
+{
+	return next->ip.protocol == IP_TCP && next->length >= TCP_HEADER_MIN &&
+	       load_be32(next->body) == load_be32(first->body) &&
+	       packet_decode(next, f, expected, ret) && ret->length > 0 &&
+	       ret->sequence == got->sequence + got->length && packet_is_like(ret, got);
+}
+
 /* Segments in a row count as the one long segment that a device would have cut into them. */
 static void join(struct run *r, const struct script_event *e, const struct sent *first,
 		 struct flow *f, struct script_packet *got)
 {
+	if (r->script->settings.is_strict_segments)
+		return;
 	while (got->protocol == PACKET_TCP && got->length > 0 && got->length < e->packet->length &&
 	       e->packet->protocol == PACKET_TCP && r->world.first &&
 	       r->world.first->at.ns == first->at.ns) {
 		struct script_packet more;
-		const struct sent *const next = r->world.first;
 
-		if (next->ip.protocol != IP_TCP ||
-		    load_be32(next->body) != load_be32(first->body) ||
-		    !packet_decode(next, f, e->packet, &more) ||
-		    more.sequence != got->sequence + got->length || more.ack != got->ack ||
-		    more.length == 0)
+		if (!goes_on(r->world.first, first, got, f, e->packet, &more))
 			return;
-		check_content(r, e, next, f, &more);
+		check_content(r, e, r->world.first, f, &more);
 		got->length += more.length;
 		got->flags |= more.flags;
+		if (r->how->is_linux)
+			got->flags = (got->flags & ~TCP_PSH) | (e->packet->flags & TCP_PSH);
 		free(world_take(&r->world));
 	}
 }
@@ -181,7 +196,7 @@ static void check_time(struct run *r, const struct script_event *e, struct reeve
 		       struct reeve_time last, const struct sent *s,
 		       const struct script_packet *got)
 {
-	const int64_t tolerance = r->script->settings.tolerance_ns;
+	const int64_t tolerance = run_tolerance(r, e->time.first_ns);
 	char text[PACKET_TEXT];
 
 	if (reeve_time_since(first, s->at) <= tolerance &&
@@ -205,7 +220,8 @@ void run_outbound(struct run *r, const struct script_event *e)
 	const struct reeve_time first = reeve_time_add(base, e->time.first_ns);
 	const struct reeve_time last = any ? reeve_time_add(r->world.now, WAIT_S * REEVE_NS_PER_S)
 					   : reeve_time_add(base, e->time.last_ns);
-	struct sent *const s = wait_for(r, reeve_time_add(last, r->script->settings.tolerance_ns));
+	struct sent *const s =
+		wait_for(r, reeve_time_add(last, run_tolerance(r, e->time.first_ns)));
 	struct script_packet got;
 	char text[PACKET_TEXT];
 

@@ -20,11 +20,14 @@ struct script_place {
 /* Why a script can't be read, or where it failed: one line, the first that was found. */
 struct script_fault {
 	bool is_set;
+	bool is_refusal; /* it asks for something that is not there: nothing was found wrong */
 	struct script_place place;
 	char text[512];
 };
 
 void script_fault(struct script_fault *f, struct script_place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void script_refuse(struct script_fault *f, struct script_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* When something happens. A range has two ends; else they are the same. */
@@ -48,21 +51,26 @@ enum script_option_kind {
 	OPTION_SACK_OK = 4,
 	OPTION_SACK = 5,
 	OPTION_TIMESTAMPS = 8,
+	OPTION_MD5 = 19,
 	OPTION_FAST_OPEN = 34,
+	OPTION_ECN0 =
+		172, /* RFC 9768: ECT(0), CE, ECT(1); the other has them the other way round */
+	OPTION_ECN1 = 174,
+	OPTION_EXPERIMENT = 254, /* RFC 6994; Fast Open's, before it had a number */
 };
 
 #define SCRIPT_OPTIONS 40
 #define SCRIPT_BLOCKS  4
-#define SCRIPT_COOKIE  16
+#define SCRIPT_BYTES   18
 
 /* One TCP option. */
 struct script_option {
 	uint8_t kind; /* on the wire; of an unknown one nothing else is known */
 	uint32_t value;
 	uint32_t echo;
-	uint8_t count; /* of blocks, or of the cookie's bytes */
+	uint8_t count; /* of blocks, or of the bytes */
 	uint32_t start[SCRIPT_BLOCKS], end[SCRIPT_BLOCKS];
-	uint8_t cookie[SCRIPT_COOKIE];
+	uint8_t bytes[SCRIPT_BYTES]; /* what else an option consists of */
 };
 
 struct script_options {
@@ -86,12 +94,14 @@ enum script_protocol {
 	PACKET_ICMP,
 };
 
+#define SCRIPT_AE 0x100 /* accurate ECN's flag (RFC 9768), beside enum tcp_flag */
+
 struct script_packet {
 	bool is_inbound; /* to the host under test */
 	enum script_protocol protocol;
 	uint8_t ecn;      /* enum script_ecn */
 	int16_t tos, ttl; /* -1: not said */
-	uint8_t flags;    /* enum tcp_flag */
+	uint16_t flags;   /* enum tcp_flag, SCRIPT_AE */
 	uint32_t sequence, length;
 	bool has_ack, has_window, has_urgent;
 	uint32_t ack;
@@ -160,7 +170,23 @@ struct script_settings {
 	uint32_t mtu;
 	uint16_t bind_port, connect_port;
 	int64_t tolerance_ns;
+	int64_t tolerance_percent; /* of the time since the event before, if that is more */
 	int64_t timestamp_tick_us; /* 0: values of timestamps are not looked at */
+	bool is_strict_segments;   /* segments that leave at once don't count as one */
+	bool is_dry_run;           /* read, not run */
+};
+
+/* A word that stands for another text. */
+struct script_define {
+	const char *name, *value;
+	struct script_define *next;
+};
+
+/* What has no effect here, so that whoever reads the result knows. */
+struct script_note {
+	struct script_place place;
+	const char *text;
+	struct script_note *next;
 };
 
 struct script {
@@ -168,12 +194,25 @@ struct script {
 	const char *command; /* before the first event, or NULL */
 	struct script_place command_place;
 	struct script_event *first;
+	struct script_define *defines;
+	struct script_note *notes;
 	void *memory; /* all of it, chained */
 };
 
 /* Zeroed memory that lives as long as the script. */
 void *script_allocate(struct script *s, size_t size);
 
-/* 0; or -EINVAL, and the fault says why. Takes any bytes. */
-int script_parse(const char *text, size_t length, struct script **ret, struct script_fault *fault);
+/* Said once, whatever how often it is noted. */
+void script_note(struct script *s, struct script_place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "NAME=VALUE"; false when it is none. */
+bool script_define(struct script *s, const char *text);
+
+/* 0; or -EINVAL, and the fault says why. Takes any bytes. `defines` are `count` of "NAME=VALUE". */
+struct script_defines {
+	const char *const *list;
+	size_t count;
+};
+int script_parse(const char *text, size_t length, const struct script_defines *defines,
+		 struct script **ret, struct script_fault *fault);
 struct script *script_free(struct script *s);

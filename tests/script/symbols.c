@@ -25,6 +25,7 @@ struct symbol {
 	}
 
 static const struct symbol symbols[] = {
+	{ "NULL", 0 },
 	SYMBOL(AF_INET),
 	SYMBOL(AF_INET6),
 	SYMBOL(AF_UNSPEC),
@@ -55,9 +56,23 @@ static const struct symbol symbols[] = {
 	SYMBOL(SO_RCVTIMEO),
 	SYMBOL(SO_SNDTIMEO),
 	SYMBOL(SO_OOBINLINE),
+	SYMBOL(SO_MARK),
+	SYMBOL(SO_PRIORITY),
+	SYMBOL(SO_RCVLOWAT),
+	SYMBOL(SO_TIMESTAMPING),
+	SYMBOL(SO_BROADCAST),
 	SYMBOL(IP_TOS),
 	SYMBOL(IP_TTL),
 	SYMBOL(IP_MTU_DISCOVER),
+	SYMBOL(IP_PMTUDISC_DONT),
+	SYMBOL(IP_PMTUDISC_WANT),
+	SYMBOL(IP_PMTUDISC_DO),
+	SYMBOL(IP_PMTUDISC_PROBE),
+	SYMBOL(IP_FREEBIND),
+	SYMBOL(IP_BIND_ADDRESS_NO_PORT),
+	SYMBOL(IP_RECVERR),
+	SYMBOL(IPV6_RECVERR),
+	SYMBOL(SOL_IPV6),
 	SYMBOL(TCP_NODELAY),
 	SYMBOL(TCP_MAXSEG),
 	SYMBOL(TCP_CORK),
@@ -75,7 +90,16 @@ static const struct symbol symbols[] = {
 	SYMBOL(TCP_FASTOPEN_CONNECT),
 	SYMBOL(TCP_NOTSENT_LOWAT),
 	SYMBOL(TCP_INQ),
+	SYMBOL(TCP_CM_INQ),
+	SYMBOL(TCP_MD5SIG),
+	SYMBOL(TCP_TIMESTAMP),
+	SYMBOL(TCP_WINDOW_CLAMP),
+	SYMBOL(TCP_FASTOPEN_KEY),
+	SYMBOL(TCP_FASTOPEN_NO_COOKIE),
+	{ "IP_LOCAL_PORT_RANGE", 51 },
+	SYMBOL(MSG_CONFIRM),
 	SYMBOL(MSG_CTRUNC),
+	SYMBOL(MSG_EOR),
 	SYMBOL(MSG_DONTWAIT),
 	SYMBOL(MSG_ERRQUEUE),
 	SYMBOL(MSG_FASTOPEN),
@@ -91,6 +115,8 @@ static const struct symbol symbols[] = {
 	SYMBOL(SHUT_RDWR),
 	SYMBOL(F_GETFL),
 	SYMBOL(F_SETFL),
+	SYMBOL(O_RDONLY),
+	SYMBOL(O_WRONLY),
 	SYMBOL(O_RDWR),
 	SYMBOL(O_NONBLOCK),
 	SYMBOL(FIONREAD),
@@ -133,6 +159,36 @@ static const struct symbol symbols[] = {
 	{ "TCPI_OPT_TIMESTAMPS", 1 },
 	{ "TCPI_OPT_SACK", 2 },
 	{ "TCPI_OPT_WSCALE", 4 },
+	{ "TCPI_OPT_ECN", 8 },
+	{ "TCPI_OPT_ECN_SEEN", 16 },
+	{ "TCPI_OPT_SYN_DATA", 32 },
+	{ "TCP_CA_Open", 0 },
+	{ "TCP_CA_Disorder", 1 },
+	{ "TCP_CA_CWR", 2 },
+	{ "TCP_CA_Recovery", 3 },
+	{ "TCP_CA_Loss", 4 },
+	/* <linux/errqueue.h>, <linux/net_tstamp.h>, splice(). */
+	{ "SCM_TIMESTAMPING", SO_TIMESTAMPING },
+	{ "SO_EE_ORIGIN_NONE", 0 },
+	{ "SO_EE_ORIGIN_LOCAL", 1 },
+	{ "SO_EE_ORIGIN_ICMP", 2 },
+	{ "SO_EE_ORIGIN_TIMESTAMPING", 4 },
+	{ "SO_EE_ORIGIN_ZEROCOPY", 5 },
+	{ "SO_EE_CODE_ZEROCOPY_COPIED", 1 },
+	{ "SCM_TSTAMP_SND", 0 },
+	{ "SCM_TSTAMP_SCHED", 1 },
+	{ "SCM_TSTAMP_ACK", 2 },
+	{ "SOF_TIMESTAMPING_TX_HARDWARE", 1 },
+	{ "SOF_TIMESTAMPING_TX_SOFTWARE", 2 },
+	{ "SOF_TIMESTAMPING_RX_HARDWARE", 4 },
+	{ "SOF_TIMESTAMPING_RX_SOFTWARE", 8 },
+	{ "SOF_TIMESTAMPING_SOFTWARE", 16 },
+	{ "SOF_TIMESTAMPING_OPT_ID", 128 },
+	{ "SOF_TIMESTAMPING_TX_SCHED", 256 },
+	{ "SOF_TIMESTAMPING_TX_ACK", 512 },
+	{ "SPLICE_F_MOVE", 1 },
+	{ "SPLICE_F_NONBLOCK", 2 },
+	{ "SPLICE_F_MORE", 4 },
 };
 
 static const struct symbol errors[] = {
@@ -145,7 +201,7 @@ static const struct symbol errors[] = {
 	SYMBOL(ENOENT),       SYMBOL(ENOMEM),          SYMBOL(ENOPROTOOPT),   SYMBOL(ENOTCONN),
 	SYMBOL(ENOTSOCK),     SYMBOL(EOPNOTSUPP),      SYMBOL(EPERM),         SYMBOL(EPIPE),
 	SYMBOL(EPROTO),       SYMBOL(EPROTONOSUPPORT), SYMBOL(ETIMEDOUT),     SYMBOL(EWOULDBLOCK),
-	SYMBOL(ENODATA),
+	SYMBOL(ENODATA),      SYMBOL(ENOMSG),
 };
 
 static const struct symbol *find(const struct symbol *table, size_t count, const char *name,
@@ -164,7 +220,9 @@ bool symbol_value(const char *name, size_t length, int64_t *ret)
 
 	if (s)
 		*ret = s->value;
-	return s != NULL;
+	else
+		*ret = symbol_errno(name, length);
+	return s || *ret != 0;
 }
 
 int symbol_errno(const char *name, size_t length)

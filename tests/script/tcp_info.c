@@ -6,6 +6,8 @@
 
 enum info {
 	INFO_STATE,
+	INFO_CA_STATE,
+	INFO_BACKOFF,
 	INFO_OPTIONS,
 	INFO_SND_WSCALE,
 	INFO_RCV_WSCALE,
@@ -37,6 +39,8 @@ enum info {
 
 static const char *const names[TCP_INFO_VALUES] = {
 	[INFO_STATE] = "tcpi_state",
+	[INFO_CA_STATE] = "tcpi_ca_state",
+	[INFO_BACKOFF] = "tcpi_backoff",
 	[INFO_OPTIONS] = "tcpi_options",
 	[INFO_SND_WSCALE] = "tcpi_snd_wscale",
 	[INFO_RCV_WSCALE] = "tcpi_rcv_wscale",
@@ -82,6 +86,19 @@ static int64_t state_number(enum reeve_tcp_state state)
 	return numbers[state];
 }
 
+/* Linux's TCP_CA_... */
+static int64_t recovery_number(enum reeve_tcp_recovery recovery)
+{
+	static const uint8_t numbers[] = {
+		[REEVE_TCP_OPEN] = 0,
+		[REEVE_TCP_DISORDER] = 1,
+		[REEVE_TCP_FAST_RECOVERY] = 3,
+		[REEVE_TCP_LOSS] = 4,
+	};
+
+	return numbers[recovery];
+}
+
 static int64_t segments(uint64_t bytes, uint32_t mss)
 {
 	return mss ? (int64_t)((bytes + mss - 1) / mss) : 0;
@@ -105,6 +122,8 @@ void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
 
 	*ret = (struct tcp_info_values){ {
 		[INFO_STATE] = state_number(i.state),
+		[INFO_CA_STATE] = recovery_number(i.recovery),
+		[INFO_BACKOFF] = i.backoff,
 		[INFO_OPTIONS] = i.timestamps | i.sack << 1 | i.window_scaling << 2,
 		[INFO_SND_WSCALE] = i.send_scale,
 		[INFO_RCV_WSCALE] = i.receive_scale,

@@ -22,7 +22,7 @@ static struct script *parse(const char *text)
 	struct script_fault fault;
 	struct script *s = NULL;
 
-	if (script_parse(text, strlen(text), &s, &fault) < 0)
+	if (script_parse(text, strlen(text), NULL, &s, &fault) < 0)
 		fail_msg("%u:%u: %s", fault.place.line, fault.place.column, fault.text);
 	return s;
 }
@@ -239,8 +239,19 @@ static const struct malformed {
 	{ "0 write(3, \"abc, 1) = 1", "1:12", "no closing \"" },
 	{ "0 f([[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]) = 0", "1:18", "less depth" },
 	{ "0 close(99999999999999999999) = 0", "1:9", "too large" },
-	{ "0 %{ assert tcpi_rto == }%", "1:25", "a number, a name or '(' expected" },
-	{ "0 %{\nassert tcpi_wish }%", "2:8", "a name of tcp_info" },
+	{ "0 %{ assert tcpi_rto == }%", "1:25", "a whole number, a name or '(' expected" },
+	{ "0 %{\nassert tcpi_wish }%", "2:8", "the stack does not say tcpi_wish" },
+	{ "0 %{ assert wish }%", "1:13", "a name of tcp_info" },
+	{ "0 %{ assert 1 << 64 }%", "1:21", "a shift by 64" },
+	{ "--non_fatal=packet\n0 close(3) = 0", "1:1", "--non_fatal is not supported" },
+	{ "-D X\n0 close(3) = 0", "1:1", "'X' is no NAME=VALUE" },
+	{ "0 < gre: . 1:1(0) ack 1 win 1", "1:5", "packets within packets (gre)" },
+	{ "0 > S 0:0(0) <mp_capable v1 a>", "1:15", "no multipath TCP" },
+	{ "0 > . 1:1(0) ack 1 <md5 012>", "1:25", "an even number" },
+	{ "0 > . 1:1(0) ack 1 <ECN e0b 16777216>", "1:29", "a counter of 24 bits must be" },
+	{ "0 > [1:2(1)] icmp unreachable", "1:14", "is not compared" },
+	{ "0 close(3) = -2", "1:14", "a call fails with -1" },
+	{ "0 recvmsg(3, {msg_iov(2)=[{..., 1}]}, 0) = 1", "1:26", "msg_iov has 1 elements, not 2" },
 	{ "0 %{ import os }%", "1:6", "'assert' expected" },
 	{ "0 %{ assert 1", "1:3", "no }% before" },
 	{ "0 0x = 1", "1:3", "0x without a digit" },
@@ -255,7 +266,7 @@ static void test_malformed(void **state)
 		struct script_fault f;
 		char place[32];
 
-		assert_int_equal(script_parse(m->text, strlen(m->text), &s, &f), -EINVAL);
+		assert_int_equal(script_parse(m->text, strlen(m->text), NULL, &s, &f), -EINVAL);
 		assert_null(s);
 		snprintf(place, sizeof(place), "%u:%u", f.place.line, f.place.column);
 		if (strcmp(place, m->place) != 0 || !strstr(f.text, m->said))
@@ -274,9 +285,9 @@ static void test_size_and_nul(void **state)
 	(void)state;
 	assert_non_null(text);
 	memset(text, ' ', size);
-	assert_int_equal(script_parse(text, size, &s, &f), -EINVAL);
+	assert_int_equal(script_parse(text, size, NULL, &s, &f), -EINVAL);
 	assert_non_null(strstr(f.text, "1 MiB"));
-	assert_int_equal(script_parse("0\0", 2, &s, &f), -EINVAL);
+	assert_int_equal(script_parse("0\0", 2, NULL, &s, &f), -EINVAL);
 	assert_non_null(strstr(f.text, "NUL"));
 	free(text);
 }
@@ -306,7 +317,7 @@ static void test_random_changes(void **state)
 			text[random_below(&r, (uint32_t)length)] =
 				seed_text[random_below(&r, (uint32_t)length)];
 		length -= random_below(&r, 4) ? 0 : random_below(&r, (uint32_t)length);
-		if (script_parse(text, length, &s, &f) == 0)
+		if (script_parse(text, length, NULL, &s, &f) == 0)
 			script_free(s);
 		else
 			assert_true(f.is_set && f.place.line >= 1 && f.place.column >= 1);

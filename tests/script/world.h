@@ -28,7 +28,7 @@ struct world {
 };
 
 /* The announcements of the host's address are over when the script's clock begins. */
-void world_init(struct world *w, const struct script_settings *settings);
+void world_init(struct world *w, const struct script_settings *settings, uint32_t receive_max);
 
 /* True when nothing was left behind: no packet, no buffer. */
 bool world_deinit(struct world *w);

@@ -15,6 +15,20 @@ static uint32_t window_of(const struct reeve_tcp *tcp)
 	return tcp_recovery_pipe(tcp, &v) + tcp->busy->prr.quota;
 }
 
+static enum reeve_tcp_recovery recovery_of(const struct reeve_tcp *tcp)
+{
+	switch ((enum tcp_recovery)tcp->busy->recovery) {
+	case TCP_RECOVERY_FAST:
+		return REEVE_TCP_FAST_RECOVERY;
+	case TCP_RECOVERY_LOSS:
+		return REEVE_TCP_LOSS;
+	case TCP_RECOVERY_OPEN:
+		break;
+	}
+	return tcp->busy->dup_acks > 0 || tcp->busy->scoreboard.count > 0 ? REEVE_TCP_DISORDER
+									  : REEVE_TCP_OPEN;
+}
+
 void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 {
 	const bool has_window = tcp_is_synchronized(tcp);
@@ -27,6 +41,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 
 	*ret = (struct reeve_tcp_info){
 		.state = (enum reeve_tcp_state)tcp->state,
+		.recovery = recovery_of(tcp),
+		.backoff = tcp->rtt.backoff,
 		.timestamps = tcp->timestamps,
 		.sack = tcp->sack,
 		.window_scaling = tcp->scaling,

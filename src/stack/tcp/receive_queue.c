@@ -411,6 +411,23 @@ static bool is_reported(const struct tcp_sack_block *blocks, unsigned count,
 	return false;
 }
 
+bool receive_queue_has(const struct receive_queue *q, struct tcp_seq start, struct tcp_seq end,
+		       struct tcp_sack_block *ret)
+{
+	for (struct list *node = q->ranges.next; node != &q->ranges; node = node->next) {
+		const struct receive_range *const r = range_of(node);
+		const struct tcp_seq first = seq_max(start, r->start), last = seq_min(end, r->end);
+
+		if (!seq_before(r->start, end))
+			return false;
+		if (seq_before(first, last)) {
+			*ret = (struct tcp_sack_block){ first.n, last.n };
+			return true;
+		}
+	}
+	return false;
+}
+
 unsigned receive_queue_sack(const struct receive_queue *q, struct tcp_sack_block *ret,
 			    unsigned count)
 {

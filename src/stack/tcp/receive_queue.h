@@ -49,6 +49,10 @@ enum receive_insert {
 enum receive_insert receive_queue_insert(struct receive_queue *q, struct tcp_seq start,
 					 struct reeve_packet *p, uint64_t max_bytes);
 
+/* Whether ranges have any of start..end already: then the first part that they have. */
+bool receive_queue_has(const struct receive_queue *q, struct tcp_seq start, struct tcp_seq end,
+		       struct tcp_sack_block *ret);
+
 /* What begins at `next` or before is in order now: moves it there. Returns the new `next`. */
 struct tcp_seq receive_queue_advance(struct receive_queue *q, struct reeve_pool *pool,
 				     struct tcp_seq next);

@@ -61,6 +61,19 @@ static void note_in_order(struct reeve_tcp *tcp, const struct tcp_segment *s, st
 	tcp_raise(tcp, REEVE_READABLE);
 }
 
+/* RFC 2883, 4.2: of a segment that was in part there already, the first part. */
+static void note_partly_old(struct reeve_tcp *tcp, const struct tcp_segment *s)
+{
+	struct tcp_sack_block old;
+
+	if (!tcp->sack || tcp->has_dsack ||
+	    !receive_queue_has(&tcp->busy->receive, s->seq, seq_add(s->seq, s->length), &old))
+		return;
+	tcp->has_dsack = true;
+	tcp->busy->dsack_start.n = old.start;
+	tcp->busy->dsack_end.n = old.end;
+}
+
 static void take_in_order(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	struct reeve_pool *const pool = tcp->host->pool;
@@ -69,6 +82,8 @@ static void take_in_order(struct reeve_tcp *tcp, struct tcp_segment *s)
 	struct reeve_packet *const p = s->packet;
 	const uint32_t queued = tcp->busy->receive.length;
 
+	if (fills_gap)
+		note_partly_old(tcp, s);
 	s->packet = NULL;
 	if (receive_queue_append_take(&tcp->busy->receive, pool, p) < 0)
 		host_count_drop(tcp->host, REEVE_DROP_NO_MEMORY);
@@ -84,17 +99,14 @@ static void take_in_order(struct reeve_tcp *tcp, struct tcp_segment *s)
 static void take_beyond_gap(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	const uint64_t most = (uint64_t)tcp->settings.receive_buffer * RANGES_SHARE;
-	const struct tcp_seq start = s->seq, end = seq_add(s->seq, s->length);
 
 	acknowledge_now(tcp);
-	switch (receive_queue_insert(&tcp->busy->receive, start, s->packet, most)) {
+	note_partly_old(tcp, s);
+	switch (receive_queue_insert(&tcp->busy->receive, s->seq, s->packet, most)) {
 	case RECEIVE_INSERTED:
 		s->packet = NULL;
 		break;
 	case RECEIVE_DUPLICATE:
-		tcp->has_dsack = tcp->sack;
-		tcp->busy->dsack_start = start;
-		tcp->busy->dsack_end = end;
 		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_DUPLICATE);
 		break;
 	case RECEIVE_FULL:
