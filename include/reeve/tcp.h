@@ -41,6 +41,9 @@ enum reeve_tcp_option {
 	REEVE_TCP_TOS,                /* 0..255 */
 	REEVE_TCP_CONGESTION_CONTROL, /* enum reeve_congestion */
 	REEVE_TCP_LINGER2_S,          /* FIN-WAIT-2 of a closed socket; default 60 */
+	/* Of a listener: a connection is accepted with its first data, or as the SYN,ACK is sent
+	 * again after so many seconds or more. 0: at once. 0..32767 */
+	REEVE_TCP_DEFER_ACCEPT_S,
 	REEVE_TCP_OPTION_COUNT,
 };
 

@@ -89,7 +89,7 @@ enum tcp_recovery {
 struct tcp_settings {
 	uint32_t send_buffer, receive_buffer;
 	uint32_t user_timeout_ms, owner;
-	uint32_t linger2_s;
+	uint16_t linger2_s, defer_accept_s;
 	uint16_t keepalive_idle_s, keepalive_interval_s;
 	uint16_t max_segment;
 	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
@@ -238,6 +238,7 @@ struct tcp_half_open {
 	uint16_t peer_mss, window;
 	uint8_t send_scale, receive_scale, retries;
 	bool timestamps : 1, sack : 1, scaling : 1, resent : 1, has_answered : 1;
+	bool is_acknowledged : 1; /* and waits for data (tcp_half_open_is_deferred()) */
 };
 
 /* What stays of a connection for 60 s (RFC 9293, 3.6.1; RFC 1337; RFC 6191). */

@@ -70,6 +70,31 @@ static uint16_t offered_window(const struct tcp_half_open *h)
 	return room < UINT16_MAX ? (uint16_t)room : UINT16_MAX;
 }
 
+/* Doubled each time, as the timer of data is (RFC 6298, 5.5). */
+static int64_t timeout_ms(uint8_t retries)
+{
+	const int64_t most_ms = RTO_MAX_MS;
+	const int64_t ms = (int64_t)RTO_INITIAL_MS << (retries < 8 ? retries : 8);
+
+	return ms < most_ms ? ms : most_ms;
+}
+
+/* From the first answer to the timer that made this the number of retries. */
+static int64_t elapsed_ms(uint8_t retries)
+{
+	int64_t sum = 0;
+
+	for (uint8_t i = 0; i < retries; i++)
+		sum += timeout_ms(i);
+	return sum;
+}
+
+/* The peer is there, and the listener would rather have it with data. */
+static bool is_deferred(const struct tcp_half_open *h)
+{
+	return elapsed_ms(h->retries) < (int64_t)h->listener->tcp->settings.defer_accept_s * 1000;
+}
+
 /* SYN and ACK. */
 void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
 {
@@ -104,19 +129,27 @@ void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
 	/* A peer that repeats its SYN does not put off the end. */
 	if (!timer_is_armed(&h->timer))
 		timer_arm(&t->host->timers, &h->timer,
-			  reeve_time_add_ms(t->host->now, (int64_t)RTO_INITIAL_MS << h->retries));
+			  reeve_time_add_ms(t->host->now, timeout_ms(h->retries)));
 	tcp_emit_empty(t, &e);
 }
 
 void tcp_half_open_timer(struct tcp_host *t, struct tcp_half_open *h)
 {
-	t->host->stats.tcp_timeouts++;
-	if (h->retries >= ANSWER_RETRIES) {
+	const bool waits = h->is_acknowledged && is_deferred(h);
+
+	if (!waits && h->retries >= ANSWER_RETRIES) {
+		t->host->stats.tcp_timeouts++;
 		t->host->stats.tcp_failed++;
 		tcp_half_open_free(t, h);
 		return;
 	}
 	h->retries++;
+	if (waits && is_deferred(h)) {
+		timer_arm(&t->host->timers, &h->timer,
+			  reeve_time_add_ms(t->host->now, timeout_ms(h->retries)));
+		return;
+	}
+	t->host->stats.tcp_timeouts++;
 	h->resent = true;
 	t->host->stats.tcp_retransmits++;
 	tcp_half_open_answer(t, h);
@@ -271,6 +304,11 @@ void tcp_half_open_input(struct tcp_host *t, struct tcp_half_open *h, struct tcp
 	if (!seq_equal(s->ack, seq_add(h->iss, 1))) {
 		tcp_answer_reset(t, s);
 		tcp_segment_drop(t, s, REEVE_DROP_TCP_ACK);
+		return;
+	}
+	if (s->length == 0 && !(s->h.flags & TCP_FIN) && is_deferred(h)) {
+		h->is_acknowledged = true;
+		tcp_segment_done(s);
 		return;
 	}
 	if (tcp_listener_is_full(h->listener)) {

@@ -32,6 +32,7 @@ static const struct bounds bounds[REEVE_TCP_OPTION_COUNT] = {
 	[REEVE_TCP_TOS] = { 0, 255 },
 	[REEVE_TCP_CONGESTION_CONTROL] = { REEVE_CUBIC, REEVE_RENO },
 	[REEVE_TCP_LINGER2_S] = { 0, 32767 },
+	[REEVE_TCP_DEFER_ACCEPT_S] = { 0, 32767 },
 };
 
 static uint32_t clamp_buffer(int64_t value)
@@ -125,8 +126,10 @@ static void set_number(struct tcp_settings *s, enum reeve_tcp_option option, int
 		s->ttl = (uint8_t)value;
 	else if (option == REEVE_TCP_TOS)
 		s->tos = (uint8_t)value;
+	else if (option == REEVE_TCP_LINGER2_S)
+		s->linger2_s = (uint16_t)value;
 	else
-		s->linger2_s = (uint32_t)value;
+		s->defer_accept_s = (uint16_t)value;
 }
 
 static bool set_flag(struct tcp_settings *s, enum reeve_tcp_option option, bool value)
@@ -213,6 +216,8 @@ int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		return s->congestion;
 	case REEVE_TCP_LINGER2_S:
 		return s->linger2_s;
+	case REEVE_TCP_DEFER_ACCEPT_S:
+		return s->defer_accept_s;
 	case REEVE_TCP_OPTION_COUNT:
 		break;
 	}

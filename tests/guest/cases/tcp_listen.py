@@ -3,7 +3,7 @@
 import select
 import socket
 
-from kit import bits, case, listener, said, settle, tcp, until
+from kit import bits, case, listener, reset, said, settle, tcp, until
 
 BACKLOG = 4
 
@@ -24,7 +24,7 @@ def backlog(near, far):
         yield f"accept {i}", l.accept()[1] == c.getsockname()
 
 
-@case(differs={"poll": "defer-accept"})
+@case
 def accept_is_deferred(near, far):
     l = far(listener, address=far.address)
     l.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
@@ -35,4 +35,40 @@ def accept_is_deferred(near, far):
     yield "poll", bits(l)
     c.send(b"data")
     yield "poll with data", until(l, select.POLLIN)
+    yield "accept", l.accept()[1] == c.getsockname()
+
+
+@case
+def deferred_accept_ends(near, far):
+    """With the time, when the handshake's answer is sent again; with the peer's end."""
+    l = far(listener, address=far.address)
+    l.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    c = tcp()
+    c.connect(l.getsockname())
+    yield "in time", until(l, select.POLLIN)
+    yield "accept", l.accept()[1] == c.getsockname()
+    ended = tcp()
+    ended.connect(l.getsockname())
+    name = ended.getsockname()
+    ended.close()
+    yield "at the end", until(l, select.POLLIN)
+    a, address = l.accept()
+    yield "accept the ended", address == name
+    yield "recv", said(a.recv, 1)
+
+
+@case
+def deferred_accept_reset(near, far):
+    """Whoever resets before has never been there."""
+    l = far(listener, address=far.address)
+    l.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+    c = tcp()
+    c.connect(l.getsockname())
+    reset(c)
+    settle(near, far)
+    yield "poll", bits(l)
+    c = tcp()
+    c.connect(l.getsockname())
+    c.send(b"data")
+    yield "the next", until(l, select.POLLIN)
     yield "accept", l.accept()[1] == c.getsockname()

@@ -451,6 +451,67 @@ static void test_half_open_ends(void **state)
 	rig_deinit(&r);
 }
 
+/* A listener that would rather have data: an ACK alone is kept until the answer is sent again at
+ * the time's end; data and a FIN are taken at once. */
+static void test_deferred_accept(void **state)
+{
+	struct rig r = { 0 };
+	struct peer late, prompt, ended, dead;
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+
+	assert_int_equal(reeve_tcp_set(listener, REEVE_TCP_DEFER_ACCEPT_S, 3), 0);
+	assert_int_equal(reeve_tcp_get(listener, REEVE_TCP_DEFER_ACCEPT_S), 3);
+	send_syn(&r, &late, 1000);
+	finish(&late);
+	send_syn(&r, &prompt, 1001);
+	finish(&prompt);
+	send_syn(&r, &ended, 1002);
+	finish(&ended);
+	send_syn(&r, &dead, 1003);
+	finish(&dead);
+	rig_none(&r);
+	assert_null(reeve_tcp_accept(listener, NULL));
+
+	peer_send(&prompt, TCP_ACK, "data", 4);
+	struct reeve_tcp *tcp = reeve_tcp_accept(listener, NULL);
+	struct reeve_sockaddr name;
+
+	assert_non_null(tcp);
+	assert_int_equal(reeve_tcp_remote(tcp, &name), 0);
+	assert_int_equal(name.port, 1001);
+	assert_int_equal(reeve_tcp_readable(tcp), 4);
+	reeve_tcp_abort(tcp);
+	peer_send(&ended, TCP_FIN | TCP_ACK, NULL, 0);
+	tcp = reeve_tcp_accept(listener, NULL);
+	assert_non_null(tcp);
+	assert_true(reeve_tcp_peer_closed(tcp));
+	reeve_tcp_abort(tcp);
+	rig_discard(&r);
+
+	/* After 1 s nothing is said, and a lone ACK changes nothing. */
+	rig_pass_ms(&r, 2900);
+	rig_none(&r);
+	peer_ack(&late);
+	assert_null(reeve_tcp_accept(listener, NULL));
+	rig_pass_ms(&r, 200);
+	assert_int_equal(rig_take(&r)->h.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(rig_take(&r)->h.flags, TCP_SYN | TCP_ACK);
+	peer_ack(&late);
+	tcp = reeve_tcp_accept(listener, NULL);
+	assert_non_null(tcp);
+	reeve_tcp_abort(tcp);
+	/* Who does not answer that is given up as any other. */
+	rig_pass_ms(&r, 100000);
+	assert_int_equal(rig_stats(&r).tcp_failed, 1);
+	assert_null(reeve_tcp_accept(listener, NULL));
+	reeve_tcp_close(listener);
+	rig_deinit(&r);
+}
+
 /* A connection that failed leaves no name behind: listen takes the wildcard. */
 static void test_listen_after_failure(void **state)
 {
@@ -490,6 +551,7 @@ int main(void)
 		cmocka_unit_test(test_options_pass_on),
 		cmocka_unit_test(test_promotion_at_the_limit),
 		cmocka_unit_test(test_half_open_ends),
+		cmocka_unit_test(test_deferred_accept),
 		cmocka_unit_test(test_listen_after_failure),
 	};
 
