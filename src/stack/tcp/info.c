@@ -17,6 +17,8 @@ static uint32_t window_of(const struct reeve_tcp *tcp)
 
 static enum reeve_tcp_recovery recovery_of(const struct reeve_tcp *tcp)
 {
+	if (!tcp->busy) /* it rests */
+		return REEVE_TCP_OPEN;
 	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_FAST:
 		return REEVE_TCP_FAST_RECOVERY;
