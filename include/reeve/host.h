@@ -184,6 +184,7 @@ struct reeve_host_stats {
 	uint64_t tcp_timeouts;                /* retransmission timer fired */
 	uint64_t tcp_fast_recoveries;
 	uint64_t tcp_active_opens, tcp_passive_opens, tcp_failed, tcp_resets_in, tcp_resets_out;
+	uint64_t tcp_cookies_out, tcp_cookies_in; /* SYNs answered so, connections made so */
 	uint32_t tcp_sockets, tcp_time_wait, udp_sockets; /* now */
 };
 

@@ -220,6 +220,8 @@ struct tcp_listener {
 	struct list node;      /* in tcp_host.listeners */
 	uint64_t number;       /* for tcp_next_socket(): listeners are in its order */
 	uint32_t backlog, accept_count, half_open_count;
+	struct reeve_time last_cookie;
+	bool has_sent_cookies;
 	bool is_intercept;
 	bool matches_all;           /* an intercept of every address */
 	struct reeve_prefix prefix; /* of an intercept */
@@ -239,6 +241,7 @@ struct tcp_half_open {
 	uint8_t send_scale, receive_scale, retries;
 	bool timestamps : 1, sack : 1, scaling : 1, resent : 1, has_answered : 1;
 	bool is_acknowledged : 1; /* and waits for data (tcp_half_open_is_deferred()) */
+	bool by_cookie : 1; /* not in the tables: it was an ACK that brought it back (cookie.c) */
 };
 
 /* What stays of a connection for 60 s (RFC 9293, 3.6.1; RFC 1337; RFC 6191). */
@@ -258,7 +261,7 @@ struct tcp_host {
 	struct reeve_host *host;
 	struct port_space *space;
 	struct port_demux *demux;
-	struct hash_key isn_key, timestamp_key;
+	struct hash_key isn_key, timestamp_key, cookie_key;
 	struct list sockets; /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
 	struct slab busy; /* of struct tcp_busy */
@@ -427,11 +430,19 @@ void tcp_half_open_timer(struct tcp_host *t, struct tcp_half_open *h);
 void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h);
 struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp_segment *s);
 void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h);
+void tcp_half_open_learn(struct tcp_half_open *h, struct tcp_listener *l,
+			 const struct tcp_segment *s); /* from the names and options */
+void tcp_half_open_emit(struct tcp_host *t, const struct tcp_half_open *h, uint32_t timestamp);
+void tcp_half_open_redeem(struct tcp_host *t, const struct tcp_half_open *h, struct tcp_segment *s);
 bool tcp_listener_is_full(const struct tcp_listener *l);
 struct tcp_listener *tcp_listener_new(struct reeve_tcp *tcp, uint32_t backlog);
 void tcp_intercept_remove(struct tcp_host *t, struct tcp_listener *l);
 bool tcp_intercept_input(struct tcp_host *t, struct tcp_segment *s);
 void tcp_intercepted_free(struct reeve_tcp *tcp);
+
+/* cookie.c */
+void tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s);
+bool tcp_cookie_input(struct tcp_listener *l, struct tcp_segment *s); /* false: it was no cookie */
 
 /* time_wait.c */
 void tcp_time_wait_input(struct tcp_host *t, struct tcp_time_wait *w, struct tcp_segment *s);

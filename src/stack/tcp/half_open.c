@@ -10,6 +10,37 @@
 
 #define ANSWER_RETRIES 5 /* of SYN and ACK; as Linux */
 
+void tcp_half_open_learn(struct tcp_half_open *h, struct tcp_listener *l,
+			 const struct tcp_segment *s)
+{
+	const struct tcp_options *const o = &s->h.options;
+	struct tcp_host *const t = tcp_of(l->tcp);
+
+	*h = (struct tcp_half_open){
+		.flow = {
+			.local_address = s->how->destination,
+			.remote_address = s->how->source,
+			.local_port = s->h.destination_port,
+			.remote_port = s->h.source_port,
+			.kind = TCP_FLOW_HALF_OPEN,
+			.recyclable = REEVE_NEVER,
+		},
+		.listener = l,
+		.irs = s->seq,
+		.window = s->h.window,
+		.peer_mss = o->mss ? o->mss : TCP_MSS_DEFAULT,
+		.timestamps = o->has_timestamps,
+		.ts_recent = o->timestamp,
+		.sack = o->sack_permitted,
+		.scaling = o->has_window_scale,
+	};
+	h->ts_offset = tcp_timestamp_offset(t, &h->flow);
+	if (h->scaling) {
+		h->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
+		h->receive_scale = tcp_window_scale(t, &l->tcp->settings);
+	}
+}
+
 struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp_segment *s)
 {
 	struct tcp_host *const t = tcp_of(l->tcp);
@@ -23,21 +54,12 @@ struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp
 		tcp_give_slot(t);
 		return NULL;
 	}
-	h->flow = (struct port_flow){
-		.local_address = s->how->destination,
-		.remote_address = s->how->source,
-		.local_port = s->h.destination_port,
-		.remote_port = s->h.source_port,
-		.kind = TCP_FLOW_HALF_OPEN,
-		.recyclable = REEVE_NEVER,
-	};
+	tcp_half_open_learn(h, l, s);
 	if (port_demux_add_flow(t->demux, &h->flow) < 0) {
 		tcp_give_slot(t);
 		free(h);
 		return NULL;
 	}
-	h->listener = l;
-	h->ts_offset = tcp_timestamp_offset(t, &h->flow);
 	list_init(&h->node);
 	list_append(&l->half_open, &h->node);
 	l->half_open_count++;
@@ -96,7 +118,7 @@ static bool is_deferred(const struct tcp_half_open *h)
 }
 
 /* SYN and ACK. */
-void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
+void tcp_half_open_emit(struct tcp_host *t, const struct tcp_half_open *h, uint32_t timestamp)
 {
 	const struct tcp_settings *const settings = &h->listener->tcp->settings;
 	struct tcp_emit e = {
@@ -121,16 +143,21 @@ void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
 	o->mss = mss;
 	o->sack_permitted = h->sack;
 	o->has_timestamps = h->timestamps;
-	o->timestamp = tcp_timestamp(t, h->ts_offset);
+	o->timestamp = timestamp;
 	o->timestamp_echo = h->ts_recent;
 	o->has_window_scale = h->scaling;
 	o->window_scale = h->receive_scale;
+	tcp_emit_empty(t, &e);
+}
+
+void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h)
+{
 	h->sent_at = t->host->now;
 	/* A peer that repeats its SYN does not put off the end. */
 	if (!timer_is_armed(&h->timer))
 		timer_arm(&t->host->timers, &h->timer,
 			  reeve_time_add_ms(t->host->now, timeout_ms(h->retries)));
-	tcp_emit_empty(t, &e);
+	tcp_half_open_emit(t, h, tcp_timestamp(t, h->ts_offset));
 }
 
 void tcp_half_open_timer(struct tcp_host *t, struct tcp_half_open *h)
@@ -203,39 +230,35 @@ static void hand_over(struct reeve_tcp *tcp, const struct tcp_half_open *h)
 	tcp->wl1 = h->irs;
 	tcp->wl2 = h->iss;
 	tcp->syn_resent = h->resent;
-	tcp->timing = !h->resent;
+	tcp->timing = !h->resent && !h->by_cookie;
 	tcp->busy->timed_end = tcp->nxt;
 	tcp->busy->timed_at = h->sent_at;
 	tcp->is_accepted = true;
 	tcp_window_init(tcp);
 }
 
-/* The connection in place of the half-open one, which is gone then; NULL: no memory. */
-static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
+/* The connection, its flow not in the demux yet; NULL: no memory. */
+static struct reeve_tcp *make_connection(struct tcp_host *t, const struct tcp_half_open *h)
 {
 	struct tcp_listener *const l = h->listener;
-	const enum reeve_family family = (enum reeve_family)l->tcp->family;
+	struct reeve_tcp *const tcp = tcp_allocate(t->host, (enum reeve_family)l->tcp->family);
 
-	/* Its slot passes to the connection: at the limit there may be no other. */
-	tcp_give_slot(t);
-
-	struct reeve_tcp *const tcp = tcp_allocate(t->host, family);
-
-	if (!tcp) {
-		check(tcp_take_slot(t));
+	if (!tcp)
 		return NULL;
-	}
 	if (!tcp_wake(tcp) ||
 	    port_space_inherit(t->space, &tcp->port, &l->tcp->port, &h->flow.local_address) < 0) {
 		tcp_dispose(tcp);
-		check(tcp_take_slot(t));
 		return NULL;
 	}
 	hand_over(tcp, h);
 	tcp->flow = h->flow;
 	tcp->flow.kind = TCP_FLOW_CONN;
-	port_demux_replace_flow(t->demux, &h->flow, &tcp->flow);
-	forget(t, h);
+	return tcp;
+}
+
+/* Its flow is in the demux: it waits to be accepted. */
+static void queue_connection(struct reeve_tcp *tcp, struct tcp_listener *l)
+{
 	tcp->has_flow = true;
 	tcp->parent = l;
 	tcp->host->stats.tcp_passive_opens++;
@@ -243,7 +266,59 @@ static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
 	list_remove(&tcp->node);
 	list_append(&l->accept, &tcp->node);
 	l->accept_count++;
+}
+
+/* The connection in place of the half-open one, which is gone then; NULL: no memory. */
+static struct reeve_tcp *promote(struct tcp_host *t, struct tcp_half_open *h)
+{
+	/* Its slot passes to the connection: at the limit there may be no other. */
+	tcp_give_slot(t);
+
+	struct tcp_listener *const l = h->listener;
+	struct reeve_tcp *const tcp = make_connection(t, h);
+
+	if (!tcp) {
+		check(tcp_take_slot(t));
+		return NULL;
+	}
+	port_demux_replace_flow(t->demux, &h->flow, &tcp->flow);
+	forget(t, h);
+	queue_connection(tcp, l);
 	return tcp;
+}
+
+/* The connection has its first segment. */
+static void begin(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	struct reeve_tcp *const listener = tcp->parent->tcp;
+
+	tcp_conn_input(tcp, s);
+	tcp_raise(listener, REEVE_ACCEPTABLE);
+}
+
+/* Of one that was never in the tables; the segment ends here. */
+void tcp_half_open_redeem(struct tcp_host *t, const struct tcp_half_open *h, struct tcp_segment *s)
+{
+	if (tcp_listener_is_full(h->listener)) {
+		tcp_segment_drop(t, s, REEVE_DROP_TCP_BACKLOG);
+		return;
+	}
+	/* Its data brings the cookie once more. */
+	if (s->length == 0 && !(s->h.flags & TCP_FIN) && is_deferred(h)) {
+		tcp_segment_done(s);
+		return;
+	}
+
+	struct reeve_tcp *const tcp = make_connection(t, h);
+
+	if (!tcp || port_demux_add_flow(t->demux, &tcp->flow) < 0) {
+		if (tcp)
+			tcp_dispose(tcp);
+		tcp_segment_drop(t, s, REEVE_DROP_NO_MEMORY);
+		return;
+	}
+	queue_connection(tcp, h->listener);
+	begin(tcp, s);
 }
 
 /* RFC 9293, 3.10.7.4 for SYN-RECEIVED, as far as it can be said before there is a connection.
@@ -324,9 +399,5 @@ void tcp_half_open_input(struct tcp_host *t, struct tcp_half_open *h, struct tcp
 		tcp_segment_drop(t, s, REEVE_DROP_NO_MEMORY);
 		return;
 	}
-
-	struct reeve_tcp *const listener = tcp->parent->tcp;
-
-	tcp_conn_input(tcp, s);
-	tcp_raise(listener, REEVE_ACCEPTABLE);
+	begin(tcp, s);
 }

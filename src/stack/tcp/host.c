@@ -33,6 +33,7 @@ static bool make_tables(struct tcp_host *t)
 	host_derive(t->host, &demux.key, sizeof(demux.key));
 	host_derive(t->host, &t->isn_key, sizeof(t->isn_key));
 	host_derive(t->host, &t->timestamp_key, sizeof(t->timestamp_key));
+	host_derive(t->host, &t->cookie_key, sizeof(t->cookie_key));
 	t->space = port_space_new(&space);
 	t->demux = port_demux_new(&demux);
 	return t->space && t->demux;

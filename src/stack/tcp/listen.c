@@ -1,7 +1,7 @@
 /*
  * Listeners: the SYN that finds one, and the queue of connections that wait to be accepted (RFC
  * 9293, 3.10.7.2). As in Linux, backlog + 1 connections may wait, and a SYN is dropped while they
- * do.
+ * do; while too many are half open, it gets a cookie (cookie.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,47 +23,20 @@ bool tcp_listener_is_full(const struct tcp_listener *l)
 	return l->accept_count > l->backlog;
 }
 
-/* The oldest half-open connection gives way when its SYN and ACK was already sent again: its peer
- * is slow, or is not there (RFC 4987, 3.3). */
-static bool make_room(struct tcp_host *t, struct tcp_listener *l)
-{
-	if (l->half_open_count < half_open_limit(l))
-		return true;
-
-	struct tcp_half_open *const oldest =
-		list_entry(list_first(&l->half_open), struct tcp_half_open, node);
-
-	if (oldest->retries == 0)
-		return false;
-	tcp_half_open_free(t, oldest);
-	return true;
-}
-
-static void learn(struct tcp_half_open *h, const struct tcp_segment *s)
-{
-	const struct tcp_options *const o = &s->h.options;
-	const struct tcp_settings *const settings = &h->listener->tcp->settings;
-
-	h->irs = s->seq;
-	h->window = s->h.window;
-	h->peer_mss = o->mss ? o->mss : TCP_MSS_DEFAULT;
-	h->timestamps = o->has_timestamps;
-	h->ts_recent = o->timestamp;
-	h->sack = o->sack_permitted;
-	h->scaling = o->has_window_scale;
-	if (h->scaling) {
-		h->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
-		h->receive_scale = tcp_window_scale(tcp_of(h->listener->tcp), settings);
-	}
-}
-
 /* Data and FIN in a SYN are not kept: the peer sends them again. */
 void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss)
 {
 	struct tcp_host *const t = tcp_of(l->tcp);
 
-	if (tcp_listener_is_full(l) || !make_room(t, l)) {
+	if (tcp_listener_is_full(l)) {
 		tcp_segment_drop(t, s, REEVE_DROP_TCP_BACKLOG);
+		return;
+	}
+	/* A number that is to lie beyond an old connection's can't be a cookie; each of those takes a
+	 * TIME-WAIT's place, so they are few. */
+	if (l->half_open_count >= half_open_limit(l) && !iss) {
+		tcp_cookie_answer(l, s);
+		tcp_segment_done(s);
 		return;
 	}
 
@@ -73,7 +46,6 @@ void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct 
 		tcp_segment_drop(t, s, REEVE_DROP_NO_MEMORY);
 		return;
 	}
-	learn(h, s);
 	h->iss = iss ? *iss : tcp_initial_sequence(t, &h->flow);
 	tcp_segment_done(s);
 	tcp_half_open_answer(t, h);
@@ -103,9 +75,6 @@ bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s)
 		tcp_segment_drop(t, s, REEVE_DROP_TCP_NO_PORT);
 		return true;
 	}
-	/* Answered by a RST, whoever listens. */
-	if (s->h.flags & TCP_ACK)
-		return false;
 	if (is_syn && is_land(s)) {
 		tcp_segment_drop(t, s, REEVE_DROP_IP_SOURCE);
 		return true;
@@ -113,6 +82,9 @@ bool tcp_listen_input(struct tcp_host *t, struct tcp_segment *s)
 
 	struct port_listener *const found = port_demux_find_listener(t->demux, &local, &remote);
 
+	/* Answered by a RST, whoever listens, unless it brings a cookie back. */
+	if (s->h.flags & TCP_ACK)
+		return found && tcp_cookie_input(container_of(found, struct tcp_listener, port), s);
 	if (!found)
 		return is_syn && tcp_intercept_input(t, s);
 	/* RFC 9293, 3.10.7.2, fourth. */
