@@ -201,6 +201,23 @@ def test_a_broken_reference_is_found(tmp_path):
         "docs/x.md: there is no tests/unit/test_b.c"]
 
 
+def test_each_requirement_has_its_place():
+    none(tidy.open_requirements(ROOT))
+
+
+@pytest.mark.parametrize("row", [
+    "| 1 | MUST fly | yes | `src/a.c` | it does |",
+    "| 1 | MUST fly | yes | | `tests/a.c` |",
+    "| 1 | MUST fly | no | | |",
+    "| 1 | MUST fly | perhaps | `src/a.c` | `tests/a.c` |",
+])
+def test_an_open_requirement_is_found(tmp_path, row):
+    head = "| | what it asks | met | where | test, or why not |\n|---|---|---|---|---|\n"
+    good = "| 1 | MUST walk | yes | `src/a.c` | `tests/a.c` |\n| 2 | MUST run | no | | it is late |\n"
+    tree = example(tmp_path, docs__rfc_md=head + good + row + "\n")
+    assert len(tidy.open_requirements(tree)) == 1
+
+
 def test_man_pages():
     need("mandoc")
     none(tidy.man_pages(ROOT))

@@ -321,18 +321,34 @@ def man_pages(root):
 
 
 def broken_references(root):
-    """What documents point to and what is not there: files, and tests by name."""
+    """What documents point to and what is not there: files, and tests and functions by name."""
     found = []
     for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
         text = path.read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             if not (path.parent / link).exists():
                 found.append(f"{path.relative_to(root)}: there is no {link}")
-        for name, tests in re.findall(r"`(tests/[\w/]+\.\w+)`(?:: ((?:\w+(?:, )?)+))?", text):
+        for name, tests in re.findall(r"`((?:tests|src)/[\w./-]+\.\w+)`(?:: ((?:\w+(?:, )?)+))?", text):
             if not (root / name).is_file():
                 found.append(f"{path.relative_to(root)}: there is no {name}")
                 continue
             source = (root / name).read_text(encoding="utf-8")
             found += [f"{path.relative_to(root)}: there is no {test} in {name}"
                       for test in re.findall(r"\w+", tests) if test not in source]
+    return found
+
+
+def open_requirements(root):
+    """Rows of docs/rfc.md that say that a rule is met and do not say where and by which test, or
+    that say that it is not and do not say why."""
+    found = []
+    for number, line in enumerate((root / "docs/rfc.md").read_text(encoding="utf-8").split("\n"), 1):
+        cells = [cell.strip() for cell in line[1:].rstrip("|").split("|")]
+        if not line.startswith("|") or line.startswith("|---") or "what it asks" in line:
+            continue
+        good = len(cells) == 5 and cells[2] in ("yes", "part", "no") and cells[4]
+        if good and cells[2] != "no":
+            good = "`src/" in cells[3] and "`tests/" in cells[4]
+        if not good:
+            found.append(f"docs/rfc.md:{number}: says neither where and which test nor why not")
     return found
