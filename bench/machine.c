@@ -2,6 +2,8 @@
 
 #include "measure.h"
 
+#define PACKETS_A_STEP 64 /* as the network process does */
+
 static void need(bool condition, const char *what)
 {
 	if (!condition) {
@@ -70,14 +72,16 @@ bool machine_turn(struct machine *m, struct reeve_time now,
 		  void (*handle)(struct machine *m, const struct reeve_event *event))
 {
 	struct reeve_event event;
-	struct reeve_packet *p;
-	unsigned iface;
+	struct reeve_packet *in[PACKETS_A_STEP], *p;
+	unsigned iface, n = 0;
 	bool any = false;
 
 	if (!reeve_time_before(now, reeve_host_deadline(m->host)))
 		reeve_host_tick(m->host, now);
-	for (; (p = link_receive(m->link, now)); any = true)
-		reeve_host_input(m->host, m->iface, p, now);
+	while (n < PACKETS_A_STEP && (in[n] = link_receive(m->link, now)))
+		n++;
+	reeve_host_input_many(m->host, m->iface, in, n, now);
+	any |= n > 0;
 	for (; reeve_host_next_event(m->host, &event); any = true) {
 		need(!(event.what & (REEVE_FAILED | REEVE_CLOSED)), "the connection");
 		if (event.what & REEVE_ACCEPTABLE)
@@ -85,7 +89,7 @@ bool machine_turn(struct machine *m, struct reeve_time now,
 		else
 			handle(m, &event);
 	}
-	for (; (p = reeve_host_output(m->host, now, &iface)); any = true)
+	for (n = 0; n < PACKETS_A_STEP && (p = reeve_host_output(m->host, now, &iface)); n++)
 		link_send(m->link, p, now);
-	return any;
+	return any || n > 0;
 }

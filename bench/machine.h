@@ -26,7 +26,7 @@ void machine_deinit(struct machine *m);
 void machine_listen(struct machine *m);
 void machine_connect(struct machine *m, uint8_t number);
 
-/* All that it has to hear and to say at this time; `handle` is told of each event but ACCEPTABLE,
+/* What it has to hear and to say at this time, no more than some packets; `handle` is told of each event but ACCEPTABLE,
  * whose connection it takes itself. True when there was anything. */
 bool machine_turn(struct machine *m, struct reeve_time now,
 		  void (*handle)(struct machine *m, const struct reeve_event *event));

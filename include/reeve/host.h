@@ -12,6 +12,8 @@
  * Socket calls only mark work; packets come into being in reeve_host_output(). So after any input,
  * tick or socket call: take events and output until both are empty, then ask for the deadline.
  *
+ * Frames that have arrived together may come in together, by reeve_host_input_many(): it costs less.
+ *
  * Everything of one host belongs to one thread. Same seed and same inputs give the same bytes.
  *
  * Errors are 0 or a negative errno; outputs are untouched on failure.
@@ -126,6 +128,11 @@ int reeve_host_source(const struct reeve_host *host, const struct reeve_address 
 /* Takes the frame, whatever becomes of it. */
 void reeve_host_input(struct reeve_host *host, unsigned iface, struct reeve_packet *packet_take,
 		      struct reeve_time now);
+
+/* The same for frames that have arrived in this order. Segments of one connection that continue each
+ * other are joined, and handled as one. */
+void reeve_host_input_many(struct reeve_host *host, unsigned iface,
+			   struct reeve_packet **packets_take, size_t count, struct reeve_time now);
 
 /* The next frame to send and its interface; NULL when there is none. The caller owns it. Frames
  * for the host itself go round inside and are never seen here. */

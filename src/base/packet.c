@@ -232,6 +232,21 @@ bool packet_append(struct reeve_packet *p, struct buffer *b, uint32_t offset, ui
 	return true;
 }
 
+bool packet_append_slices(struct reeve_packet *p, const struct reeve_packet *from)
+{
+	const uint32_t length = p->length;
+
+	for (unsigned i = from->first_slice; i < from->slice_end; i++) {
+		const struct slice *const s = &from->slices[i];
+
+		if (packet_append(p, s->buffer, s->offset, s->length))
+			continue;
+		packet_trim(p, length);
+		return false;
+	}
+	return true;
+}
+
 bool packet_append_bytes(struct reeve_packet *p, const void *bytes, size_t length)
 {
 	if (p->slice_end == p->first_slice && length <= (size_t)(PACKET_HEAD - p->head_end)) {

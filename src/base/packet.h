@@ -66,6 +66,10 @@ struct reeve_packet *packet_clone(const struct reeve_packet *p);
  * slice that continues the last one needs none). */
 bool packet_append(struct reeve_packet *p, struct buffer *b, uint32_t offset, uint32_t length);
 
+/* The slices of `from`, all that lies behind its head, at the end of `p` too; `from` keeps its own.
+ * False when there is no room for them; `p` is then unchanged. */
+bool packet_append_slices(struct reeve_packet *p, const struct reeve_packet *from);
+
 /* Copies bytes to the end, into a new buffer or, while there are no slices, the head. False at the
  * pool's limit or without room; the packet is then unchanged. */
 bool packet_append_bytes(struct reeve_packet *p, const void *bytes, size_t length);

@@ -232,16 +232,16 @@ static void host_work(struct station *station)
 {
 	struct network_host *host = container_of(station, struct network_host, station);
 	const struct reeve_time now = network_now(station->network);
-	struct reeve_packet *p;
+	struct reeve_packet *arrived[PACKETS_A_STEP], *p;
 	unsigned in = 0, out = 0, iface;
 	bool told;
 
-	while (in < PACKETS_A_STEP && (p = link_receive(station->link, now))) {
-		reeve_host_input(host->stack, host->iface, p, now);
+	while (in < PACKETS_A_STEP && (arrived[in] = link_receive(station->link, now)))
 		in++;
-	}
-	if (in > 0)
+	if (in > 0) {
+		reeve_host_input_many(host->stack, host->iface, arrived, in, now);
 		tell_conflict(host);
+	}
 	reeve_host_tick(host->stack, now);
 	told = tell_owners(host);
 	while (out < PACKETS_A_STEP && (p = reeve_host_output(host->stack, now, &iface))) {

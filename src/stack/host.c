@@ -14,6 +14,7 @@
 #include "stack/icmp.h"
 #include "stack/iface.h"
 #include "stack/ip.h"
+#include "stack/join.h"
 #include "stack/neighbour.h"
 #include "stack/route.h"
 #include "stack/tcp/tcp.h"
@@ -207,30 +208,61 @@ static bool judge_frame(const struct reeve_host *host, unsigned iface, struct re
 	return h->type == ETHER_IPV4 || h->type == ETHER_ARP;
 }
 
-void reeve_host_input(struct reeve_host *host, unsigned iface, struct reeve_packet *packet_take,
-		      struct reeve_time now)
+static void input_frame_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take)
 {
 	struct ether_header h;
 	enum reeve_drop reason;
+
+	if (!judge_frame(host, iface, p_take, &h, &reason)) {
+		host_drop_take(host, p_take, reason);
+		return;
+	}
+	packet_strip(p_take, ETHER_HEADER);
+	if (h.type == ETHER_ARP)
+		neighbour_input_take(host, iface, p_take);
+	else
+		ip_input_take(host,
+			      &(struct ip_arrival){ .iface = iface,
+						    .group = ether_is_group(h.destination) },
+			      p_take);
+}
+
+/* What was held has no successor. */
+static void input_held(struct reeve_host *host, unsigned iface, struct join *j)
+{
+	struct reeve_packet *const p = join_take(j);
+
+	if (p)
+		input_frame_take(host, iface, p);
+}
+
+void reeve_host_input_many(struct reeve_host *host, unsigned iface,
+			   struct reeve_packet **packets_take, size_t count, struct reeve_time now)
+{
+	struct join held = { 0 };
 
 	check(iface != IFACE_LO && iface_exists(host, iface));
 	move_on(host, now);
 	struct reeve_iface_info *const info = iface_info(host, iface);
 
-	info->rx_packets++;
-	info->rx_bytes += packet_take->length;
-	if (!judge_frame(host, iface, packet_take, &h, &reason)) {
-		host_drop_take(host, packet_take, reason);
-		return;
+	for (size_t i = 0; i < count; i++) {
+		struct reeve_packet *const p = packets_take[i];
+
+		info->rx_packets++;
+		info->rx_bytes += p->length;
+		if (join_add(&held, p))
+			continue;
+		input_held(host, iface, &held);
+		if (i + 1 == count || !join_begin(&held, p))
+			input_frame_take(host, iface, p);
 	}
-	packet_strip(packet_take, ETHER_HEADER);
-	if (h.type == ETHER_ARP)
-		neighbour_input_take(host, iface, packet_take);
-	else
-		ip_input_take(host,
-			      &(struct ip_arrival){ .iface = iface,
-						    .group = ether_is_group(h.destination) },
-			      packet_take);
+	input_held(host, iface, &held);
+}
+
+void reeve_host_input(struct reeve_host *host, unsigned iface, struct reeve_packet *packet_take,
+		      struct reeve_time now)
+{
+	reeve_host_input_many(host, iface, &packet_take, 1, now);
 }
 
 static void bring_in_again(struct reeve_host *host)

@@ -287,6 +287,7 @@ struct tcp_segment {
 	uint32_t length; /* payload bytes */
 	uint32_t window; /* scaled */
 	uint32_t piece;  /* how long the segments were that it was put together from */
+	uint32_t pieces; /* and how many */
 };
 
 static inline struct tcp_host *tcp_of(const struct reeve_tcp *tcp)

@@ -343,9 +343,7 @@ static void synchronized_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 
 void tcp_conn_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
-	const uint16_t piece = s->packet->offload.segment_size;
-
-	tcp->segments_received++;
+	tcp->segments_received += s->pieces;
 	if (tcp->intercepted) { /* nothing is said before the embedder has decided */
 		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_DUPLICATE);
 		return;
@@ -355,7 +353,6 @@ void tcp_conn_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 		return;
 	}
 	s->window = s->h.flags & TCP_SYN ? s->h.window : (uint32_t)s->h.window << tcp->send_scale;
-	s->piece = piece ? piece : s->length;
 	packet_strip(s->packet, s->h.length);
 	switch ((enum reeve_tcp_state)tcp->state) {
 	case REEVE_TCP_SYN_SENT:

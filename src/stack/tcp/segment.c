@@ -230,6 +230,9 @@ void tcp_input_take(struct reeve_host *host, struct reeve_packet *p_take,
 	}
 	if (s.h.flags & TCP_RST)
 		host->stats.tcp_resets_in++;
+	s.piece = p_take->offload.segment_size ? p_take->offload.segment_size : s.length;
+	s.pieces = s.length > s.piece ? (s.length + s.piece - 1) / s.piece : 1;
+	host->stats.tcp_segments_in += s.pieces - 1;
 	demultiplex(t, &s);
 	check(!s.packet);
 	tcp_reap(t);
