@@ -75,7 +75,7 @@ void tcp_info_fill(const struct reeve_tcp_info *from, struct guest_tcp_info *ret
 	info->tcpi_rto = from->rto_us ? from->rto_us : RTO_FIRST_US;
 	info->tcpi_snd_mss = mss;
 	info->tcpi_min_rtt = from->rtt_min_us ? from->rtt_min_us : UINT32_MAX;
-	info->tcpi_snd_ssthresh = from->ssthresh_bytes && from->ssthresh_bytes / mss < SSTHRESH_NONE
+	info->tcpi_snd_ssthresh = from->ssthresh_bytes && from->ssthresh_bytes < UINT32_MAX
 					  ? from->ssthresh_bytes / mss
 					  : SSTHRESH_NONE;
 	if (from->state != REEVE_TCP_CLOSED)

@@ -55,20 +55,93 @@ bool congestion_in_slow_start(const struct tcp_congestion *c)
 	return c->window < c->threshold;
 }
 
-void congestion_acked(struct tcp_congestion *c, uint32_t bytes, struct reeve_time now,
-		      uint32_t rtt_us)
+static uint32_t ms_of(struct reeve_time t)
 {
-	if (congestion_in_slow_start(c)) {
-		const uint32_t room = c->threshold - c->window;
-		const uint32_t used = bytes < room ? bytes : room;
+	return (uint32_t)((uint64_t)t.ns / (uint64_t)REEVE_NS_PER_MS);
+}
 
+/* Only before the first loss is it unknown how much the path takes (RFC 9406, 4.2). */
+static bool searches(const struct tcp_congestion *c)
+{
+	return c->ops->has_hystart && c->threshold == CONGESTION_WINDOW_MAX;
+}
+
+/* RFC 5681, 3.1; by all that was acknowledged (RFC 3465 with no limit, and RFC 9406, 4.2 with an L
+ * of infinity, as Linux): acknowledgments of many segments come from receivers that take them in
+ * batches, as ours does, and would make the window of such a path grow many times slower. */
+static uint32_t slow_start(struct tcp_congestion *c, uint32_t bytes)
+{
+	const uint32_t room = c->threshold - c->window;
+	const uint32_t used = bytes < room ? bytes : room;
+
+	if (searches(c) && c->hystart.is_slow)
+		c->window += used / HYSTART_DIVISOR;
+	else
 		c->window += used;
-		bytes -= used;
-	}
-	if (bytes > 0)
-		c->ops->avoid(c, bytes, now, rtt_us);
+	return bytes - used;
+}
+
+void congestion_acked(struct tcp_congestion *c, const struct congestion_news *news)
+{
+	const uint32_t now_ms = ms_of(news->now);
+	uint32_t left = news->bytes;
+
+	if (searches(c) && hystart_acked(&c->hystart, news->una, news->nxt, news->sample_us))
+		c->threshold = c->window;
+	/* Nothing in flight: until there is, nothing can make it grow. */
+	if (!news->is_full || seq_equal(news->una, news->nxt))
+		c->ops->pause(c, now_ms);
+	if (!news->is_full)
+		return;
+	if (congestion_in_slow_start(c))
+		left = slow_start(c, left);
+	if (left > 0)
+		c->ops->avoid(c, left, now_ms, news->rtt_us);
 	if (c->window > CONGESTION_WINDOW_MAX)
 		c->window = CONGESTION_WINDOW_MAX;
+}
+
+/* What was known of the path is not forgotten with the window that is: slow start leads back there
+ * (RFC 2861, 3.1, and Linux). */
+static void keep_threshold(struct tcp_congestion *c)
+{
+	const uint32_t kept = c->window - c->window / 4;
+
+	if (c->threshold < kept)
+		c->threshold = kept;
+}
+
+/* A window that has not been in use for a timeout says nothing of the path any more: half of what was
+ * not used is given up (RFC 2861, 3.2). RFC 7661 would keep it for five minutes; Linux doesn't. */
+static void validate(struct tcp_congestion *c)
+{
+	const uint32_t initial = congestion_initial_window(c->mss);
+	const uint32_t used = c->used > initial ? c->used : initial;
+
+	if (used >= c->window)
+		return;
+	keep_threshold(c);
+	c->window -= (c->window - used) / 2;
+}
+
+void congestion_sent(struct tcp_congestion *c, uint32_t in_flight, bool is_full,
+		     struct reeve_time now, uint32_t rto_ms)
+{
+	const uint32_t now_ms = ms_of(now);
+
+	if (is_full) {
+		c->ops->resume(c, now_ms);
+		c->used = 0;
+		c->used_ms = now_ms;
+		return;
+	}
+	if (in_flight > c->used)
+		c->used = in_flight;
+	if (now_ms - c->used_ms < rto_ms)
+		return;
+	validate(c);
+	c->used = 0;
+	c->used_ms = now_ms;
 }
 
 static void reduce(struct tcp_congestion *c, uint32_t in_flight)
@@ -89,13 +162,36 @@ void congestion_timeout(struct tcp_congestion *c, uint32_t in_flight, bool again
 {
 	if (!again)
 		reduce(c, in_flight);
+	c->ops->forget(c);
 	c->window = c->mss;
 }
 
-void congestion_idle(struct tcp_congestion *c)
+void congestion_save(struct tcp_congestion *c)
 {
-	const uint32_t restart = congestion_initial_window(c->mss);
+	c->saved = (struct congestion_saved){ c->window, c->threshold, c->own };
+}
 
-	if (c->window > restart)
-		c->window = restart;
+void congestion_restore(struct tcp_congestion *c)
+{
+	if (c->window < c->saved.window)
+		c->window = c->saved.window;
+	if (c->threshold < c->saved.threshold)
+		c->threshold = c->saved.threshold;
+	c->own = c->saved.own;
+}
+
+/* RFC 5681, 4.1 wants no more than the initial window after a timeout without sending; RFC 7661 would
+ * keep the whole. Half of it for each timeout is what RFC 2861, 3.1 and Linux have. */
+void congestion_idle(struct tcp_congestion *c, int64_t idle_ms, uint32_t rto_ms,
+		     struct reeve_time now)
+{
+	const uint32_t initial = congestion_initial_window(c->mss);
+
+	if (idle_ms <= rto_ms || rto_ms == 0)
+		return;
+	keep_threshold(c);
+	for (; idle_ms > rto_ms && c->window > initial; idle_ms -= rto_ms)
+		c->window = c->window / 2 > initial ? c->window / 2 : initial;
+	c->used = 0;
+	c->used_ms = ms_of(now);
 }

@@ -133,7 +133,7 @@ struct tcp_busy {
 	struct scoreboard scoreboard;
 	struct sent_times sent_times;
 	struct tcp_rack rack;
-	uint32_t undo_window, undo_threshold, undo_resends, resend_ts;
+	uint32_t undo_resends, resend_ts;
 	struct send_queue send;
 	struct reeve_time timed_at, last_sent, stalled_since;
 

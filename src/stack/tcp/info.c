@@ -31,6 +31,11 @@ static enum reeve_tcp_recovery recovery_of(const struct reeve_tcp *tcp)
 									  : REEVE_TCP_OPEN;
 }
 
+static uint32_t told_threshold(uint32_t threshold)
+{
+	return threshold < CONGESTION_WINDOW_MAX ? threshold : UINT32_MAX;
+}
+
 void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 {
 	const bool has_window = tcp_is_synchronized(tcp);
@@ -57,7 +62,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.send_mss = tcp->mss,
 		.receive_mss = tcp->receive_mss,
 		.cwnd_bytes = busy ? window_of(tcp) : known->window,
-		.ssthresh_bytes = busy ? busy->congestion.threshold : known->threshold,
+		.ssthresh_bytes =
+			told_threshold(busy ? busy->congestion.threshold : known->threshold),
 		.send_window = tcp->send_window,
 		.receive_window = has_window ? seq_distance(tcp->rcv_nxt, tcp->rcv_edge) : 0,
 		.bytes_in_flight = in_flight,

@@ -406,11 +406,14 @@ static void note_sent(struct reeve_tcp *tcp, const struct shape *shape)
 /* The connection was idle for longer than its timeout: RFC 5681, 4.1. */
 static void restart_if_idle(struct reeve_tcp *tcp)
 {
-	const int64_t idle = reeve_time_since(tcp_now(tcp), tcp->busy->last_sent);
+	const int64_t idle_ns = reeve_time_since(tcp_now(tcp), tcp->busy->last_sent);
+	const uint32_t rto_ms = rtt_timeout_ms(&tcp->rtt);
 
-	if (seq_equal(tcp->una, tcp->nxt) && tcp->bytes_sent > 0 &&
-	    idle > rtt_timeout_ms(&tcp->rtt) * REEVE_NS_PER_MS)
-		congestion_idle(&tcp->busy->congestion);
+	if (!seq_equal(tcp->una, tcp->nxt) || tcp->bytes_sent == 0 ||
+	    idle_ns <= rto_ms * REEVE_NS_PER_MS)
+		return;
+	congestion_idle(&tcp->busy->congestion, idle_ns / REEVE_NS_PER_MS, rto_ms, tcp_now(tcp));
+	tcp->busy->last_sent = tcp_now(tcp); /* once is enough, whether anything goes out or not */
 }
 
 static bool send_new(struct sender *s)
@@ -489,11 +492,24 @@ static void send_probe(struct reeve_tcp *tcp)
 	send_empty(tcp, seq_sub(tcp->una, 1));
 }
 
+/* Whether the window was in use: new data that went out, up to `nxt` now, says so. A program that
+ * waits for room in the send buffer would have used more. */
+static void note_use(struct reeve_tcp *tcp, struct tcp_seq before)
+{
+	if (tcp->busy->recovery != TCP_RECOVERY_OPEN ||
+	    (!tcp->window_limited && (seq_equal(before, tcp->nxt) || tcp->wants_write)))
+		return;
+	congestion_sent(&tcp->busy->congestion, tcp_in_flight(tcp), tcp->window_limited,
+			tcp_now(tcp), rtt_timeout_ms(&tcp->rtt));
+}
+
 /* False: the budget or the interface's room ran out. */
 static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, unsigned *budget)
 {
 	struct sender s = { .tcp = tcp, .route = route };
 	bool more = false;
+
+	const struct tcp_seq before = tcp->nxt;
 
 	tcp_update_mss(tcp, route);
 	tcp->window_limited = false;
@@ -512,6 +528,8 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 		--*budget;
 	}
 	tcp->push_partial = false;
+	if (!more)
+		note_use(tcp, before);
 	if (tcp->probe_due)
 		send_probe(tcp);
 	if (tcp->ack_due)

@@ -84,8 +84,7 @@ static void leave(struct reeve_tcp *tcp)
 static void remember(struct reeve_tcp *tcp)
 {
 	tcp->undo = true;
-	tcp->busy->undo_window = tcp->busy->congestion.window;
-	tcp->busy->undo_threshold = tcp->busy->congestion.threshold;
+	congestion_save(&tcp->busy->congestion);
 	tcp->busy->undo_resends = 0;
 	tcp->has_resend_ts = false;
 }
@@ -93,12 +92,7 @@ static void remember(struct reeve_tcp *tcp)
 /* It was no loss: segments were late. Everything is as before, and reordering is expected. */
 static void take_back(struct reeve_tcp *tcp)
 {
-	struct tcp_congestion *const c = &tcp->busy->congestion;
-
-	if (c->window < tcp->busy->undo_window)
-		c->window = tcp->busy->undo_window;
-	if (c->threshold < tcp->busy->undo_threshold)
-		c->threshold = tcp->busy->undo_threshold;
+	congestion_restore(&tcp->busy->congestion);
 	tcp->busy->rack.is_reordering = tcp->sack;
 	leave(tcp);
 }
@@ -190,12 +184,35 @@ static bool was_no_loss(const struct reeve_tcp *tcp, const struct tcp_segment *s
 	       (int32_t)(s->h.options.timestamp_echo - tcp->busy->resend_ts) < 0;
 }
 
+/* How long the way of what is acknowledged was: RACK knows, if nothing sent later has come before. */
+static uint32_t sample_us(const struct reeve_tcp *tcp)
+{
+	const struct tcp_rack *const k = &tcp->busy->rack;
+
+	return k->is_valid && seq_equal(k->end, tcp->una) ? k->rtt_us : 0;
+}
+
+static void grow_window(struct reeve_tcp *tcp, uint32_t acked)
+{
+	struct tcp_congestion *const c = &tcp->busy->congestion;
+	const struct congestion_news news = {
+		.bytes = acked,
+		.una = tcp->una,
+		.nxt = tcp->nxt,
+		.now = tcp_now(tcp),
+		.rtt_us = tcp->rtt.smoothed_us,
+		.sample_us = sample_us(tcp),
+		.is_full =
+			tcp->window_limited || tcp->busy->recovery == TCP_RECOVERY_LOSS ||
+			(congestion_in_slow_start(c) && tcp_in_flight(tcp) + acked > c->window / 2),
+	};
+
+	congestion_acked(c, &news);
+}
+
 void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked)
 {
 	const uint32_t segments = (acked + tcp->mss - 1) / tcp->mss;
-	struct tcp_congestion *const c = &tcp->busy->congestion;
-	const bool is_full = tcp->window_limited || (congestion_in_slow_start(c) &&
-						     tcp_in_flight(tcp) + acked > c->window / 2);
 
 	check_tail(tcp);
 	tcp->first_lost = false;
@@ -205,8 +222,7 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_OPEN:
 		tcp->busy->dup_acks = 0;
-		if (is_full)
-			congestion_acked(c, acked, tcp_now(tcp), tcp->rtt.smoothed_us);
+		grow_window(tcp, acked);
 		break;
 	case TCP_RECOVERY_FAST:
 		tcp->busy->dup_acks =
@@ -215,7 +231,7 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 		break;
 	case TCP_RECOVERY_LOSS:
 		tcp->busy->dup_acks = 0;
-		congestion_acked(c, acked, tcp_now(tcp), tcp->rtt.smoothed_us);
+		grow_window(tcp, acked);
 		break;
 	}
 	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && !seq_before(tcp->una, tcp->busy->recover))

@@ -52,7 +52,7 @@ static void rest(struct reeve_tcp *tcp)
 	const struct reeve_time keepalive = b->deadlines[TCP_DEADLINE_KEEPALIVE];
 
 	if (tcp->bytes_sent > 0)
-		congestion_idle(&b->congestion);
+		congestion_idle(&b->congestion, INT64_MAX, rtt_timeout_ms(&tcp->rtt), tcp_now(tcp));
 	congestion_remember(&b->congestion, &tcp->learned.congestion);
 	tcp->learned.rack_multiplier = b->rack.multiplier;
 	tcp->learned.rack_persist = b->rack.persist;
