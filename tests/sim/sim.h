@@ -106,7 +106,8 @@ void scenario_print(const struct scenario *s, FILE *out);
 
 struct sim_options {
 	bool verbose;
-	FILE *pcapng; /* NULL: none */
+	FILE *pcapng;     /* NULL: none */
+	int64_t until_ns; /* stops then, whatever is under way; 0: at the end */
 };
 
 struct sim_result {
@@ -116,12 +117,18 @@ struct sim_result {
 	uint64_t frames, datagrams, bytes;
 	double virtual_s, last_read_s;
 	uint64_t retransmits, timeouts; /* of both hosts */
+	uint64_t read[SIM_CONNECTIONS]; /* by the servers, when it stopped before the end */
 };
 
 void sim_run(const struct scenario *s, const struct sim_options *options, struct sim_result *ret);
 
 /* One stream over links of many kinds, and whether it was fast enough (throughput.c). The status. */
 int sim_throughput(void);
+
+/* The golden table of goodput and fairness (goodput.c): printed, or compared with the kept one, of
+ * which a difference says how `program` renews it. The status. */
+int sim_goodput_print(void);
+int sim_goodput_compare(const char *path, const char *program);
 
 static inline bool sim_chance(struct random *r, double probability)
 {

@@ -4,6 +4,8 @@
  *	test_sim [--first N] [--seeds N] [--share I/N]
  *	test_sim --seed N [--verbose] [--pcapng FILE]
  *	test_sim --throughput
+ *	test_sim --goodput [--against FILE]
+ *	test_sim --captures
  *
  * REEVE_SIM_SEEDS stands for --seeds; --share runs one part of them.
  */
@@ -11,16 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "sim.h"
 
 #define SEEDS_DEFAULT 2000
 #define BATCH         100
 #define TWICE_EVERY   50
+#define CAPTURES      20
 
 struct arguments {
 	uint64_t first, seeds;
 	unsigned share, shares;
-	bool one, throughput;
+	bool one, throughput, goodput, captures;
+	const char *against;
 	struct sim_options options;
 };
 
@@ -86,6 +91,53 @@ static int run_batches(const struct arguments *a)
 	return totals.failed ? 1 : 0;
 }
 
+struct file {
+	char *bytes;
+	size_t length;
+};
+
+static struct file capture_of(const struct scenario *scenario)
+{
+	struct file f;
+	struct sim_options options = { .pcapng = open_memstream(&f.bytes, &f.length) };
+	struct sim_result result;
+
+	check(options.pcapng);
+	sim_run(scenario, &options, &result);
+	fclose(options.pcapng);
+	return f;
+}
+
+/* The same seed gives the same capture file, byte for byte, and another seed another. */
+static int run_captures(void)
+{
+	struct file before = { NULL, 0 };
+	int failed = 0;
+
+	printf("1..%u\n", CAPTURES);
+	for (uint64_t seed = 1; seed <= CAPTURES; seed++) {
+		static struct scenario scenario;
+
+		scenario_draw(&scenario, seed);
+		const struct file first = capture_of(&scenario), second = capture_of(&scenario);
+		const bool same = first.length == second.length &&
+				  memcmp(first.bytes, second.bytes, first.length) == 0;
+		const bool is_news = first.length != before.length ||
+				     memcmp(first.bytes, before.bytes, first.length) != 0;
+
+		printf("%sok %llu - seed %llu, %zu bytes%s%s\n", same && is_news ? "" : "not ",
+		       (unsigned long long)seed, (unsigned long long)seed, first.length,
+		       same ? "" : ", others the second time",
+		       is_news ? "" : ", the same as of the seed before");
+		failed |= !same || !is_news;
+		free(before.bytes);
+		free(second.bytes);
+		before = first;
+	}
+	free(before.bytes);
+	return failed;
+}
+
 static bool parse(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = {
@@ -96,6 +148,9 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "pcapng", required_argument, NULL, 'p' },
 		{ "throughput", no_argument, NULL, 't' },
+		{ "goodput", no_argument, NULL, 'g' },
+		{ "captures", no_argument, NULL, 'c' },
+		{ "against", required_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -121,6 +176,15 @@ static bool parse(int argc, char **argv, struct arguments *ret)
 			break;
 		case 't':
 			ret->throughput = true;
+			break;
+		case 'g':
+			ret->goodput = true;
+			break;
+		case 'c':
+			ret->captures = true;
+			break;
+		case 'a':
+			ret->against = optarg;
 			break;
 		case 'v':
 			ret->options.verbose = true;
@@ -150,11 +214,17 @@ int main(int argc, char **argv)
 	if (!parse(argc, argv, &a)) {
 		fprintf(stderr, "usage: test_sim [--first N] [--seeds N] [--share I/N]\n"
 				"       test_sim --seed N [--verbose] [--pcapng FILE]\n"
-				"       test_sim --throughput\n");
+				"       test_sim --throughput\n"
+				"       test_sim --goodput [--against FILE]\n"
+				"       test_sim --captures\n");
 		return 2;
 	}
 	if (a.throughput)
 		return sim_throughput();
+	if (a.goodput)
+		return a.against ? sim_goodput_compare(a.against, argv[0]) : sim_goodput_print();
+	if (a.captures)
+		return run_captures();
 	if (!a.one)
 		return run_batches(&a);
 	const bool fine = run_seed(a.first, &a.options, &totals);

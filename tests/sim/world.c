@@ -532,15 +532,28 @@ static void close_all(struct world *w)
 		datagrams_close(&w->datagrams[i]);
 }
 
+static bool is_over(const struct world *w)
+{
+	return w->options->until_ns && w->now.ns >= w->options->until_ns;
+}
+
+static void note_read(struct world *w)
+{
+	for (unsigned i = 0; i < w->scenario.connection_count; i++)
+		if (w->connections[i].server)
+			w->result->read[i] = w->connections[i].server->read;
+}
+
 static void run(struct world *w)
 {
 	act(w);
 	pump(w);
-	while (!w->result->failed && !is_done(w)) {
+	while (!w->result->failed && !is_done(w) && !is_over(w)) {
 		if (!step(w) && !w->result->failed && !give_up(w))
 			say_stuck(w);
 	}
-	if (w->result->failed)
+	note_read(w);
+	if (w->result->failed || is_over(w))
 		return;
 	world_say(w, "all is done");
 	close_all(w);
