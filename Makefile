@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 TESTS ?=
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help build demo services programs test check lint format bench fuzz install
+.PHONY: help build demo services programs test check lint format bench fuzz coverage install
 
 help:
 	@echo 'make demo      two web servers on port 80 and a client, each on a host of its own'
@@ -23,6 +23,7 @@ help:
 	@echo 'make format    clang-format over all C files'
 	@echo 'make bench     Reeve measured beside its peers'
 	@echo 'make fuzz      each fuzzer for $(FUZZ_SECONDS) seconds (FUZZ_SECONDS=N)'
+	@echo 'make coverage  what the tests and corpora reach of src/wire, src/port and src/stack'
 	@echo 'make install   into $(PREFIX) (PREFIX=, DESTDIR=)'
 	@echo
 	@echo 'Everything is built in $(BUILD) (BUILD=).'
@@ -76,6 +77,10 @@ bench: build
 fuzz:
 	@tools/packages.sh fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz.sh
+
+coverage:
+	@tools/packages.sh coverage
+	@tools/coverage.sh
 
 # Where what is built is to go may be said as late as now.
 install: build

@@ -5,7 +5,7 @@
 #	tools/packages.sh [GROUP...]
 #
 # packages.list beside this script has a package a line; one with a second word belongs to that
-# group (lint, fuzz, bench, services, programs, and heavy: the programs that CI does without) and is
+# group (lint, fuzz, coverage, bench, services, programs, and heavy: the programs that CI does without) and is
 # wanted only when the group is named.
 set -u
 

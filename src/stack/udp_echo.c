@@ -41,11 +41,12 @@ int udp_echo_check(const struct iovec *iov, size_t count)
 void udp_echo_finish(struct reeve_packet *p, uint16_t identifier)
 {
 	uint8_t bytes[ICMP_HEADER];
-	struct cursor c = cursor_over(bytes, sizeof(bytes));
 	struct icmp_header h;
 
 	packet_copy(p, 0, sizeof(bytes), bytes);
 	packet_strip(p, sizeof(bytes));
+	struct cursor c = cursor_over(bytes, sizeof(bytes));
+
 	check(icmp_parse(&c, &h));
 	h.rest = icmp_echo_rest(identifier, (uint16_t)h.rest);
 	h.checksum = 0;

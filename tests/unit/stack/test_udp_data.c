@@ -200,6 +200,12 @@ static void test_options(void **state)
 		{ REEVE_UDP_TTL, 1, 255 },
 		{ REEVE_UDP_TOS, 0, 255 },
 		{ REEVE_UDP_DONT_FRAGMENT, 0, 1 },
+		{ REEVE_UDP_DONT_ROUTE, 0, 1 },
+		{ REEVE_UDP_PROBLEMS, 0, 1 },
+		{ REEVE_UDP_CORK, 0, 1 },
+		{ REEVE_UDP_MULTICAST_TTL, 0, 255 },
+		{ REEVE_UDP_MULTICAST_LOOP, 0, 1 },
+		{ REEVE_UDP_MULTICAST_ALL, 0, 1 },
 	};
 
 	(void)state;
@@ -220,6 +226,16 @@ static void test_options(void **state)
 	}
 	assert_int_equal(reeve_udp_set(udp, REEVE_UDP_IPV6_ONLY, 1), -ENOPROTOOPT);
 	assert_int_equal(reeve_udp_set(udp, REEVE_UDP_OPTION_COUNT, 0), -EINVAL);
+	assert_int_equal(reeve_udp_get(udp, REEVE_UDP_OPTION_COUNT), -EINVAL);
+	/* Devices are counted from 1: lo, and the one interface. */
+	assert_int_equal(reeve_udp_set(udp, REEVE_UDP_DEVICE, 3), -ENODEV);
+	assert_int_equal(reeve_udp_set(udp, REEVE_UDP_MULTICAST_DEVICE, 3), -ENODEV);
+	for (int64_t device = 2; device >= 0; device--) {
+		assert_int_equal(reeve_udp_set(udp, REEVE_UDP_DEVICE, device), 0);
+		assert_int_equal(reeve_udp_get(udp, REEVE_UDP_DEVICE), device);
+		assert_int_equal(reeve_udp_set(udp, REEVE_UDP_MULTICAST_DEVICE, device), 0);
+		assert_int_equal(reeve_udp_get(udp, REEVE_UDP_MULTICAST_DEVICE), device);
+	}
 	/* What is set is on the wire, and seen at the other end. */
 	struct reeve_udp *const b = socket4(&n, 1);
 	struct reeve_datagram d;
