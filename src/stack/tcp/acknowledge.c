@@ -75,6 +75,7 @@ static bool advance(struct reeve_tcp *tcp, const struct tcp_segment *s)
 		tcp->urgent_out = false;
 	/* Restarted, if anything is still in flight, when the output is done (RFC 6298, 5.3). */
 	tcp_timer_clear(tcp, TCP_DEADLINE_RETRANSMIT);
+	tcp_path_acked(tcp);
 	tcp_recovery_acked(tcp, s, acked);
 	tell_writable(tcp);
 	tcp_mark_dirty(tcp);

@@ -127,7 +127,8 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
 	tcp->first_lost = tcp->undo = tcp->has_resend_ts = false;
-	tcp->path_mtu = tcp->ts_recent = 0;
+	tcp->path_mtu = 0;
+	tcp->ts_recent = 0;
 	tcp->mss = tcp->peer_mss = 0;
 	rtt_init(&tcp->rtt);
 }

@@ -107,6 +107,18 @@ struct tcp_rack {
 	bool is_valid : 1, is_reordering : 1;
 };
 
+/* The search for what the path carries (path_mtu.c). */
+struct tcp_path {
+	struct tcp_seq start, end;  /* of the probe */
+	uint16_t mtu;               /* of the probe */
+	uint16_t high;              /* longer ones are not carried; 0: nothing is searched */
+	uint8_t failures;           /* of probes of one size */
+	bool is_out : 1;            /* a probe is */
+	bool tries_high : 1;        /* `high` itself is worth a try */
+	bool is_lost_alone : 1;     /* the probe, and nothing else in this recovery */
+	struct reeve_time raise_at; /* then the path may carry more */
+};
+
 struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
 
 /* What outlives a rest, and cannot be told from the connection. */
@@ -134,6 +146,7 @@ struct tcp_busy {
 	struct sent_times sent_times;
 	struct tcp_rack rack;
 	uint32_t undo_resends, resend_ts;
+	struct tcp_path path;
 	struct send_queue send;
 	struct reeve_time timed_at, last_sent, stalled_since;
 
@@ -198,7 +211,7 @@ struct reeve_tcp {
 	uint32_t send_window, send_window_max;
 	uint16_t peer_mss; /* as told */
 	uint16_t mss;      /* payload bytes of a full segment now */
-	uint32_t path_mtu; /* by ICMP; 0: the route's */
+	uint16_t path_mtu; /* by ICMP, or by search; 0: the route's */
 	struct tcp_rtt rtt;
 
 	/* Receiving. */
@@ -370,7 +383,6 @@ bool tcp_output(struct reeve_tcp *tcp, unsigned *budget); /* false: to be called
 void tcp_send_ack(struct reeve_tcp *tcp);
 void tcp_send_reset(struct reeve_tcp *tcp);
 void tcp_challenge(struct reeve_tcp *tcp); /* limited */
-void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route);
 uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp);
 
 /* window.c: the window that we offer */
@@ -444,6 +456,21 @@ void tcp_intercepted_free(struct reeve_tcp *tcp);
 /* cookie.c */
 void tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s);
 bool tcp_cookie_input(struct tcp_listener *l, struct tcp_segment *s); /* false: it was no cookie */
+
+/* path_mtu.c */
+void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route);
+void tcp_path_begin(struct reeve_tcp *tcp);
+/* ICMP has said how much the path carries; or that a probe was too much. */
+void tcp_path_lowered(struct reeve_tcp *tcp, const struct ip_route *route, uint32_t mtu);
+void tcp_path_refused(struct reeve_tcp *tcp, uint32_t mtu);
+/* Before the timeout is counted and everything counts as lost. */
+void tcp_path_timeout(struct reeve_tcp *tcp);
+/* How many bytes of new data, `most` at most, are to go as a probe now; 0: none. */
+uint32_t tcp_path_probe(struct reeve_tcp *tcp, const struct ip_route *route, uint32_t most);
+void tcp_path_probed(struct reeve_tcp *tcp, struct tcp_seq start, uint32_t length);
+void tcp_path_acked(struct reeve_tcp *tcp);
+/* Before it is counted as sent again. */
+void tcp_path_resent(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end);
 
 /* time_wait.c */
 void tcp_time_wait_input(struct tcp_host *t, struct tcp_time_wait *w, struct tcp_segment *s);

@@ -25,14 +25,13 @@ static void lower_mtu(struct reeve_tcp *tcp, uint32_t mtu)
 		return;
 	if (mtu < TCP_PMTU_MIN)
 		mtu = TCP_PMTU_MIN;
+	tcp_path_refused(tcp, mtu);
 	if (tcp->path_mtu && mtu >= tcp->path_mtu)
 		return;
 	if (ip_route(tcp->host, &tcp->flow.remote_address, &tcp->flow.local_address, &route) < 0 ||
 	    mtu >= route.mtu)
 		return;
-	tcp->path_mtu = mtu;
-	tcp_update_mss(tcp, &route);
-	tcp_recovery_resize(tcp);
+	tcp_path_lowered(tcp, &route, mtu);
 }
 
 static void conn_error(struct reeve_tcp *tcp, const struct icmp_error *e)

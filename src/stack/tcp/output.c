@@ -26,6 +26,7 @@ struct shape {
 	struct tcp_seq seq;
 	uint32_t length; /* payload bytes */
 	uint8_t flags;   /* besides ACK */
+	bool is_probe;   /* longer than a segment, and not to be cut (path_mtu.c) */
 };
 
 uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp)
@@ -36,31 +37,6 @@ uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp)
 static struct tcp_seq stream_end(const struct reeve_tcp *tcp)
 {
 	return seq_add(tcp->una, tcp->busy->send.length);
-}
-
-void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route)
-{
-	uint32_t mss = tcp_route_mss(route, &tcp->flow.remote_address);
-
-	if (tcp->path_mtu && tcp->path_mtu < route->mtu) {
-		struct ip_route path = *route;
-
-		path.mtu = tcp->path_mtu;
-		mss = tcp_route_mss(&path, &tcp->flow.remote_address);
-	}
-	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
-		mss = tcp->settings.max_segment;
-	if (tcp->peer_mss && tcp->peer_mss < mss)
-		mss = tcp->peer_mss;
-	if (mss < TCP_MSS_MIN)
-		mss = TCP_MSS_MIN;
-	if (tcp->timestamps)
-		mss -= TCP_TIMESTAMPS_LENGTH;
-	if (mss == tcp->mss)
-		return;
-	tcp->mss = (uint16_t)mss;
-	if (tcp->busy->congestion.ops)
-		congestion_set_mss(&tcp->busy->congestion, mss);
 }
 
 static struct tcp_emit begin(struct reeve_tcp *tcp, struct tcp_seq seq, uint8_t flags)
@@ -229,8 +205,9 @@ static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, stru
 		shape->flags = (uint8_t)(shape->flags & ~(TCP_FIN | TCP_PSH));
 		shape->length = sent > tcp->mss ? sent - sent % tcp->mss : sent;
 		packet_trim(p, shape->length);
+		shape->is_probe = false;
 	}
-	if (shape->length > tcp->mss) {
+	if (shape->length > tcp->mss && !shape->is_probe) {
 		p->offload.segmentation = reeve_address_is_ipv4(&tcp->flow.remote_address)
 						  ? REEVE_SEGMENTATION_TCP4
 						  : REEVE_SEGMENTATION_TCP6;
@@ -325,6 +302,7 @@ static bool send_lost(struct sender *s)
 
 	if (bytes == 0)
 		return false;
+	tcp_path_resent(tcp, range.start, seq_add(range.start, bytes));
 	s->pipe += bytes;
 	prr_sent_again(&tcp->busy->prr, bytes);
 	tcp->resend_due = false;
@@ -416,6 +394,11 @@ static void restart_if_idle(struct reeve_tcp *tcp)
 	tcp->busy->last_sent = tcp_now(tcp); /* once is enough, whether anything goes out or not */
 }
 
+static uint32_t probe_length(const struct sender *s, uint32_t unsent, uint32_t usable)
+{
+	return tcp_path_probe(s->tcp, s->route, unsent < usable ? unsent : usable);
+}
+
 static bool send_new(struct sender *s)
 {
 	struct reeve_tcp *const tcp = s->tcp;
@@ -431,10 +414,13 @@ static bool send_new(struct sender *s)
 	const uint32_t most = longest(tcp, s->route);
 	struct shape shape = { .seq = tcp->nxt };
 
-	shape.length = decide_length(tcp, unsent, window, room);
+	shape.length = probe_length(s, unsent, window < room ? window : room);
+	shape.is_probe = shape.length > 0;
+	if (!shape.is_probe)
+		shape.length = decide_length(tcp, unsent, window, room);
 	if (shape.length == 0 && unsent > 0)
 		return false;
-	if (shape.length > most)
+	if (shape.length > most && !shape.is_probe)
 		shape.length = most;
 	if (shape.length == unsent) {
 		if (fin_waits && window > unsent)
@@ -444,6 +430,8 @@ static bool send_new(struct sender *s)
 	}
 	if ((shape.length == 0 && !(shape.flags & TCP_FIN)) || !send_shape(tcp, s->route, &shape))
 		return false;
+	if (shape.is_probe)
+		tcp_path_probed(tcp, shape.seq, shape.length);
 	note_sent(tcp, &shape);
 	s->pipe += seq_distance(shape.seq, tcp->nxt);
 	prr_sent(&tcp->busy->prr, seq_distance(shape.seq, tcp->nxt));

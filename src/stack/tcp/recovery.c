@@ -75,6 +75,7 @@ static void leave(struct reeve_tcp *tcp)
 	tcp->resend_due = false;
 	tcp->first_lost = false;
 	tcp->undo = false;
+	tcp->busy->path.is_lost_alone = false;
 	tcp->busy->dup_acks = 0;
 	prr_stop(&tcp->busy->prr);
 	tcp_rack_recovered(tcp);
@@ -234,8 +235,12 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 		grow_window(tcp, acked);
 		break;
 	}
-	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && !seq_before(tcp->una, tcp->busy->recover))
-		leave(tcp);
+	if (tcp->busy->recovery == TCP_RECOVERY_OPEN || seq_before(tcp->una, tcp->busy->recover))
+		return;
+	if (tcp->busy->path.is_lost_alone)
+		congestion_restore(
+			&tcp->busy->congestion); /* RFC 4821, 7.6.2: it was not congestion */
+	leave(tcp);
 }
 
 void tcp_recovery_duplicate(struct reeve_tcp *tcp)

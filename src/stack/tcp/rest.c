@@ -108,6 +108,7 @@ bool tcp_wake(struct reeve_tcp *tcp)
 		congestion_recall(&b->congestion, (enum reeve_congestion)tcp->settings.congestion,
 				  tcp->mss, &tcp->learned.congestion);
 	b->last_sent = b->stalled_since = b->round_start = tcp_now(tcp);
+	tcp_path_begin(tcp);
 	return true;
 }
 

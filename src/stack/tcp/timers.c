@@ -179,6 +179,7 @@ static void retransmission_timeout(struct reeve_tcp *tcp)
 		return;
 	}
 	tcp->host->stats.tcp_timeouts++;
+	tcp_path_timeout(tcp);
 	tcp_recovery_timeout(tcp);
 	if (tcp->rtt.backoff < DATA_RETRIES)
 		tcp->rtt.backoff++;
