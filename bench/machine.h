@@ -6,7 +6,7 @@
 #include "link/link.h"
 #include "reeve/reeve.h"
 
-#define MACHINE_QUEUE 1000 /* frames that may wait at its interface */
+#define MACHINE_QUEUE 256 /* frames that may wait at its interface */
 #define MACHINE_PORT  80
 
 struct machine {

@@ -493,18 +493,25 @@ uint8_t *packet_byte(struct reeve_packet *p, size_t offset)
 
 uint64_t packet_sum(const struct reeve_packet *p, size_t offset, size_t length, uint64_t sum)
 {
-	struct iovec iov[REEVE_PACKET_IOV];
-	const size_t count = reeve_packet_iov(p, iov, array_length(iov));
+	const size_t head = packet_head_length(p);
 	size_t summed = 0;
 
 	check(offset <= p->length && length <= p->length - offset);
-	for (size_t i = 0; i < count && summed < length; i++) {
-		if (offset >= iov[i].iov_len) {
-			offset -= iov[i].iov_len;
+	if (offset < head) {
+		summed = length < head - offset ? length : head - offset;
+		sum = checksum_add(sum, p->head + p->head_start + offset, summed);
+		offset = head;
+	}
+	offset -= head; /* in the slices from here on */
+	for (unsigned i = p->first_slice; summed < length; i++) {
+		const struct slice *const s = &p->slices[i];
+
+		if (offset >= s->length) {
+			offset -= s->length;
 			continue;
 		}
-		const uint8_t *const from = (const uint8_t *)iov[i].iov_base + offset;
-		const size_t left = iov[i].iov_len - offset;
+		const uint8_t *const from = s->buffer->bytes + s->offset + offset;
+		const size_t left = s->length - offset;
 		const size_t part = left < length - summed ? left : length - summed;
 
 		sum = summed % 2 ? checksum_add_odd(sum, from, part)

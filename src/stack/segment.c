@@ -31,6 +31,21 @@ struct layout {
 	uint64_t addresses;        /* their part of the pseudo-header's sum */
 };
 
+/* What the headers of all pieces have in common, summed once, and what each has of its own. */
+struct common {
+	uint64_t ip_sum, tcp_sum; /* without the fields below, lengths and checksums */
+	uint32_t sequence;
+	uint16_t id, urgent;
+	uint8_t flags;
+};
+
+/* Of a piece among the others. */
+struct place {
+	uint32_t offset; /* of its payload in the whole */
+	uint16_t index;
+	bool is_last;
+};
+
 /* How far the payload has been given out. */
 struct progress {
 	uint32_t head;          /* in the head */
@@ -158,40 +173,83 @@ static struct reeve_packet *next_piece(struct reeve_packet *from, const struct l
 	return piece;
 }
 
-static void write_ip(uint8_t *ip, const struct layout *l, uint32_t length, uint16_t index)
+/* Two bytes as they count in a sum. */
+static uint64_t word_at(const uint8_t *at)
+{
+	uint16_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* Reads what each piece has of its own, and sums the rest. */
+static void sum_common(struct reeve_packet *p, const struct layout *l, struct common *ret)
+{
+	uint8_t *const ip = packet_data(p) + l->ip, *const tcp = packet_data(p) + l->tcp;
+
+	*ret = (struct common){
+		.sequence = load_be32(tcp + 4),
+		.urgent = load_be16(tcp + 18),
+		.flags = tcp[13],
+	};
+	if (!l->ipv6) {
+		ret->id = load_be16(ip + 4);
+		memset(ip + 2, 0, 4);
+		memset(ip + 10, 0, 2);
+		ret->ip_sum = checksum_add(0, ip, l->tcp - l->ip);
+	}
+	memset(tcp + 4, 0, 4);
+	tcp[13] = 0;
+	memset(tcp + 16, 0, 4);
+	ret->tcp_sum = checksum_add(0, tcp, l->payload - l->tcp);
+}
+
+static void write_ip(uint8_t *ip, const struct layout *l, const struct common *c, uint32_t length,
+		     uint16_t index)
 {
 	if (l->ipv6) {
 		store_be16(ip + 4, (uint16_t)(length - IPV6_HEADER));
 		return;
 	}
 	store_be16(ip + 2, (uint16_t)length);
-	store_be16(ip + 4, (uint16_t)(load_be16(ip + 4) + index));
-	store_be16(ip + 10, 0);
-	store_be16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, l->tcp - l->ip)));
+	store_be16(ip + 4, (uint16_t)(c->id + index));
+	store_be16(ip + 10,
+		   (uint16_t)~checksum_fold(c->ip_sum + word_at(ip + 2) + word_at(ip + 4)));
 }
 
 /*
  * FIN and PSH belong behind the last byte; CWR is said once, on the first (RFC 3168, 6.1.2). The
  * urgent pointer counts from its own segment's sequence number and has nothing to say behind the
- * urgent byte.
+ * urgent byte. Returns what these fields add to the sum.
  */
-static void write_tcp(uint8_t *tcp, uint32_t offset, bool last)
+static uint64_t write_tcp(uint8_t *tcp, const struct common *c, uint32_t offset, bool last)
 {
-	const uint16_t urgent = load_be16(tcp + 18);
+	uint16_t urgent = c->urgent;
+	uint8_t flags = c->flags;
 
-	store_be32(tcp + 4, load_be32(tcp + 4) + offset);
 	if (!last)
-		tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+		flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 	if (offset)
-		tcp[13] &= (uint8_t)~TCP_CWR;
-	if (!(tcp[13] & TCP_URG) || !offset)
-		return;
-	if (urgent > offset) {
-		store_be16(tcp + 18, (uint16_t)(urgent - offset));
-	} else {
-		tcp[13] &= (uint8_t)~TCP_URG;
-		store_be16(tcp + 18, 0);
+		flags &= (uint8_t)~TCP_CWR;
+	if ((flags & TCP_URG) && offset) {
+		if (urgent <= offset)
+			flags &= (uint8_t)~TCP_URG;
+		urgent = urgent > offset ? (uint16_t)(urgent - offset) : 0;
 	}
+	const uint8_t alone[2] = { 0, flags }; /* what is beside it is summed already */
+
+	store_be32(tcp + 4, c->sequence + offset);
+	tcp[13] = flags;
+	store_be16(tcp + 18, urgent);
+	return word_at(tcp + 4) + word_at(tcp + 6) + word_at(alone) + word_at(tcp + 18);
+}
+
+/* Never 0: see packet_checksum(). */
+static uint16_t complement(uint64_t sum)
+{
+	const uint16_t folded = checksum_fold(sum);
+
+	return folded == 0xffff ? folded : (uint16_t)~folded;
 }
 
 /* The checksum from `start` on into its field, which lies in the head. */
@@ -201,46 +259,58 @@ static void fill_in(struct reeve_packet *p, uint16_t start, uint16_t field)
 	p->offload = (struct reeve_offload){ .checksum = REEVE_CHECKSUM_VERIFIED };
 }
 
-static void write_headers(struct reeve_packet *p, const struct layout *l, uint32_t offset,
-			  uint16_t index, bool last)
+/* All that a piece has of its own, and its checksum, unless the link makes it. */
+static void write_headers(struct reeve_packet *p, const struct layout *l, const struct common *c,
+			  const struct place *at, uint32_t offloads)
 {
-	uint8_t *const bytes = packet_data(p);
-	uint8_t rest[8] = { [7] = IP_TCP }; /* of the pseudo-header: RFC 8200, 8.1 */
+	uint8_t *const bytes = packet_data(p), *const tcp = bytes + l->tcp;
+	uint8_t rest[4] = { [1] = IP_TCP }; /* of the pseudo-header */
 
-	write_ip(bytes + l->ip, l, p->length - l->ip, index);
-	write_tcp(bytes + l->tcp, offset, last);
-	store_be32(rest, p->length - l->tcp);
-	store_be16(bytes + l->tcp + TCP_CHECKSUM_OFFSET,
-		   checksum_fold(checksum_add(l->addresses, rest, sizeof(rest))));
+	store_be16(rest + 2, (uint16_t)(p->length - l->tcp));
+	const uint64_t pseudo = l->addresses + word_at(rest) + word_at(rest + 2);
+
+	write_ip(bytes + l->ip, l, c, p->length - l->ip, at->index);
+	const uint64_t fields = write_tcp(tcp, c, at->offset, at->is_last);
+
+	if (offloads & REEVE_OFFLOAD_CHECKSUM) {
+		store_be16(tcp + TCP_CHECKSUM_OFFSET, checksum_fold(pseudo));
+		p->offload = (struct reeve_offload){
+			.checksum = REEVE_CHECKSUM_PARTIAL,
+			.checksum_start = l->tcp,
+			.checksum_offset = TCP_CHECKSUM_OFFSET,
+		};
+		return;
+	}
+	const uint64_t sum =
+		packet_sum(p, l->payload, p->length - l->payload, pseudo + c->tcp_sum + fields);
+
+	store_be16(tcp + TCP_CHECKSUM_OFFSET, complement(sum));
+	p->offload = (struct reeve_offload){ .checksum = REEVE_CHECKSUM_VERIFIED };
 }
 
 static bool cut(struct reeve_packet *p, uint32_t offloads, struct packet_queue *out)
 {
 	const uint32_t size = p->offload.segment_size;
 	struct layout l;
+	struct common c;
 
 	if (size < SEGMENT_LEAST || !find_headers(p, &l))
 		return false;
+	sum_common(p, &l, &c);
 	const uint32_t total = p->length - l.payload;
 	struct progress at = { .head = l.payload, .slice = p->first_slice };
-	uint16_t index = 0;
+	struct place place = { 0 };
 
 	do {
-		const uint32_t offset = at.payload_given;
-		const uint32_t n = total - offset < size ? total - offset : size;
-		struct reeve_packet *piece = next_piece(p, &l, &at, n);
+		place.offset = at.payload_given;
+		const uint32_t left = total - place.offset;
+		struct reeve_packet *piece = next_piece(p, &l, &at, left < size ? left : size);
 
 		if (!piece)
 			return false;
-		write_headers(piece, &l, offset, index++, at.payload_given == total);
-		if (offloads & REEVE_OFFLOAD_CHECKSUM)
-			piece->offload = (struct reeve_offload){
-				.checksum = REEVE_CHECKSUM_PARTIAL,
-				.checksum_start = l.tcp,
-				.checksum_offset = TCP_CHECKSUM_OFFSET,
-			};
-		else
-			fill_in(piece, l.tcp, (uint16_t)(l.tcp + TCP_CHECKSUM_OFFSET));
+		place.is_last = at.payload_given == total;
+		write_headers(piece, &l, &c, &place, offloads);
+		place.index++;
 		packet_queue_push(out, piece);
 	} while (at.payload_given < total);
 	return true;
