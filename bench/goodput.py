@@ -7,6 +7,7 @@ on where it was.
 
     GOODPUT_CELLS   the cells, each loss %/round trip ms/reordering %: "0/10/0 1/100/1" (all 20)
     GOODPUT_LOSSES  how many packets a run with loss loses at least (200)
+    GOODPUT_JOBS    how many cells at the same time (2)
     GOODPUT_FILE    where the runs are kept (goodput.jsonl in the build directory)
 """
 
@@ -18,6 +19,7 @@ import os
 import pathlib
 import statistics
 import sys
+import threading
 
 from harness import BUILD, Results, output
 
@@ -44,6 +46,7 @@ class Cells(Results):
         self.grid = [tuple(cell.split("/")) for cell in cells.split()] if cells else GRID
         self.path = pathlib.Path(os.environ.get("GOODPUT_FILE", BUILD / "goodput.jsonl"))
         lines = self.path.read_text().splitlines() if self.path.exists() else []
+        self.keeping = threading.Lock()
         self.made = {run_key(run): run for run in map(json.loads, lines)}
 
     def wanted(self):
@@ -56,8 +59,8 @@ class Cells(Results):
         return found
 
     def keep(self, run):
-        self.made[run_key(run)] = run
-        with self.path.open("a") as file:
+        with self.keeping, self.path.open("a") as file:
+            self.made[run_key(run)] = run
             print(json.dumps(run), file=file)
 
     def shares(self):
@@ -145,28 +148,30 @@ def student(degrees):
             + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * degrees**3))
 
 
-def one(results, cell, pair, seed):
+def make(results, cell, pair, seed):
+    """One run, which is kept whatever becomes of the others."""
     loss, rtt, reorder = cell
     said = output([BUILD / "bench/goodput", *pair, thousandths(loss), thousandths(reorder), rtt, seed,
                    SECONDS, results.losses])
-    return {"loss": loss, "rtt_ms": rtt, "reorder": reorder, "seed": seed,
-            "losses_wanted": results.losses, **json.loads(said)}
+    results.keep({"loss": loss, "rtt_ms": rtt, "reorder": reorder, "seed": seed,
+                  "losses_wanted": results.losses, **json.loads(said)})
 
 
 def thousandths(percent):
     return round(float(percent) * 1000)
 
 
+def measure_cell(results, cell, seed):
+    """The pairs that are missing, side by side, so that a busy minute hits all alike."""
+    missing = [pair for pair in PAIRS if (*cell, *pair, seed, results.losses) not in results.made]
+    print(f"goodput: seed {seed}, {'/'.join(cell)}: {len(missing)} to run", file=sys.stderr)
+    with concurrent.futures.ThreadPoolExecutor(len(PAIRS)) as pool:
+        list(pool.map(lambda pair: make(results, cell, pair, seed), missing))
+
+
 def measure(results, run):
-    seed = run + 1
     if os.getuid():
         raise SystemExit("goodput: needs root: the kernel's ends are namespaces with TAP devices")
-    for number, cell in enumerate(results.grid):
-        missing = [pair for pair in PAIRS
-                   if (*cell, *pair, seed, results.losses) not in results.made]
-        print(f"goodput: seed {seed}, cell {number + 1} of {len(results.grid)}: {'/'.join(cell)}, "
-              f"{len(missing)} to run", file=sys.stderr)
-        with concurrent.futures.ThreadPoolExecutor(len(PAIRS)) as pool:
-            jobs = [pool.submit(one, results, cell, pair, seed) for pair in missing]
-            for job in concurrent.futures.as_completed(jobs):
-                results.keep(job.result())
+    jobs = int(os.environ.get("GOODPUT_JOBS", "2"))
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(lambda cell: measure_cell(results, cell, run + 1), results.grid))
