@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/quantity.h"
 #include "base/similar.h"
 #include "port/policy.h"
 #include "port/registry.h"
@@ -40,6 +41,21 @@ static void fuzz_grant(const char *text)
 	check(!port_grant_covers(&grant, 0));
 }
 
+static void fuzz_quantity(const char *text)
+{
+	int64_t number;
+	double value;
+
+	if (quantity_count(text, -1000, 1000000, &number) == 0)
+		check(number >= -1000 && number <= 1000000);
+	if (quantity_ratio(text, &value) == 0)
+		check(value >= 0 && value <= 1);
+	if (quantity_time_ms(text, &value) == 0)
+		check(value >= 0 && value <= 3600e3);
+	if (quantity_rate(text, &number) == 0)
+		check(number >= 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	char text[256];
@@ -51,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	text[length] = '\0';
 	fuzz_address(text);
 	fuzz_grant(text);
+	fuzz_quantity(text);
 	for (size_t i = 0; registry_by_name(text, REGISTRY_ANY, i, &entry); i++)
 		check(entry.first <= entry.last);
 	const size_t limit = similar_limit(text);
