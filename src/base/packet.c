@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "base/poison.h"
 
 /* Sizes of buffers: a small write or a frame of 1,500 bytes; some; a whole frame of 64 KiB. */
 static const uint32_t class_size[] = { 2048, 16384, REEVE_FRAME_MAX + 51 };
@@ -75,6 +76,7 @@ static struct buffer *buffer_allocate(struct reeve_pool *pool, uint32_t class)
 	if (b) {
 		pool->free_buffers[class] = b->next;
 		pool->free_buffer_count[class]--;
+		unpoison(b->bytes, b->size);
 		return b;
 	}
 	b = malloc(sizeof(*b) + class_size[class]);
@@ -131,6 +133,7 @@ struct buffer *buffer_unref(struct buffer *b)
 		return NULL;
 	}
 	b->next = pool->free_buffers[b->class];
+	poison(b->bytes, b->size);
 	pool->free_buffers[b->class] = b;
 	pool->free_buffer_count[b->class]++;
 	return NULL;
@@ -143,6 +146,7 @@ static struct reeve_packet *packet_allocate(struct reeve_pool *pool)
 	if (p) {
 		pool->free_packets = p->next;
 		pool->free_packet_count--;
+		unpoison(&p->length, sizeof(*p) - offsetof(struct reeve_packet, length));
 		return p;
 	}
 	p = malloc(sizeof(*p));
@@ -187,6 +191,7 @@ struct reeve_packet *reeve_packet_free(struct reeve_packet *p)
 		return NULL;
 	}
 	p->next = pool->free_packets;
+	poison(&p->length, sizeof(*p) - offsetof(struct reeve_packet, length));
 	pool->free_packets = p;
 	pool->free_packet_count++;
 	return NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/poison.h"
 
 /* In front of a record; behind it, while the place is free, the next free one. */
 struct place {
@@ -71,6 +72,7 @@ void *slab_new(struct slab *s)
 	b->taken++;
 	if (!b->free)
 		list_remove(&b->node);
+	unpoison(p->next, s->size - sizeof(*p));
 	return memset(p->next, 0, s->size - sizeof(*p));
 }
 
@@ -84,6 +86,7 @@ void slab_free(struct slab *s, void *record)
 	if (!b->free)
 		list_prepend(&s->room, &b->node);
 	p->next[0] = b->free;
+	poison(p->next + 1, s->size - sizeof(*p) - sizeof(*p->next));
 	b->free = p;
 	if (--b->taken > 0)
 		return;
