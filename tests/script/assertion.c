@@ -39,7 +39,8 @@ static int64_t read_name(struct reader *r)
 		return 0;
 	if (tcp_info_value(r->values, t.text, t.length, &value))
 		remember(r, &t, value);
-	else if (t.length > 5 && memcmp(t.text, "tcpi_", 5) == 0)
+	else if ((t.length > 5 && memcmp(t.text, "tcpi_", 5) == 0) ||
+		 (t.length > 11 && memcmp(t.text, "SK_MEMINFO_", 11) == 0))
 		script_refuse(r->l.fault, t.place, "the stack does not say %.*s",
 			      t.length < 60 ? (int)t.length : 60, t.text);
 	else if (!symbol_value(t.text, t.length, &value))

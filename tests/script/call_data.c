@@ -12,7 +12,7 @@
 #include "call_datagram.h"
 #include "call_message.h"
 
-#define PIECES    16
+#define PIECES    64
 #define MOST      (16 << 20) /* bytes of one call */
 #define IN_FLAGS  (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL | MSG_TRUNC)
 #define OUT_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_CONFIRM | MSG_ZEROCOPY)
@@ -20,6 +20,7 @@
 /* The memory that a call is given: one buffer, or several. */
 struct pieces {
 	unsigned count;
+	bool is_nowhere; /* NULL is among them */
 	uint64_t length; /* of all */
 	struct {
 		const struct script_value *base;
@@ -30,8 +31,10 @@ struct pieces {
 static void add(const struct call *c, struct pieces *p, const struct script_value *base,
 		int64_t length)
 {
-	if (base->kind != VALUE_ANY && base->kind != VALUE_TEXT)
-		script_fault(c->run->fault, base->place, "%s() needs ... or a string here",
+	if (base->kind == VALUE_INTEGER && base->integer == 0)
+		p->is_nowhere |= length > 0;
+	else if (base->kind != VALUE_ANY && base->kind != VALUE_TEXT)
+		script_fault(c->run->fault, base->place, "%s() needs ..., a string or NULL here",
 			     c->spec->name);
 	else if (p->count == PIECES || length < 0 || length > MOST ||
 		 p->length + (uint64_t)length > MOST)
@@ -184,6 +187,10 @@ static bool try_write(struct call *c, int64_t *ret)
 	gather(c, &p);
 	if (c->run->fault->is_set)
 		return true;
+	if (p.is_nowhere) {
+		*ret = -EFAULT;
+		return true;
+	}
 
 	uint8_t *const bytes = malloc(p.length + 1);
 
@@ -290,6 +297,10 @@ static bool try_read(struct call *c, int64_t *ret)
 	gather(c, &p);
 	if (c->run->fault->is_set)
 		return true;
+	if (p.is_nowhere) {
+		*ret = -EFAULT;
+		return true;
+	}
 
 	uint8_t *const bytes = malloc(p.length + 1);
 

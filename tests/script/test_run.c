@@ -293,6 +293,7 @@ static void test_what_linux_adds(void **state)
 		      "   msg_control=[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ,\n"
 		      "                 cmsg_data=6}]}, 0) = 4\n"
 		      "+0 read(4, ..., 6) = 6\n"
+		      "+0 write(4, NULL, 6) = -1 EFAULT\n"
 		      "+0 setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=5}, 8) = 0\n"
 		      "+0...+.1 close(4) = 0\n"
 		      "+0 > F. 151:151(0) ack 11\n"
