@@ -464,8 +464,10 @@ static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 
 	const struct scoreboard_range range = unreported_tail(tcp);
 
-	if (!seq_before(range.start, range.end))
+	if (!seq_before(range.start, range.end)) {
+		tcp->is_probing_tail = false; /* there is none */
 		return;
+	}
 	if (resend(tcp, route, &range, tcp->mss) > 0) {
 		tcp->is_probing_tail = true;
 		tcp->busy->tail_end = tcp->nxt;

@@ -136,6 +136,25 @@ static bool is_duplicate_report(const struct tcp_segment *s)
 	       seq_until(end, (struct tcp_seq){ b[1].end });
 }
 
+/* RFC 8985, 7.4.2: what is behind the probe is acknowledged, and nothing has said that the probe came
+ * twice: it was needed, so there was a loss. */
+static void check_tail(struct reeve_tcp *tcp)
+{
+	if (!tcp->is_probing_tail || !seq_after(tcp->una, tcp->busy->tail_end))
+		return;
+	tcp->is_probing_tail = false;
+	if (tcp->busy->recovery == TCP_RECOVERY_OPEN)
+		congestion_lost(&tcp->busy->congestion, tcp_in_flight(tcp));
+}
+
+/* The same, case 2: an ACK that says nothing new at the probe's end is the answer to a probe that was
+ * not needed, of a peer that does not report duplicates. */
+static bool is_probes_duplicate(const struct reeve_tcp *tcp, const struct tcp_segment *s)
+{
+	return tcp->is_probing_tail && s->h.options.sack_count == 0 && s->length == 0 &&
+	       seq_equal(s->ack, tcp->una) && seq_equal(tcp->una, tcp->busy->tail_end);
+}
+
 void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t *ret_sacked)
 {
 	const struct tcp_options *const o = &s->h.options;
@@ -145,6 +164,8 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 	*ret_sacked = 0;
 	if (!tcp->sack)
 		return;
+	if (is_probes_duplicate(tcp, s))
+		tcp->is_probing_tail = false;
 	if (seq_after(s->ack, tcp->una)) {
 		tcp_rack_delivered(tcp, tcp->una, s->ack, high);
 		tcp->busy->rack.high = seq_max(tcp->busy->rack.high, s->ack);
@@ -165,16 +186,6 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 		sacked += scoreboard_sack(&tcp->busy->scoreboard, start, end);
 	}
 	*ret_sacked = sacked;
-}
-
-/* RFC 8985, 7.4.2: the probe was needed, so there was a loss. */
-static void check_tail(struct reeve_tcp *tcp)
-{
-	if (!tcp->is_probing_tail || seq_before(tcp->una, tcp->busy->tail_end))
-		return;
-	tcp->is_probing_tail = false;
-	if (seq_after(tcp->una, tcp->busy->tail_end) && tcp->busy->recovery == TCP_RECOVERY_OPEN)
-		congestion_lost(&tcp->busy->congestion, tcp_in_flight(tcp));
 }
 
 /* RFC 3522 (Eifel): what brought the acknowledgment on was sent before anything was sent again. */
