@@ -181,10 +181,14 @@ static bool is_acceptable(const struct reeve_tcp *tcp, const struct tcp_segment 
 	       (seq_before(s->seq, tcp->rcv_nxt) && !seq_before(last, tcp->rcv_edge));
 }
 
+/* RFC 2883, 4: each segment that has come again is reported, so what has not been said yet is said
+ * first: the peer counts them to know whether all that it sent again was in vain. */
 static void note_dsack(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end)
 {
 	if (!seq_before(start, end))
 		return;
+	if (tcp->has_dsack)
+		tcp_send_ack(tcp);
 	tcp->has_dsack = true;
 	tcp->busy->dsack_start = start;
 	tcp->busy->dsack_end = end;

@@ -188,7 +188,8 @@ static struct ipv4_header header_from(const char *from, uint8_t protocol)
 static void give_ip(struct rig *r, const struct ipv4_header *ip, const uint8_t *body, size_t length)
 {
 	assert_true(station_send(&r->station, ip, body, length, r->now));
-	rig_collect(r);
+	if (!r->holds)
+		rig_collect(r);
 }
 
 void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from)

@@ -41,6 +41,7 @@ struct rig {
 	uint16_t mtu;
 	uint32_t offloads, max_sockets;
 	unsigned iface;
+	bool holds;     /* what comes in is not answered before rig_collect() */
 	bool icmp_seen; /* the host has sent one; its type and code */
 	uint8_t icmp_type, icmp_code;
 	uint32_t first, count;

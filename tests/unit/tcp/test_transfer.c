@@ -394,6 +394,40 @@ static void test_duplicate_is_reported(void **state)
 	close_all(&r, listener, tcp);
 }
 
+/* Those that come at once are reported one by one: RFC 2883, 4. */
+static void test_each_duplicate_is_reported(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p = { 0 };
+	struct reeve_tcp *listener, *tcp;
+
+	(void)state;
+	open_passive(&r, &p, &listener, &tcp, &peer_modern);
+
+	const uint32_t base = p.next;
+
+	peer_send(&p, TCP_ACK, bytes, 3000);
+	rig_discard(&r);
+	r.holds = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		p.next = base + i * 1000;
+		peer_send(&p, TCP_ACK, bytes, 500);
+	}
+	r.holds = false;
+	rig_collect(&r);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct rig_segment *const s = rig_take(&r);
+
+		assert_int_equal(s->h.acknowledgment, base + 3000);
+		assert_int_equal(s->h.options.sack_count, 1);
+		assert_int_equal(s->h.options.sack[0].start, base + i * 1000);
+		assert_int_equal(s->h.options.sack[0].end, base + i * 1000 + 500);
+	}
+	rig_none(&r);
+	p.next = base + 3000;
+	close_all(&r, listener, tcp);
+}
+
 /* Hazard 12: the pointer is only a mark, wherever it points. */
 /* A buffer that becomes smaller takes nothing back of what was offered (RFC 9293, 3.8.6). */
 static void test_window_is_not_taken_back(void **state)
@@ -654,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_send_window),
 		cmocka_unit_test(test_out_of_order),
 		cmocka_unit_test(test_duplicate_is_reported),
+		cmocka_unit_test(test_each_duplicate_is_reported),
 		cmocka_unit_test(test_window_is_not_taken_back),
 		cmocka_unit_test(test_urgent_in),
 		cmocka_unit_test(test_urgent_out),
