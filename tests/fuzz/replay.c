@@ -15,39 +15,51 @@
 #include "fuzz.h"
 
 #define INPUT_MAX  32768
-#define CORPUS_MAX 128
+#define CORPUS_MAX 1024
 
 struct input {
 	uint8_t bytes[INPUT_MAX];
 	size_t length;
 };
 
-static struct input corpus[CORPUS_MAX];
+/* A file of the corpus, as long as it is. */
+static struct {
+	uint8_t *bytes;
+	size_t length;
+} corpus[CORPUS_MAX];
 static size_t corpus_count;
+
+/* An allocation of just that length, so that a sanitizer sees every byte behind it. */
+static uint8_t *exactly(const uint8_t *bytes, size_t length)
+{
+	uint8_t *const copy = malloc(length ? length : 1);
+
+	if (!copy)
+		abort();
+	memcpy(copy, bytes, length);
+	return copy;
+}
 
 static void read_file(const char *path)
 {
+	static uint8_t bytes[INPUT_MAX];
 	FILE *const file = fopen(path, "rb");
 
 	if (!file || corpus_count == CORPUS_MAX) {
 		perror(path);
 		exit(1);
 	}
-	struct input *const in = &corpus[corpus_count++];
+	const size_t length = fread(bytes, 1, sizeof(bytes), file);
 
-	in->length = fread(in->bytes, 1, sizeof(in->bytes), file);
 	fclose(file);
+	corpus[corpus_count].bytes = exactly(bytes, length);
+	corpus[corpus_count++].length = length;
 }
 
-/* From an allocation of just that length, so that a sanitizer sees every byte behind it. */
 static void run(const struct input *in)
 {
-	uint8_t *const bytes = malloc(in->length);
+	uint8_t *const bytes = exactly(in->bytes, in->length);
 
-	if (in->length > 0 && !bytes)
-		abort();
-	if (in->length > 0)
-		memcpy(bytes, in->bytes, in->length);
 	LLVMFuzzerTestOneInput(bytes, in->length);
 	free(bytes);
 }
@@ -85,7 +97,10 @@ static void change(struct input *in, struct random *r)
 static void make_up(struct input *in, struct random *r)
 {
 	if (corpus_count > 0 && random_below(r, 8)) {
-		*in = corpus[random_below(r, (uint32_t)corpus_count)];
+		const uint32_t which = random_below(r, (uint32_t)corpus_count);
+
+		in->length = corpus[which].length;
+		memcpy(in->bytes, corpus[which].bytes, in->length);
 		for (uint32_t i = random_below(r, 8); i > 0; i--)
 			change(in, r);
 		return;
@@ -108,7 +123,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		read_file(argv[i]);
 	for (size_t i = 0; i < corpus_count; i++)
-		run(&corpus[i]);
+		LLVMFuzzerTestOneInput(corpus[i].bytes, corpus[i].length);
 	const long count = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
 
 	printf("REEVE_SEED=%llu, %zu files, %ld random inputs\n", (unsigned long long)number,
@@ -118,5 +133,7 @@ int main(int argc, char **argv)
 		make_up(&in, &r);
 		run(&in);
 	}
+	for (size_t i = 0; i < corpus_count; i++)
+		free(corpus[i].bytes);
 	return 0;
 }
