@@ -99,7 +99,7 @@ static uint32_t unused(const struct port_space *s)
 static void enter(struct port_space *s, struct port_reservation *r, enum port_state state)
 {
 	s->count += (r->state == PORT_NONE);
-	r->state = (uint8_t)state;
+	r->state = state & 0xf;
 	taken_recount(r);
 }
 
@@ -159,9 +159,8 @@ int port_space_bind(struct port_space *s, struct port_reservation *r,
 		r->ipv6_only = ipv6_only;
 		return error;
 	}
-	r->any = 0;
-	if (any && !(r->ipv6 && ipv4))
-		r->any = ipv4 ? 4 : 6;
+	r->any_ipv4 = any && ipv4 && !r->ipv6;
+	r->any_ipv6 = any && !ipv4;
 	enter(s, r, PORT_BOUND);
 	return 0;
 }
@@ -380,7 +379,7 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 	}
 
 	/* A wildcard bound by number stays its home, to go back to; it no longer counts there. */
-	if (r->state == PORT_BOUND && r->use && r->any)
+	if (r->state == PORT_BOUND && r->use && (r->any_ipv4 || r->any_ipv6))
 		taken_set_home(&next, r);
 	s->held -= holds_promise(r);
 	s->count += (r->state == PORT_NONE);
@@ -393,9 +392,9 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 
 static const struct reeve_address *bound_address(const struct port_reservation *r)
 {
-	if (!r->any)
-		return &r->address;
-	return r->any == 4 ? &reeve_any_ipv4 : &reeve_any_ipv6;
+	if (r->any_ipv4)
+		return &reeve_any_ipv4;
+	return r->any_ipv6 ? &reeve_any_ipv6 : &r->address;
 }
 
 void port_space_disconnect(struct port_space *s, struct port_reservation *r)
@@ -454,7 +453,7 @@ void port_space_move(struct port_space *s, struct port_reservation *from,
 	from->state = PORT_NONE;
 	from->deferred = false;
 	from->implicit = false;
-	from->any = 0;
+	from->any_ipv4 = from->any_ipv6 = false;
 	enter(s, to, state);
 }
 

@@ -43,17 +43,18 @@ struct port_reservation {
 	struct port_use *use;  /* the space's: what of the port this counts in */
 	struct port_use *home; /* the space's: the wildcard's, while connected from it */
 	struct reeve_address address;
-	uint32_t owner; /* uid */
-	uint16_t port;  /* 0: none yet */
-	uint8_t state;  /* enum port_state */
-	uint8_t class;  /* the space's */
-	bool ipv6;      /* an AF_INET6 socket's */
-	bool ipv6_only;
-	bool reuse_address;
-	bool reuse_port;
-	bool deferred; /* bound to port 0, and settle has not chosen one */
-	bool implicit; /* chosen by connect */
-	uint8_t any;   /* the space's: the wildcard that it was bound to, 4 or 6, else 0 */
+	uint32_t owner;    /* uid */
+	uint16_t port;     /* 0: none yet */
+	uint8_t state : 4; /* enum port_state */
+	uint8_t class : 4; /* the space's */
+	bool ipv6 : 1;     /* an AF_INET6 socket's */
+	bool ipv6_only : 1;
+	bool reuse_address : 1;
+	bool reuse_port : 1;
+	bool deferred : 1; /* bound to port 0, and settle has not chosen one */
+	bool implicit : 1; /* chosen by connect */
+	bool any_ipv4 : 1; /* the space's: the wildcard that it was bound to */
+	bool any_ipv6 : 1;
 };
 
 struct port_space;

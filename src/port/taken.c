@@ -385,7 +385,7 @@ void taken_recount(struct port_reservation *r)
 	if (!r->use)
 		return;
 	r->use->counts[r->class]--;
-	r->class = class_of(r);
+	r->class = class_of(r) & (CLASS_COUNT - 1);
 	r->use->counts[r->class]++;
 }
 
@@ -414,7 +414,7 @@ int taken_enter(struct taken *t, struct port_reservation *r, const struct reeve_
 	}
 	b->bound += !r->implicit;
 	u->references++;
-	r->class = class_of(r);
+	r->class = class_of(r) & (CLASS_COUNT - 1);
 	u->counts[r->class]++;
 	r->use = u;
 	r->address = *address;

@@ -144,7 +144,7 @@ void socket_events_init(struct socket_events *e, enum reeve_socket_kind kind, vo
 	list_init(&e->node);
 	e->kind = (uint8_t)kind;
 	e->what = 0;
-	e->socket = socket;
+	e->offset = (uint16_t)((char *)e - (char *)socket);
 	e->user = user;
 }
 
@@ -172,7 +172,7 @@ bool reeve_host_next_event(struct reeve_host *host, struct reeve_event *ret)
 	*ret = (struct reeve_event){
 		.kind = (enum reeve_socket_kind)e->kind,
 		.what = e->what,
-		.socket = e->socket,
+		.socket = (char *)e - e->offset,
 		.user = e->user,
 	};
 	e->what = 0;

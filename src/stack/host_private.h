@@ -39,8 +39,9 @@ enum host_timer {
 struct socket_events {
 	struct list node; /* linked while `what` is not 0 */
 	uint8_t kind;     /* enum reeve_socket_kind */
+	uint16_t offset;  /* of this in the socket */
 	uint32_t what;
-	void *socket, *user;
+	void *user;
 };
 
 struct reeve_host {

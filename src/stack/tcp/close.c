@@ -15,7 +15,7 @@ static bool is_nobodys(const struct reeve_tcp *tcp)
 void tcp_fail(struct reeve_tcp *tcp, int error)
 {
 	tcp->host->stats.tcp_failed++;
-	tcp->error = error;
+	tcp->error = (int16_t)error;
 	tcp->has_failed = true;
 	tcp_detach(tcp);
 	tcp_set_state(tcp, REEVE_TCP_CLOSED);

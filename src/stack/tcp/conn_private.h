@@ -88,13 +88,13 @@ enum tcp_recovery {
 
 struct tcp_settings {
 	uint32_t send_buffer, receive_buffer;
-	uint32_t user_timeout_ms, owner;
+	uint32_t user_timeout_ms;
 	uint16_t linger2_s, defer_accept_s;
 	uint16_t keepalive_idle_s, keepalive_interval_s;
 	uint16_t max_segment;
 	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
-	bool no_delay, cork, quick_ack, keepalive;
-	bool send_fixed, receive_fixed; /* the owner has said how large the buffers are */
+	bool no_delay : 1, cork : 1, quick_ack : 1, keepalive : 1;
+	bool send_fixed : 1, receive_fixed : 1; /* the owner has said how large the buffers are */
 };
 
 /* What RACK knows (RFC 8985, 5.1). */
@@ -151,7 +151,7 @@ struct tcp_busy {
 	struct reeve_time timed_at, last_sent, stalled_since;
 
 	/* Receiving. */
-	struct tcp_seq fin_seq, rcv_urgent, dsack_start, dsack_end;
+	struct tcp_seq ack_sent, fin_seq, rcv_urgent, dsack_start, dsack_end;
 	uint32_t unacked_bytes; /* received since the last ACK */
 	uint32_t round_bytes;   /* consumed since `round_start` */
 	struct receive_queue receive;
@@ -161,7 +161,6 @@ struct tcp_busy {
 struct reeve_tcp {
 	struct reeve_host *host;
 	struct tcp_busy *busy; /* NULL while it rests, and before it connects */
-	struct tcp_learned learned;
 	struct list node;  /* in tcp_host.sockets, a listener's accept queue, or tcp_host.dead */
 	struct list dirty; /* in tcp_host.dirty */
 	struct socket_events events;
@@ -203,20 +202,20 @@ struct reeve_tcp {
 	bool first_lost : 1;    /* the first segment is lost, though it was sent again */
 	bool undo : 1;          /* the last reduction can be taken back */
 	bool has_resend_ts : 1; /* `resend_ts` is of the first that was sent again */
-	int error;              /* pending, positive */
-	int soft_error;         /* RFC 1122, 4.2.3.9: told when the connection fails */
+	int16_t error;          /* pending, positive */
+	int16_t soft_error;     /* RFC 1122, 4.2.3.9: told when the connection fails */
+	uint16_t path_mtu;      /* by ICMP, or by search; 0: the route's */
 
 	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back. */
 	struct tcp_seq iss, una, nxt, wl1, wl2;
 	uint32_t send_window, send_window_max;
 	uint16_t peer_mss; /* as told */
 	uint16_t mss;      /* payload bytes of a full segment now */
-	uint16_t path_mtu; /* by ICMP, or by search; 0: the route's */
 	struct tcp_rtt rtt;
+	struct tcp_learned learned;
 
 	/* Receiving. */
 	struct tcp_seq irs, rcv_nxt, rcv_edge; /* edge: of the window, as advertised */
-	struct tcp_seq ack_sent;
 	uint32_t ts_recent, ts_offset;
 	uint32_t receive_mss; /* how long the peer's full segments are */
 	struct reeve_time last_received;

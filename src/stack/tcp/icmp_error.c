@@ -45,7 +45,7 @@ static void conn_error(struct reeve_tcp *tcp, const struct icmp_error *e)
 	if (tcp->state == REEVE_TCP_SYN_SENT)
 		tcp_fail(tcp, e->error);
 	else
-		tcp->soft_error = e->error;
+		tcp->soft_error = (int16_t)e->error;
 }
 
 bool tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e)

@@ -63,7 +63,7 @@ static void acknowledged(struct reeve_tcp *tcp)
 {
 	tcp->ack_due = false;
 	tcp->busy->unacked_bytes = 0;
-	tcp->ack_sent = tcp->rcv_nxt;
+	tcp->busy->ack_sent = tcp->rcv_nxt;
 	tcp_timer_clear(tcp, TCP_DEADLINE_ACK);
 }
 
@@ -547,7 +547,7 @@ bool tcp_output(struct reeve_tcp *tcp, unsigned *budget)
 		ip_route(tcp->host, &tcp->flow.remote_address, &tcp->flow.local_address, &route);
 
 	if (r < 0) {
-		tcp->soft_error = -r;
+		tcp->soft_error = (int16_t)-r;
 		tcp_timer_retransmit(tcp);
 		return true;
 	}

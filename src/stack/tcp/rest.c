@@ -97,6 +97,7 @@ bool tcp_wake(struct reeve_tcp *tcp)
 	send_queue_init(&b->send);
 	receive_queue_init(&b->receive);
 	b->small_end = b->resent_high = tcp->una;
+	b->ack_sent = tcp->rcv_nxt;
 	b->rack = (struct tcp_rack){
 		.high = tcp->una,
 		.round = tcp->una,

@@ -25,7 +25,8 @@ void tcp_window_init(struct reeve_tcp *tcp)
 	const uint32_t room = tcp->settings.receive_buffer;
 
 	tcp->rcv_edge = seq_add(tcp->rcv_nxt, room < UINT16_MAX ? room : UINT16_MAX);
-	tcp->ack_sent = tcp->rcv_nxt;
+	if (tcp->busy)
+		tcp->busy->ack_sent = tcp->rcv_nxt;
 	tcp->receive_mss = TCP_MSS_DEFAULT;
 	tcp->quick_acks = TCP_QUICK_ACKS;
 }
