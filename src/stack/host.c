@@ -24,6 +24,8 @@
  * done by the next call, which the deadline then asks for at once. */
 #define OUTPUT_BUDGET 256
 #define TIMER_BUDGET  4096
+#define FLUSH_EVERY \
+	64 /* packets after which connections have their turn, whoever has filled the queues */
 
 #define MAX_SOCKETS      (UINT32_C(1) << 26)
 #define EPHEMERAL_FIRST  49152 /* RFC 6335, 6 */
@@ -283,11 +285,15 @@ struct reeve_packet *reeve_host_output(struct reeve_host *host, struct reeve_tim
 				       unsigned *ret_iface)
 {
 	move_on(host, now);
+	if (host->outputs % FLUSH_EVERY == 0 && tcp_has_work(host))
+		tcp_flush(host);
 	for (unsigned work = 0; work < OUTPUT_BUDGET; work++) {
 		struct reeve_packet *const p = iface_output(host, ret_iface);
 
-		if (p)
+		if (p) {
+			host->outputs++;
 			return p;
+		}
 		if (host->loopback.count > 0)
 			bring_in_again(host);
 		else if (tcp_has_work(host))

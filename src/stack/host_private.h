@@ -66,6 +66,8 @@ struct reeve_host {
 	struct hash_key ip_key;            /* of the identification counters (RFC 7739) */
 	uint16_t ip_ids[HOST_ID_COUNTERS]; /* which destinations share by their hash */
 
+	uint32_t outputs; /* calls that gave a packet; connections get their turn after so many */
+
 	struct packet_queue loopback; /* to be brought in again by reeve_host_output() */
 };
 

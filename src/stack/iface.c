@@ -441,14 +441,24 @@ static uint32_t frames_waiting(const struct iface *i)
 	return i->cut.count + (uint32_t)by_bytes;
 }
 
+static uint32_t limit_of(const struct reeve_host *host, unsigned iface)
+{
+	check(iface < host->ifaces->count);
+	return iface == IFACE_LO ? HOST_LOOPBACK_PACKETS : host->ifaces->ifaces[iface].queue_limit;
+}
+
 uint32_t iface_room(const struct reeve_host *host, unsigned iface)
 {
-	const struct iface *const i = &host->ifaces->ifaces[iface];
-	const uint32_t used = iface == IFACE_LO ? host->loopback.count : frames_waiting(i);
-	const uint32_t limit = iface == IFACE_LO ? HOST_LOOPBACK_PACKETS : i->queue_limit;
+	const uint32_t limit = limit_of(host, iface);
+	const uint32_t used = iface == IFACE_LO ? host->loopback.count
+						: frames_waiting(&host->ifaces->ifaces[iface]);
 
-	check(iface < host->ifaces->count);
 	return limit > used ? limit - used : 0;
+}
+
+bool iface_is_crowded(const struct reeve_host *host, unsigned iface)
+{
+	return iface_room(host, iface) < limit_of(host, iface) / 2;
 }
 
 int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet *p_take,

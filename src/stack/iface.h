@@ -85,6 +85,9 @@ int iface_send_take(struct reeve_host *host, unsigned iface, struct reeve_packet
  * rather than lose its own segments. */
 uint32_t iface_room(const struct reeve_host *host, unsigned iface);
 
+/* Whether the queue is more than half full: what only answers strangers leaves the rest to others. */
+bool iface_is_crowded(const struct reeve_host *host, unsigned iface);
+
 /* The next frame of any interface, each in its turn; NULL when all queues are empty. */
 struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface);
 bool iface_has_output(const struct reeve_host *host);

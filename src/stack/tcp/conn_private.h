@@ -453,7 +453,8 @@ bool tcp_intercept_input(struct tcp_host *t, struct tcp_segment *s);
 void tcp_intercepted_free(struct reeve_tcp *tcp);
 
 /* cookie.c */
-void tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s);
+/* False: there is no room for answers. */
+bool tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s);
 bool tcp_cookie_input(struct tcp_listener *l, struct tcp_segment *s); /* false: it was no cookie */
 
 /* path_mtu.c */

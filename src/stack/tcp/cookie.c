@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "stack/iface.h"
 #include "stack/tcp/conn_private.h"
 
 #define PERIOD_BITS  36 /* of nanoseconds: 69 s; a cookie is good for that long, and at most twice */
@@ -68,11 +69,22 @@ static uint32_t timestamp_with_options(const struct tcp_host *t, const struct tc
 	return (int32_t)(value - now) > 0 ? value - (OPTIONS_MASK + 1) : value;
 }
 
-void tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s)
+/* A flood's answers go nowhere; they must not be all that goes out. */
+static bool is_crowded(const struct tcp_host *t, const struct tcp_segment *s)
+{
+	struct ip_route route;
+
+	return ip_route(t->host, &s->how->source, &s->how->destination, &route) == 0 &&
+	       iface_is_crowded(t->host, route.iface);
+}
+
+bool tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s)
 {
 	struct tcp_host *const t = tcp_of(l->tcp);
 	struct tcp_half_open h;
 
+	if (is_crowded(t, s))
+		return false;
 	tcp_half_open_learn(&h, l, s);
 	if (!h.timestamps) {
 		h.sack = h.scaling = false;
@@ -83,6 +95,7 @@ void tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s)
 	l->last_cookie = t->host->now;
 	t->host->stats.tcp_cookies_out++;
 	tcp_half_open_emit(t, &h, timestamp_with_options(t, &h));
+	return true;
 }
 
 static bool is_ours(const struct tcp_host *t, const struct tcp_half_open *h)

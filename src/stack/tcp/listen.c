@@ -35,8 +35,10 @@ void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct 
 	/* A number that is to lie beyond an old connection's can't be a cookie; each of those takes a
 	 * TIME-WAIT's place, so they are few. */
 	if (l->half_open_count >= half_open_limit(l) && !iss) {
-		tcp_cookie_answer(l, s);
-		tcp_segment_done(s);
+		if (tcp_cookie_answer(l, s))
+			tcp_segment_done(s);
+		else
+			tcp_segment_drop(t, s, REEVE_DROP_TCP_BACKLOG);
 		return;
 	}
 

@@ -1,5 +1,5 @@
 /* SYN cookies (RFC 4987): what is agreed upon survives without a byte of memory, and nobody else's guess
- * does. Hazard 21. */
+ * does. Hazards 14 and 22. */
 #include "rig.h"
 
 #include <string.h>
