@@ -240,6 +240,18 @@ static void test_no_error_about(void **state)
 	net_input(&b->net, 0, b->frame, length);
 	assert_false(output(b));
 	assert_int_equal(dropped(b, REEVE_DROP_UDP_NO_PORT), 3);
+	/* The same of a protocol that nobody knows; to us alone it is answered. */
+	h = frame_header(253);
+	h.destination = frame_ipv4("192.0.2.255");
+	input(b, &h, 8);
+	h.destination = frame_ipv4("224.0.0.1");
+	input(b, &h, 8);
+	assert_false(output(b));
+	assert_int_equal(dropped(b, REEVE_DROP_IP_PROTOCOL), 2);
+	h = frame_header(253);
+	input(b, &h, 8);
+	assert_true(output(b));
+	h = frame_header(IP_UDP);
 	/* Sources that are no one station. */
 	static const char *const sources[] = { "0.0.0.0", "224.0.0.1", "255.255.255.255",
 					       "127.0.0.1", "192.0.2.255" };

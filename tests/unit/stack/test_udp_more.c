@@ -186,6 +186,14 @@ static void test_hostile_errors(void **state)
 		  frame_put(frame, &h, icmp,
 			    frame_put_icmp(icmp, 3, 3, 0, quote, IPV4_HEADER + UDP_HEADER)));
 	assert_false(reeve_udp_problem(udp, &p));
+	/* From an address that is not the host's, though the socket is bound to any. */
+	quoted.fragment_offset = 0;
+	quoted.source = frame_ipv4("192.0.2.77");
+	ipv4_emit(&quoted, quote);
+	net_input(&n, 0, frame,
+		  frame_put(frame, &h, icmp,
+			    frame_put_icmp(icmp, 3, 3, 0, quote, IPV4_HEADER + UDP_HEADER)));
+	assert_false(reeve_udp_problem(udp, &p));
 	net_deinit(&n);
 }
 
