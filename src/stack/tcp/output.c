@@ -331,6 +331,7 @@ static uint32_t decide_length(struct reeve_tcp *tcp, uint32_t unsent, uint32_t w
 	const uint32_t usable = window < room ? window : room;
 	const uint32_t mss = tcp->mss;
 
+	check(mss > 0);
 	if (unsent <= usable && unsent % mss == 0)
 		return unsent;
 	if (unsent <= usable) {
