@@ -33,7 +33,7 @@ BASE = ("kernel", "kernel")
 PAIRS = [BASE, ("reeve", "reeve"), ("reeve", "kernel"), ("kernel", "reeve")]
 SECONDS = 30
 SECONDS_WITHOUT_LOSS = 120  # what reordering does to the kernel comes and goes with half a minute
-SLICES = 20  # of a run, for how much its goodput varies
+SLICES = 10  # of a run, for how much its goodput varies; long enough to be independent
 AIM = 0.95
 
 
