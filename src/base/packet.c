@@ -16,9 +16,10 @@
 /* Sizes of buffers: a small write or a frame of 1,500 bytes; some; a whole frame of 64 KiB. */
 static const uint32_t class_size[] = { 2048, 16384, REEVE_FRAME_MAX + 51 };
 
-#define CLASSES      array_length(class_size)
-#define FREE_PACKETS 1024
-#define FREE_BUFFERS 128 /* a class */
+#define CLASSES       array_length(class_size)
+#define FREE_PACKETS  1024
+#define RESERVE_SHARE 8   /* the last eighth is short */
+#define FREE_BUFFERS  128 /* a class */
 
 /* Where the head of a packet that begins empty is filled from when bytes are pulled into it. */
 #define PULL_START 8
@@ -67,6 +68,15 @@ struct reeve_pool *reeve_pool_free(struct reeve_pool *pool)
 void reeve_pool_stats(const struct reeve_pool *pool, struct reeve_pool_stats *ret)
 {
 	*ret = pool->stats;
+}
+
+bool pool_is_short(const struct reeve_pool *pool)
+{
+	const struct reeve_pool_config *const most = &pool->config;
+
+	return pool->stats.packets > most->max_packets - most->max_packets / RESERVE_SHARE ||
+	       pool->stats.buffer_bytes >
+		       most->max_buffer_bytes - most->max_buffer_bytes / RESERVE_SHARE;
 }
 
 static struct buffer *buffer_allocate(struct reeve_pool *pool, uint32_t class)

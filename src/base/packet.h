@@ -56,6 +56,9 @@ struct buffer *buffer_new(struct reeve_pool *pool, size_t size);
 struct buffer *buffer_ref(struct buffer *b);
 struct buffer *buffer_unref(struct buffer *b); /* takes NULL, returns NULL */
 
+/* Whether little of what the limits allow is left: what can be had again is to be given up. */
+bool pool_is_short(const struct reeve_pool *pool);
+
 /* An empty packet with all its head room free. NULL at the limit. */
 struct reeve_packet *packet_new(struct reeve_pool *pool);
 

@@ -276,8 +276,10 @@ void reeve_tcp_close(struct reeve_tcp *tcp)
 		tcp_send_reset(tcp);
 		tcp_dispose(tcp);
 	} else {
-		if (tcp->busy)
+		if (tcp->busy) {
 			receive_queue_prune(&tcp->busy->receive);
+			tcp_note_gaps(tcp);
+		}
 		tcp_start_fin(tcp);
 		tcp_orphan(tcp);
 	}

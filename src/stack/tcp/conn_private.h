@@ -155,6 +155,7 @@ struct tcp_busy {
 	uint32_t unacked_bytes; /* received since the last ACK */
 	uint32_t round_bytes;   /* consumed since `round_start` */
 	struct receive_queue receive;
+	struct list gaps; /* in tcp_host.gaps, while the queue has ranges beyond a gap */
 	struct reeve_time last_challenge, round_start;
 };
 
@@ -276,6 +277,7 @@ struct tcp_host {
 	struct hash_key isn_key, timestamp_key, cookie_key;
 	struct list sockets; /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
+	struct list gaps; /* of struct tcp_busy */
 	struct slab busy; /* of struct tcp_busy */
 	struct slab time_waits;
 	struct list time_wait;
@@ -337,6 +339,10 @@ void tcp_raise(struct reeve_tcp *tcp, uint32_t what);
 void tcp_detach(struct reeve_tcp *tcp);  /* flow, timer, send queue; the port unless it is bound */
 void tcp_dispose(struct reeve_tcp *tcp); /* to be freed by tcp_reap(); already detached or not */
 void tcp_reap(struct tcp_host *t);
+
+/* gaps.c */
+void tcp_note_gaps(struct reeve_tcp *tcp);   /* the number of ranges has changed */
+void tcp_give_up_ranges(struct tcp_host *t); /* as long as the pool is short */
 
 /* rest.c */
 bool tcp_wake(struct reeve_tcp *tcp); /* whatever has work begins with it; false: no memory */

@@ -51,6 +51,7 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	list_init(&t->sockets);
 	list_init(&t->dirty);
 	list_init(&t->dead);
+	list_init(&t->gaps);
 	slab_init(&t->busy, sizeof(struct tcp_busy));
 	slab_init(&t->time_waits, sizeof(struct tcp_time_wait));
 	list_init(&t->time_wait);
@@ -176,6 +177,7 @@ static void leave_unsent(struct tcp_busy *b)
 	sent_times_clear(&b->sent_times);
 	send_queue_deinit(&b->send);
 	receive_queue_prune(&b->receive);
+	list_remove(&b->gaps);
 }
 
 void tcp_detach(struct reeve_tcp *tcp)

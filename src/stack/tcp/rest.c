@@ -96,6 +96,7 @@ bool tcp_wake(struct reeve_tcp *tcp)
 	sent_times_init(&b->sent_times);
 	send_queue_init(&b->send);
 	receive_queue_init(&b->receive);
+	list_init(&b->gaps);
 	b->small_end = b->resent_high = tcp->una;
 	b->ack_sent = tcp->rcv_nxt;
 	b->rack = (struct tcp_rack){
@@ -121,5 +122,6 @@ void tcp_busy_free(struct tcp_host *t, struct tcp_busy *b)
 	sent_times_clear(&b->sent_times);
 	send_queue_deinit(&b->send);
 	receive_queue_deinit(&b->receive);
+	list_remove(&b->gaps);
 	slab_free(&t->busy, b);
 }

@@ -24,6 +24,7 @@ static void take_fin(struct reeve_tcp *tcp)
 	tcp->rcv_nxt = seq_add(tcp->rcv_nxt, 1);
 	tcp->rcv_edge = seq_max(tcp->rcv_edge, tcp->rcv_nxt);
 	receive_queue_prune(&tcp->busy->receive);
+	tcp_note_gaps(tcp);
 	acknowledge_now(tcp);
 	tcp_raise(tcp, REEVE_PEER_CLOSED | REEVE_READABLE);
 	switch ((enum reeve_tcp_state)tcp->state) {
@@ -90,6 +91,7 @@ static void take_in_order(struct reeve_tcp *tcp, struct tcp_segment *s)
 	tcp->rcv_nxt = seq_add(before, tcp->busy->receive.length - queued);
 	if (fills_gap) {
 		tcp->rcv_nxt = receive_queue_advance(&tcp->busy->receive, pool, tcp->rcv_nxt);
+		tcp_note_gaps(tcp);
 		acknowledge_now(tcp); /* RFC 5681, 4.2 */
 	}
 	if (!seq_equal(before, tcp->rcv_nxt))
@@ -102,9 +104,14 @@ static void take_beyond_gap(struct reeve_tcp *tcp, struct tcp_segment *s)
 
 	acknowledge_now(tcp);
 	note_partly_old(tcp, s);
+	if (pool_is_short(tcp->host->pool)) {
+		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_REASSEMBLY);
+		return;
+	}
 	switch (receive_queue_insert(&tcp->busy->receive, s->seq, s->packet, most)) {
 	case RECEIVE_INSERTED:
 		s->packet = NULL;
+		tcp_note_gaps(tcp);
 		break;
 	case RECEIVE_DUPLICATE:
 		tcp_segment_drop(tcp_of(tcp), s, REEVE_DROP_TCP_DUPLICATE);
@@ -137,6 +144,7 @@ void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s)
 		tcp->fin_known = true;
 		tcp->busy->fin_seq = seq_add(s->seq, s->length);
 	}
+	tcp_give_up_ranges(tcp_of(tcp));
 	if (s->length == 0) {
 		acknowledge_now(tcp);
 		tcp_segment_done(s);

@@ -32,8 +32,8 @@ struct reeve_sockaddr rig_name(const char *address, uint16_t port)
 
 void rig_init(struct rig *r)
 {
-	static const struct reeve_pool_config pool = {
-		.max_packets = 16384,
+	const struct reeve_pool_config pool = {
+		.max_packets = r->max_packets ? r->max_packets : 16384,
 		.max_buffer_bytes = 256 << 20,
 	};
 	struct reeve_prefix prefix;

@@ -39,7 +39,7 @@ struct rig {
 	struct reeve_host *host;
 	struct reeve_time now;
 	uint16_t mtu;
-	uint32_t offloads, max_sockets;
+	uint32_t offloads, max_sockets, max_packets;
 	unsigned iface;
 	bool holds;     /* what comes in is not answered before rig_collect() */
 	bool icmp_seen; /* the host has sent one; its type and code */
@@ -60,7 +60,7 @@ struct peer {
 	uint32_t iss, host_iss;
 };
 
-/* Fields that are set before (mtu, offloads, max_sockets, now) are kept. */
+/* Fields that are set before (mtu, offloads, max_sockets, max_packets, now) are kept. */
 void rig_init(struct rig *r);
 void rig_deinit(struct rig *r); /* the pool must be empty then, or the test fails */
 
