@@ -148,7 +148,7 @@ struct reeve_tcp_info {
 	uint8_t send_scale, receive_scale;
 	uint32_t rto_us, rtt_us, rtt_variance_us, rtt_min_us;
 	uint32_t send_mss, receive_mss;
-	uint32_t cwnd_bytes, ssthresh_bytes; /* the latter UINT32_MAX: none yet */
+	uint32_t cwnd_bytes, ssthresh_bytes;      /* the latter UINT32_MAX: none yet */
 	uint32_t send_window, receive_window;     /* bytes, as last advertised */
 	uint32_t bytes_in_flight, bytes_not_sent; /* both not acknowledged */
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;

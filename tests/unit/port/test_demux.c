@@ -10,9 +10,9 @@
 #include "base/check.h"
 #include "port/demux.h"
 
+#include "../../model/failing.h"
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
-#include "../../model/failing.h"
 
 #define FLOWS     400
 #define LISTENERS 60
