@@ -8,7 +8,6 @@
  * Both ends of a connection count: half of COUNT are opened. Time is virtual.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "reeve/reeve.h"
 
@@ -133,16 +132,6 @@ static void open_one(struct crowd *c, uint32_t i, struct reeve_tcp *ret[2])
 	drop_events(c);
 }
 
-static long resident(void)
-{
-	long pages = 0, ignored;
-	FILE *const f = fopen("/proc/self/statm", "r");
-
-	need(f && fscanf(f, "%ld %ld", &ignored, &pages) == 2, "no statm");
-	fclose(f);
-	return pages * sysconf(_SC_PAGESIZE);
-}
-
 /* What a first few have left behind is not counted: pools and tables are there then. */
 static void warm_up(struct crowd *c)
 {
@@ -176,10 +165,10 @@ static void established(uint32_t count)
 	crowd_init(&c);
 	warm_up(&c);
 
-	const long before = resident();
+	const long before = measure_resident();
 
 	open_many(&c, count / 2);
-	printf("established\t%.1f\n", (double)(resident() - before) / count);
+	printf("established\t%.1f\n", (double)(measure_resident() - before) / count);
 }
 
 static void time_wait(uint32_t count)
@@ -191,7 +180,7 @@ static void time_wait(uint32_t count)
 	crowd_init(&c);
 	warm_up(&c);
 
-	const long before = resident();
+	const long before = measure_resident();
 
 	for (uint32_t i = 0; i < count; i++) {
 		open_one(&c, i, ends);
@@ -202,7 +191,7 @@ static void time_wait(uint32_t count)
 	}
 	reeve_host_stats(c.hosts[0], &stats);
 	need(stats.tcp_time_wait == count, "not all are in TIME-WAIT");
-	printf("time-wait\t%.1f\n", (double)(resident() - before) / count);
+	printf("time-wait\t%.1f\n", (double)(measure_resident() - before) / count);
 }
 
 /* One round of an embedder's loop that has nothing to do. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline uint64_t measure_now_ns(void)
 {
@@ -26,6 +27,21 @@ static inline uint32_t measure_number(const char *text)
 		exit(64);
 	}
 	return (uint32_t)number;
+}
+
+/* Bytes of this process in memory. */
+static inline long measure_resident(void)
+{
+	char text[128] = "", *rest;
+	FILE *const f = fopen("/proc/self/statm", "r");
+
+	if (!f || !fgets(text, sizeof(text), f)) {
+		fprintf(stderr, "cannot read /proc/self/statm\n");
+		exit(1);
+	}
+	fclose(f);
+	(void)strtol(text, &rest, 10); /* the whole address space */
+	return strtol(rest, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 static inline int measure_order(const void *a, const void *b)

@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 						  .max_buffer_bytes = UINT64_C(256) << 20 };
 	struct reeve_pool *const pool = reeve_pool_new(&limits);
 	struct machine server, client;
-	struct link *a, *b;
+	struct link *a = NULL, *b = NULL;
 
 	stream_init(&stream, measure_number(argv[2]));
 	need(pool && pipe_new(&config, &a, &b) == 0, "the pipe");

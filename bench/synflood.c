@@ -4,7 +4,6 @@
  *
  *	synflood SECONDS	honest connections are opened, a hundred a second, but in the last ten
  */
-#include <unistd.h>
 
 #include "station/flood.h"
 
@@ -17,17 +16,6 @@
 static struct reeve_time clock_now(void)
 {
 	return (struct reeve_time){ (int64_t)measure_now_ns() };
-}
-
-static long resident(void)
-{
-	long pages = 0, ignored;
-	FILE *const f = fopen("/proc/self/statm", "r");
-
-	if (!f || fscanf(f, "%ld %ld", &ignored, &pages) != 2)
-		exit(1);
-	fclose(f);
-	return pages * sysconf(_SC_PAGESIZE);
 }
 
 int main(int argc, char **argv)
@@ -52,7 +40,7 @@ int main(int argc, char **argv)
 			next = reeve_time_add(next, HONEST_EVERY_NS);
 		}
 		if (before == 0 && reeve_time_before(warm, now))
-			before = resident();
+			before = measure_resident();
 		flood_step(f, reeve_time_before(now, begin) ? 0 : SYNS_A_TURN, now);
 	}
 	flood_result(f, &result);
@@ -60,6 +48,6 @@ int main(int argc, char **argv)
 	printf("lost in the queue\t%.0f\t1/s\n", (double)result.dropped / (double)seconds);
 	printf("honest connections\t%llu\t\n", (unsigned long long)result.opened);
 	printf("succeeded\t%.2f\t%%\n", 100.0 * (double)result.succeeded / (double)result.opened);
-	printf("memory's growth\t%ld\tbytes\n", resident() - before);
+	printf("memory's growth\t%ld\tbytes\n", measure_resident() - before);
 	return 0;
 }

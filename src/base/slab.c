@@ -86,7 +86,11 @@ void slab_free(struct slab *s, void *record)
 	if (!b->free)
 		list_prepend(&s->room, &b->node);
 	p->next[0] = b->free;
-	poison(p->next + 1, s->size - sizeof(*p) - sizeof(*p->next));
+
+	/* All but the link. */
+	uint8_t *const rest = (uint8_t *)(p->next + 1);
+
+	poison(rest, s->size - (size_t)(rest - (uint8_t *)p));
 	b->free = p;
 	if (--b->taken > 0)
 		return;

@@ -13,7 +13,7 @@
 
 #define RATE_BITS   50000000
 #define SECONDS     10
-#define FRAME_BITS  (1514 * 8)
+#define FRAME_BITS  UINT64_C(12112) /* of 1,514 bytes */
 #define QUEUE_LEAST 50
 #define FLOWS_MOST  16
 #define START_NS    (7 * REEVE_NS_PER_MS) /* after the flow before */
@@ -107,7 +107,7 @@ static bool measure(const struct cell *c, enum reeve_congestion congestion, stru
 
 static bool write_line(const struct cell *c, char *line)
 {
-	struct share cubic, reno;
+	struct share cubic = { 0 }, reno = { 0 };
 	const bool fine = measure(c, REEVE_CUBIC, &cubic) && measure(c, REEVE_RENO, &reno);
 
 	snprintf(line, LINE_MAX, "%6.2f %8u %6u %9.2f %9.3f %9.2f %9.3f\n", c->loss * 100,

@@ -122,7 +122,7 @@ static int run_captures(void)
 		const struct file first = capture_of(&scenario), second = capture_of(&scenario);
 		const bool same = first.length == second.length &&
 				  memcmp(first.bytes, second.bytes, first.length) == 0;
-		const bool is_news = first.length != before.length ||
+		const bool is_news = !before.bytes || first.length != before.length ||
 				     memcmp(first.bytes, before.bytes, first.length) != 0;
 
 		printf("%sok %llu - seed %llu, %zu bytes%s%s\n", same && is_news ? "" : "not ",

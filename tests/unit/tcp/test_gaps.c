@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define PACKETS 256 /* of the pool; the last 32 are its reserve */
-#define PIECE   100
+#define PIECE   ((size_t)100)
 
 static uint8_t bytes[40000];
 
@@ -49,7 +49,7 @@ static void send_pieces(struct scene *s, struct peer *p, unsigned first, unsigne
 	const uint32_t next = p->next;
 
 	for (unsigned i = first; i < first + count; i++) {
-		p->next = next + i * PIECE;
+		p->next = next + (uint32_t)(i * PIECE);
 		peer_send(p, TCP_ACK, bytes + i * PIECE, PIECE);
 		rig_discard(&s->r);
 	}
@@ -130,7 +130,7 @@ static void test_window_stays(void **state)
 	for (unsigned i = 1; i <= 300; i++) {
 		const uint32_t next = s.hoarder.next;
 
-		s.hoarder.next = next + i * PIECE;
+		s.hoarder.next = next + (uint32_t)(i * PIECE);
 		peer_send(&s.hoarder, TCP_ACK, bytes + i * PIECE, PIECE);
 		s.hoarder.next = next;
 
