@@ -46,17 +46,26 @@ int64_t call_integer(const struct call *c, unsigned index)
 	return 0;
 }
 
+typedef void say(struct script_fault *f, struct script_place place, const char *format, ...);
+
+/* `at` NULL: of the whole call. */
+static void say_of(const struct call *c, say *how, const struct script_value *at,
+		   const char *format, va_list arguments)
+{
+	char text[256];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	how(c->run->fault, at ? at->place : c->event->place, "%s(): %s", c->spec->name, text);
+}
+
 bool call_fault(const struct call *c, const struct script_value *at, int64_t *ret,
 		const char *format, ...)
 {
-	char text[256];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	say_of(c, script_fault, at, format, arguments);
 	va_end(arguments);
-	script_fault(c->run->fault, at ? at->place : c->event->place, "%s(): %s", c->spec->name,
-		     text);
 	*ret = 0;
 	return true;
 }
@@ -64,14 +73,11 @@ bool call_fault(const struct call *c, const struct script_value *at, int64_t *re
 bool call_refuse(const struct call *c, const struct script_value *at, int64_t *ret,
 		 const char *format, ...)
 {
-	char text[256];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	say_of(c, script_refuse, at, format, arguments);
 	va_end(arguments);
-	script_refuse(c->run->fault, at ? at->place : c->event->place, "%s(): %s", c->spec->name,
-		      text);
 	*ret = 0;
 	return true;
 }

@@ -43,10 +43,14 @@ static void make_printable(char *text)
 			*c = '?';
 }
 
-static void set_fault(struct script_fault *f, struct script_place place, const char *format,
-		      va_list arguments)
+/* The first one stays. */
+static void set_fault(struct script_fault *f, bool is_refusal, struct script_place place,
+		      const char *format, va_list arguments)
 {
+	if (f->is_set)
+		return;
 	f->is_set = true;
+	f->is_refusal = is_refusal;
 	f->place = place;
 	vsnprintf(f->text, sizeof(f->text), format, arguments);
 	make_printable(f->text);
@@ -56,10 +60,8 @@ void script_fault(struct script_fault *f, struct script_place place, const char 
 {
 	va_list arguments;
 
-	if (f->is_set)
-		return;
 	va_start(arguments, format);
-	set_fault(f, place, format, arguments);
+	set_fault(f, false, place, format, arguments);
 	va_end(arguments);
 }
 
@@ -67,12 +69,9 @@ void script_refuse(struct script_fault *f, struct script_place place, const char
 {
 	va_list arguments;
 
-	if (f->is_set)
-		return;
 	va_start(arguments, format);
-	set_fault(f, place, format, arguments);
+	set_fault(f, true, place, format, arguments);
 	va_end(arguments);
-	f->is_refusal = true;
 }
 
 static const char *copy_text(struct script *s, const char *text, size_t length)

@@ -37,17 +37,7 @@ static uint32_t queue_of(const struct cell *c)
 
 static void prepare(struct scenario *s, const struct cell *c, enum reeve_congestion congestion)
 {
-	memset(s, 0, sizeof(*s));
-	s->seed = 1;
-	s->backlog = FLOWS_MOST;
-	s->max_sockets = 100;
-	s->pool_packets = 100000;
-	s->pool_bytes = UINT64_C(512) << 20;
-	for (unsigned i = 0; i < SIM_HOSTS; i++) {
-		s->mtu[i] = 1500;
-		s->offloads[i] = REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4;
-	}
-	s->weather_count = 1;
+	scenario_plain(s, FLOWS_MOST);
 	s->weather[0].settings = (struct impair_settings){
 		.loss = c->loss,
 		.delay_ns = c->round_trip_ms * REEVE_NS_PER_MS / 2,

@@ -265,6 +265,21 @@ static void print_side(const struct side_plan *p, const char *name, FILE *out)
 			p->urgent ? ", urgent" : "");
 }
 
+void scenario_plain(struct scenario *s, uint32_t backlog)
+{
+	memset(s, 0, sizeof(*s));
+	s->seed = 1;
+	s->backlog = backlog;
+	s->max_sockets = 100;
+	s->pool_packets = 100000;
+	s->pool_bytes = UINT64_C(512) << 20;
+	for (unsigned i = 0; i < SIM_HOSTS; i++) {
+		s->mtu[i] = 1500;
+		s->offloads[i] = REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4;
+	}
+	s->weather_count = 1;
+}
+
 void scenario_print(const struct scenario *s, FILE *out)
 {
 	fprintf(out, "# seed %llu: mtu %u %u, offloads %u %u, late %lld us, backlog %u%s%s%s\n",

@@ -102,6 +102,8 @@ struct scenario {
 };
 
 void scenario_draw(struct scenario *s, uint64_t seed);
+/* Memory and everything else in plenty; one weather and the connections are the caller's to set. */
+void scenario_plain(struct scenario *s, uint32_t backlog);
 void scenario_print(const struct scenario *s, FILE *out);
 
 struct sim_options {

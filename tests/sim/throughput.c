@@ -5,7 +5,6 @@
  * nearly full, reordering is not to be taken for loss, and with loss the square-root law (RFC 5348,
  * 3.1) says what to expect.
  */
-#include <string.h>
 
 #include "sim.h"
 
@@ -24,17 +23,7 @@ static void prepare(struct scenario *s, const struct kind *k, enum reeve_congest
 {
 	const uint64_t most = (uint64_t)k->rate_mbit * 1000000 / 8 * SECONDS;
 
-	memset(s, 0, sizeof(*s));
-	s->seed = 1;
-	s->backlog = 8;
-	s->max_sockets = 100;
-	s->pool_packets = 100000;
-	s->pool_bytes = UINT64_C(512) << 20;
-	for (unsigned i = 0; i < SIM_HOSTS; i++) {
-		s->mtu[i] = 1500;
-		s->offloads[i] = REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4;
-	}
-	s->weather_count = 1;
+	scenario_plain(s, 8);
 	s->weather[0].settings = (struct impair_settings){
 		.loss = k->loss,
 		.reorder = k->reorder,
