@@ -38,18 +38,26 @@ enum reeve_tcp_option {
 	REEVE_TCP_SEND_BUFFER,        /* bytes; bounds the send queue. Grows by itself till set */
 	REEVE_TCP_RECEIVE_BUFFER,     /* bytes; bounds the window. Grows by itself till set */
 	REEVE_TCP_TTL,                /* 1..255 */
-	REEVE_TCP_TOS,                /* 0..255 */
+	REEVE_TCP_TOS,                /* 0..255; the ECN bits are TCP's own, and cleared */
 	REEVE_TCP_CONGESTION_CONTROL, /* enum reeve_congestion */
 	REEVE_TCP_LINGER2_S,          /* FIN-WAIT-2 of a closed socket; default 60 */
 	/* Of a listener: a connection is accepted with its first data, or as the SYN,ACK is sent
 	 * again after so many seconds or more. 0: at once. 0..32767 */
 	REEVE_TCP_DEFER_ACCEPT_S,
+	REEVE_TCP_ECN, /* enum reeve_ecn, of connections to come */
 	REEVE_TCP_OPTION_COUNT,
 };
 
 enum reeve_congestion {
 	REEVE_CUBIC, /* the default */
 	REEVE_RENO,
+};
+
+/* Explicit congestion notification (RFC 3168), by the numbers of Linux's tcp_ecn. */
+enum reeve_ecn {
+	REEVE_ECN_OFF,
+	REEVE_ECN_ACTIVE,  /* connect() asks for it */
+	REEVE_ECN_PASSIVE, /* the default: who asks gets it */
 };
 
 /* -EINVAL for a value outside the range. A listener's options pass to what it accepts. */
@@ -136,6 +144,7 @@ int reeve_tcp_remote(const struct reeve_tcp *tcp, struct reeve_sockaddr *ret); /
 enum reeve_tcp_recovery {
 	REEVE_TCP_OPEN,
 	REEVE_TCP_DISORDER, /* something is missing and not yet held for lost */
+	REEVE_TCP_REDUCED,  /* an echo of ECN has come: the window falls */
 	REEVE_TCP_FAST_RECOVERY,
 	REEVE_TCP_LOSS, /* the retransmission timer has fired */
 };
@@ -145,6 +154,7 @@ struct reeve_tcp_info {
 	enum reeve_tcp_recovery recovery;
 	uint8_t backoff; /* how often the retransmission timeout has been doubled */
 	bool timestamps, sack, window_scaling;
+	bool ecn, ecn_seen; /* agreed upon; and the peer has sent data that is capable of it */
 	uint8_t send_scale, receive_scale;
 	uint32_t rto_us, rtt_us, rtt_variance_us, rtt_min_us;
 	uint32_t send_mss, receive_mss;
@@ -153,6 +163,7 @@ struct reeve_tcp_info {
 	uint32_t bytes_in_flight, bytes_not_sent; /* both not acknowledged */
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
+	uint32_t delivered_marked;      /* segments acknowledged with an echo of ECN */
 	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */
 	const char *congestion_control;
 };

@@ -21,6 +21,12 @@ static const uint8_t states[] = {
 	[REEVE_TCP_LISTEN] = 10,     [REEVE_TCP_CLOSING] = 11,
 };
 
+static const uint8_t recoveries[] = {
+	[REEVE_TCP_OPEN] = TCP_CA_Open,   [REEVE_TCP_DISORDER] = TCP_CA_Disorder,
+	[REEVE_TCP_REDUCED] = TCP_CA_CWR, [REEVE_TCP_FAST_RECOVERY] = TCP_CA_Recovery,
+	[REEVE_TCP_LOSS] = TCP_CA_Loss,
+};
+
 static void fill_connection(const struct reeve_tcp_info *from, struct tcp_info *ret)
 {
 	const uint32_t mss = from->send_mss ? from->send_mss : SEGMENT_DEFAULT;
@@ -32,6 +38,12 @@ static void fill_connection(const struct reeve_tcp_info *from, struct tcp_info *
 		ret->tcpi_options |= TCPI_OPT_SACK;
 	if (from->window_scaling)
 		ret->tcpi_options |= TCPI_OPT_WSCALE;
+	if (from->ecn)
+		ret->tcpi_options |= TCPI_OPT_ECN;
+	if (from->ecn_seen)
+		ret->tcpi_options |= TCPI_OPT_ECN_SEEN;
+	ret->tcpi_ca_state = recoveries[from->recovery];
+	ret->tcpi_backoff = from->backoff;
 	ret->tcpi_snd_wscale = from->send_scale & 15U;
 	ret->tcpi_rcv_wscale = from->receive_scale & 15U;
 	ret->tcpi_rcv_mss = from->receive_mss;
@@ -50,6 +62,7 @@ static void fill_connection(const struct reeve_tcp_info *from, struct tcp_info *
 	ret->tcpi_bytes_received = from->bytes_received;
 	ret->tcpi_segs_out = (uint32_t)from->segments_sent;
 	ret->tcpi_segs_in = (uint32_t)from->segments_received;
+	ret->tcpi_delivered_ce = from->delivered_marked;
 	ret->tcpi_delivered = (uint32_t)((from->bytes_acked + mss - 1) / mss);
 }
 

@@ -30,9 +30,6 @@
 #define HEAD_START     16
 #define HEAD_TRANSPORT 64
 
-#define ECN_MASK 3
-#define ECN_CE   3 /* RFC 3168, 5 */
-
 struct piece {
 	uint16_t offset;
 	uint16_t length;
@@ -48,6 +45,7 @@ struct datagram {
 	uint8_t protocol;
 	bool dead;        /* pieces overlapped */
 	bool congested;   /* a piece was marked CE */
+	bool incapable;   /* a piece was Not-ECT */
 	uint32_t total;   /* payload bytes, 0: not known yet */
 	uint32_t length;  /* payload bytes here */
 	uint32_t charged; /* for the pieces */
@@ -347,9 +345,10 @@ static struct reeve_packet *finish(struct reeve_host *host, struct datagram *d,
 	whole.more_fragments = false;
 	whole.total_length = (uint16_t)(whole.header_length + d->total);
 	if (d->congested)
-		whole.tos |= ECN_CE;
-	/* A first fragment with more options than the last one had. */
-	if (whole.header_length + d->total > IPV4_PACKET_MAX) {
+		whole.tos |= IP_ECN_CE;
+	/* A first fragment with more options than the last one had; or a mark that a sender which takes
+	 * no part in ECN would not understand, and that must not be lost (RFC 3168, 5.3). */
+	if (whole.header_length + d->total > IPV4_PACKET_MAX || (d->congested && d->incapable)) {
 		forget(host, t, d, REEVE_DROP_FRAGMENT_BAD);
 		return NULL;
 	}
@@ -395,7 +394,8 @@ static enum reeve_drop add(struct reeve_host *host, struct datagram *d, struct r
 	d->charged += charge;
 	t->memory += charge;
 	d->length += piece.length;
-	d->congested |= (h->tos & ECN_MASK) == ECN_CE;
+	d->congested |= (h->tos & IP_ECN_MASK) == IP_ECN_CE;
+	d->incapable |= (h->tos & IP_ECN_MASK) == IP_ECN_NONE;
 	if (!h->more_fragments)
 		d->total = (uint32_t)piece.offset + piece.length;
 	if (h->fragment_offset == 0)

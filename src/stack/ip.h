@@ -21,6 +21,15 @@ enum ip_protocol {
 
 #define IP_DEFAULT_TTL 64
 
+/* The two lowest bits of the TOS (RFC 3168, 5). */
+enum ip_ecn {
+	IP_ECN_NONE = 0, /* Not-ECT: the sender does not take part */
+	IP_ECN_ECT1 = 1,
+	IP_ECN_ECT0 = 2,
+	IP_ECN_CE = 3, /* a router had no room to spare */
+	IP_ECN_MASK = 3,
+};
+
 struct ip_route {
 	unsigned iface;
 	struct reeve_address source;   /* what a packet to there is sent from, if nobody says */

@@ -33,7 +33,7 @@ static const struct setting {
 	{ "net.ipv4.tcp_fin_timeout", NULL, OPTION, REEVE_TCP_LINGER2_S },
 	{ "net.ipv4.tcp_dsack", " 1 ", FIXED, 0 },
 	{ "net.ipv4.tcp_early_retrans", " 3 4 ", FIXED, 0 },
-	{ "net.ipv4.tcp_ecn", " 0 ", FIXED, 0 },
+	{ "net.ipv4.tcp_ecn", NULL, OPTION, REEVE_TCP_ECN },
 	{ "net.ipv4.tcp_fack", " 0 ", FIXED, 0 },
 	{ "net.ipv4.tcp_frto", " 1 2 ", FIXED, 0 },
 	{ "net.ipv4.tcp_moderate_rcvbuf", " 1 ", FIXED, 0 },

@@ -90,10 +90,8 @@ static int64_t state_number(enum reeve_tcp_state state)
 static int64_t recovery_number(enum reeve_tcp_recovery recovery)
 {
 	static const uint8_t numbers[] = {
-		[REEVE_TCP_OPEN] = 0,
-		[REEVE_TCP_DISORDER] = 1,
-		[REEVE_TCP_FAST_RECOVERY] = 3,
-		[REEVE_TCP_LOSS] = 4,
+		[REEVE_TCP_OPEN] = 0,          [REEVE_TCP_DISORDER] = 1, [REEVE_TCP_REDUCED] = 2,
+		[REEVE_TCP_FAST_RECOVERY] = 3, [REEVE_TCP_LOSS] = 4,
 	};
 
 	return numbers[recovery];
@@ -124,7 +122,8 @@ void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
 		[INFO_STATE] = state_number(i.state),
 		[INFO_CA_STATE] = recovery_number(i.recovery),
 		[INFO_BACKOFF] = i.backoff,
-		[INFO_OPTIONS] = i.timestamps | i.sack << 1 | i.window_scaling << 2,
+		[INFO_OPTIONS] = i.timestamps | i.sack << 1 | i.window_scaling << 2 | i.ecn << 3 |
+				 i.ecn_seen << 4,
 		[INFO_SND_WSCALE] = i.send_scale,
 		[INFO_RCV_WSCALE] = i.receive_scale,
 		[INFO_RTO] = i.rto_us,

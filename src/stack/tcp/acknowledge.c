@@ -160,6 +160,17 @@ static uint32_t delivered_since(const struct reeve_tcp *tcp, const struct standi
 	return guessed < acked ? acked - (uint32_t)guessed : 0;
 }
 
+static void judge_delivery(struct reeve_tcp *tcp, const struct tcp_segment *s,
+			   const struct standing *before)
+{
+	const uint32_t delivered = delivered_since(tcp, before);
+	const bool has_advanced = !seq_equal(tcp->una, before->una);
+
+	tcp_recovery_check(tcp, delivered, has_advanced);
+	if (tcp_ecn_is_echo(tcp, s))
+		tcp_recovery_marked(tcp, delivered, has_advanced);
+}
+
 bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	const struct standing before = {
@@ -197,7 +208,6 @@ bool tcp_acknowledge(struct reeve_tcp *tcp, struct tcp_segment *s)
 	if (seq_after(s->ack, tcp->una) && advance(tcp, s))
 		goes_on = fin_acknowledged(tcp, s);
 	if (goes_on)
-		tcp_recovery_check(tcp, delivered_since(tcp, &before),
-				   !seq_equal(tcp->una, before.una));
+		judge_delivery(tcp, s, &before);
 	return goes_on;
 }

@@ -126,9 +126,9 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->fin_queued = tcp->fin_sent = tcp->fin_received = tcp->fin_known = false;
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
-	tcp->first_lost = tcp->undo = tcp->has_resend_ts = false;
+	tcp->ecn = tcp->ecn_seen = tcp->echo_due = tcp->cwr_due = false;
 	tcp->path_mtu = 0;
-	tcp->ts_recent = 0;
+	tcp->ts_recent = tcp->delivered_marked = 0;
 	tcp->mss = tcp->peer_mss = 0;
 	rtt_init(&tcp->rtt);
 }
@@ -196,6 +196,7 @@ static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route
 	tcp->nxt = tcp->iss;
 	tcp->rcv_nxt = tcp->rcv_edge = (struct tcp_seq){ 0 };
 	tcp->timestamps = tcp->sack = tcp->scaling = true;
+	tcp->ecn = tcp->settings.ecn == REEVE_ECN_ACTIVE;
 	tcp->receive_scale = tcp_window_scale(tcp_of(tcp), &tcp->settings);
 	tcp->send_scale = 0;
 	tcp->busy->stalled_since = tcp_now(tcp);

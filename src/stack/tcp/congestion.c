@@ -144,24 +144,33 @@ void congestion_sent(struct tcp_congestion *c, uint32_t in_flight, bool is_full,
 	c->used_ms = now_ms;
 }
 
-static void reduce(struct tcp_congestion *c, uint32_t in_flight)
+static void reduce(struct tcp_congestion *c, uint32_t in_flight, uint8_t percent)
 {
 	const uint32_t least = 2 * c->mss;
-	const uint32_t threshold = c->ops->reduce(c, in_flight);
+	const uint32_t threshold = (uint32_t)((uint64_t)in_flight * percent / 100);
 
+	c->ops->reduce(c);
 	c->threshold = threshold > least ? threshold : least;
 }
 
 void congestion_lost(struct tcp_congestion *c, uint32_t in_flight)
 {
-	reduce(c, in_flight);
+	reduce(c, in_flight, c->ops->after_loss);
+	c->window = c->threshold;
+}
+
+/* RFC 8511, 3: who marks has a short queue, which is soon empty when all senders back off as far as for
+ * an overflow. Slow start may have gone twice too far: there it is as a loss. */
+void congestion_marked(struct tcp_congestion *c, uint32_t in_flight)
+{
+	reduce(c, in_flight, congestion_in_slow_start(c) ? c->ops->after_loss : c->ops->after_mark);
 	c->window = c->threshold;
 }
 
 void congestion_timeout(struct tcp_congestion *c, uint32_t in_flight, bool again)
 {
 	if (!again)
-		reduce(c, in_flight);
+		reduce(c, in_flight, c->ops->after_loss);
 	c->ops->forget(c);
 	c->window = c->mss;
 }

@@ -18,14 +18,15 @@ struct tcp_congestion;
 struct congestion_ops {
 	const char *name;
 	bool has_hystart;
+	uint8_t after_loss, after_mark; /* of the flight, in percent, the new ssthresh is */
 	void (*init)(struct tcp_congestion *c);
 	/* Congestion avoidance: `bytes` were acknowledged while the window was in full use. */
 	void (*avoid)(struct tcp_congestion *c, uint32_t bytes, uint32_t now_ms, uint32_t rtt_us);
 	/* From here on, until it is in full use again, the window does not grow. */
 	void (*pause)(struct tcp_congestion *c, uint32_t now_ms);
 	void (*resume)(struct tcp_congestion *c, uint32_t now_ms);
-	/* A loss with `in_flight` bytes under way: the new ssthresh. */
-	uint32_t (*reduce)(struct tcp_congestion *c, uint32_t in_flight);
+	/* The window is about to be reduced. */
+	void (*reduce)(struct tcp_congestion *c);
 	/* What outlives a rest, beside window and threshold. */
 	void (*remember)(const struct tcp_congestion *c, uint32_t ret_own[2]);
 	void (*recall)(struct tcp_congestion *c, const uint32_t own[2]);
@@ -111,6 +112,9 @@ void congestion_sent(struct tcp_congestion *c, uint32_t in_flight, bool is_full,
 
 /* A loss: threshold and window fall (RFC 6675, 5; RFC 9438, 4.6). */
 void congestion_lost(struct tcp_congestion *c, uint32_t in_flight);
+
+/* An echo of ECN: the same, but less far in congestion avoidance (RFC 8511). */
+void congestion_marked(struct tcp_congestion *c, uint32_t in_flight);
 
 /* The retransmission timer fired: slow start from one segment (RFC 5681, 3.1). `again`: for the
  * same data as before, so that the threshold stays. */

@@ -95,6 +95,7 @@ struct tcp_settings {
 	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
 	bool no_delay : 1, cork : 1, quick_ack : 1, keepalive : 1;
 	bool send_fixed : 1, receive_fixed : 1; /* the owner has said how large the buffers are */
+	uint8_t ecn : 2;                        /* enum reeve_ecn */
 };
 
 /* What RACK knows (RFC 8985, 5.1). */
@@ -142,6 +143,11 @@ struct tcp_busy {
 	uint32_t dup_acks;
 	struct tcp_congestion congestion;
 	struct tcp_prr prr;
+	struct tcp_seq reduced_end; /* next to be sent when the window was reduced; with ECN */
+	bool has_reduced : 1;
+	bool first_lost : 1;    /* the first segment is lost, though it was sent again */
+	bool undo : 1;          /* the last reduction can be taken back */
+	bool has_resend_ts : 1; /* `resend_ts` is of the first that was sent again */
 	struct scoreboard scoreboard;
 	struct sent_times sent_times;
 	struct tcp_rack rack;
@@ -184,7 +190,10 @@ struct reeve_tcp {
 	bool is_accepted : 1;   /* came from a listener */
 	bool was_connected : 1; /* the handshake was done once */
 	bool has_failed : 1;    /* and ended by an error: it may connect again */
-	bool timestamps : 1, sack : 1, scaling : 1; /* agreed upon */
+	bool timestamps : 1, sack : 1, scaling : 1, ecn : 1; /* agreed upon; till then, offered */
+	bool ecn_seen : 1;     /* the peer has sent data that is capable of it */
+	bool echo_due : 1;     /* ECE, until the peer says CWR */
+	bool cwr_due : 1;      /* with the next new data */
 	bool syn_due : 1;      /* the SYN, or SYN and ACK, is to be sent (again) */
 	bool ack_due : 1;      /* an ACK is to be sent at once */
 	bool resend_due : 1;   /* the first lost segment goes whatever the window says */
@@ -200,12 +209,9 @@ struct reeve_tcp {
 	bool syn_resent : 1;
 	bool is_probing_tail : 1; /* a tail loss probe is out */
 	bool has_challenged : 1;
-	bool first_lost : 1;    /* the first segment is lost, though it was sent again */
-	bool undo : 1;          /* the last reduction can be taken back */
-	bool has_resend_ts : 1; /* `resend_ts` is of the first that was sent again */
-	int16_t error;          /* pending, positive */
-	int16_t soft_error;     /* RFC 1122, 4.2.3.9: told when the connection fails */
-	uint16_t path_mtu;      /* by ICMP, or by search; 0: the route's */
+	int16_t error;      /* pending, positive */
+	int16_t soft_error; /* RFC 1122, 4.2.3.9: told when the connection fails */
+	uint16_t path_mtu;  /* by ICMP, or by search; 0: the route's */
 
 	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back. */
 	struct tcp_seq iss, una, nxt, wl1, wl2;
@@ -221,7 +227,8 @@ struct reeve_tcp {
 	uint32_t receive_mss; /* how long the peer's full segments are */
 	struct reeve_time last_received;
 
-	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
+	uint32_t retransmits, delivered_marked; /* segments, modulo 2^32 as in Linux's TCP_INFO */
+	uint64_t bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
 };
 
@@ -252,7 +259,7 @@ struct tcp_half_open {
 	struct reeve_time last_answer;
 	uint16_t peer_mss, window;
 	uint8_t send_scale, receive_scale, retries;
-	bool timestamps : 1, sack : 1, scaling : 1, resent : 1, has_answered : 1;
+	bool timestamps : 1, sack : 1, scaling : 1, ecn : 1, resent : 1, has_answered : 1;
 	bool is_acknowledged : 1; /* and waits for data (tcp_half_open_is_deferred()) */
 	bool by_cookie : 1; /* not in the tables: it was an ACK that brought it back (cookie.c) */
 };
@@ -414,10 +421,20 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint32_t acked);
 void tcp_recovery_duplicate(struct reeve_tcp *tcp);
 void tcp_recovery_check(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced);
+void tcp_recovery_marked(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced);
 void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end);
 void tcp_recovery_probe(struct reeve_tcp *tcp);
 void tcp_recovery_timeout(struct reeve_tcp *tcp);
 void tcp_recovery_resize(struct reeve_tcp *tcp); /* segments were too big (RFC 1191) */
+
+/* ecn.c */
+bool tcp_ecn_is_asked(const struct tcp_segment *s); /* a SYN */
+bool tcp_ecn_is_agreed(const struct reeve_tcp *tcp, const struct tcp_segment *s);
+void tcp_ecn_received(struct reeve_tcp *tcp, const struct tcp_segment *s);
+bool tcp_ecn_is_echo(const struct reeve_tcp *tcp, const struct tcp_segment *s);
+void tcp_ecn_reduced(struct reeve_tcp *tcp);
+bool tcp_ecn_is_news(const struct reeve_tcp *tcp);
+void tcp_ecn_mark(struct reeve_tcp *tcp, struct tcp_emit *e);
 
 /* rack.c */
 uint32_t tcp_now_us(const struct reeve_tcp *tcp);

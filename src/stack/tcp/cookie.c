@@ -4,10 +4,10 @@
  *
  *	in the sequence number, a keyed hash over both names, the peer's number, the time and the
  *	MSS (29 bits), and which MSS of a table it is (3 bits);
- *	in the low bits of the timestamp, window scale (4 bits, 15: none) and SACK (1 bit).
+ *	in the low bits of the timestamp, window scale (4 bits, 15: none), SACK and ECN (1 bit each).
  *
  * The bits in the timestamp need no hash: they only say what the peer itself can do. To a peer without
- * timestamps neither scale nor SACK is offered. A stranger who guesses is right once in 2^28 segments,
+ * timestamps none of these is offered. A stranger who guesses is right once in 2^28 segments,
  * and only for two periods after the listener has last sent a cookie.
  */
 #include <string.h>
@@ -19,7 +19,8 @@
 #define SIZE_BITS    3
 #define NO_SCALE     15
 #define SACK_BIT     16
-#define OPTIONS_MASK 63 /* of a timestamp, in ms: the bit above is left for ECN */
+#define ECN_BIT      32
+#define OPTIONS_MASK 63 /* of a timestamp, in ms */
 
 /* The largest that is not larger than the peer's. */
 static const uint16_t sizes[1 << SIZE_BITS] = {
@@ -63,7 +64,8 @@ static struct tcp_seq make(const struct tcp_host *t, const struct tcp_half_open 
 static uint32_t timestamp_with_options(const struct tcp_host *t, const struct tcp_half_open *h)
 {
 	const uint32_t now = tcp_timestamp(t, h->ts_offset);
-	const uint32_t bits = (h->scaling ? h->send_scale : NO_SCALE) | (h->sack ? SACK_BIT : 0);
+	const uint32_t bits = (h->scaling ? h->send_scale : NO_SCALE) | (h->sack ? SACK_BIT : 0) |
+			      (h->ecn ? ECN_BIT : 0);
 	const uint32_t value = (now & ~(uint32_t)OPTIONS_MASK) | bits;
 
 	return (int32_t)(value - now) > 0 ? value - (OPTIONS_MASK + 1) : value;
@@ -87,7 +89,7 @@ bool tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s)
 		return false;
 	tcp_half_open_learn(&h, l, s);
 	if (!h.timestamps) {
-		h.sack = h.scaling = false;
+		h.sack = h.scaling = h.ecn = false;
 		h.send_scale = h.receive_scale = 0;
 	}
 	h.iss = make(t, &h, period_of(t->host->now), size_index(h.peer_mss));
@@ -117,6 +119,7 @@ static void restore(struct tcp_half_open *h, const struct tcp_segment *s)
 	h->peer_mss = sizes[h->iss.n & ((1 << SIZE_BITS) - 1)];
 	h->sack = h->timestamps && (bits & SACK_BIT);
 	h->scaling = h->timestamps && scale != NO_SCALE;
+	h->ecn = h->timestamps && (bits & ECN_BIT);
 	if (!h->scaling)
 		return;
 	h->send_scale = scale;

@@ -145,16 +145,15 @@ static void cubic_resume(struct tcp_congestion *c, uint32_t now_ms)
 	q->epoch_ms += now_ms - q->paused_ms;
 }
 
-/* RFC 9438, 4.6 and 4.7: beta is 0.7; a flow that did not get back to its last plateau leaves room
+/* RFC 9438, 4.7: a flow that did not get back to its last plateau leaves room
  * for new ones (fast convergence). */
-static uint32_t cubic_reduce(struct tcp_congestion *c, uint32_t in_flight)
+static void cubic_reduce(struct tcp_congestion *c)
 {
 	struct cubic *const q = &c->own.cubic;
 
 	q->prior = c->window;
 	q->w_max = c->window < q->w_max ? (uint32_t)((uint64_t)c->window * 17 / 20) : c->window;
 	q->has_epoch = q->is_paused = false;
-	return (uint32_t)((uint64_t)in_flight * 7 / 10);
 }
 
 /* The next epoch begins with what the last loss has taught; a rest ends this one. */
@@ -180,6 +179,8 @@ static void cubic_forget(struct tcp_congestion *c)
 const struct congestion_ops congestion_cubic = {
 	.name = "cubic",
 	.has_hystart = true,
+	.after_loss = 70, /* RFC 9438, 4.6 */
+	.after_mark = 85, /* RFC 8511, 3.2 */
 	.init = cubic_init,
 	.avoid = cubic_avoid,
 	.pause = cubic_pause,

@@ -33,6 +33,7 @@ void tcp_half_open_learn(struct tcp_half_open *h, struct tcp_listener *l,
 		.ts_recent = o->timestamp,
 		.sack = o->sack_permitted,
 		.scaling = o->has_window_scale,
+		.ecn = l->tcp->settings.ecn != REEVE_ECN_OFF && tcp_ecn_is_asked(s),
 	};
 	h->ts_offset = tcp_timestamp_offset(t, &h->flow);
 	if (h->scaling) {
@@ -128,7 +129,7 @@ void tcp_half_open_emit(struct tcp_host *t, const struct tcp_half_open *h, uint3
 		.header = {
 			.sequence = h->iss.n,
 			.acknowledgment = seq_add(h->irs, 1).n,
-			.flags = TCP_SYN | TCP_ACK,
+			.flags = TCP_SYN | TCP_ACK | (h->ecn ? TCP_ECE : 0),
 			.window = offered_window(h),
 		},
 	};
@@ -221,6 +222,7 @@ static void hand_over(struct reeve_tcp *tcp, const struct tcp_half_open *h)
 	tcp->timestamps = h->timestamps;
 	tcp->sack = h->sack;
 	tcp->scaling = h->scaling;
+	tcp->ecn = h->ecn;
 	tcp->send_scale = h->send_scale;
 	tcp->receive_scale = h->receive_scale;
 	tcp->ts_recent = h->ts_recent;

@@ -110,6 +110,7 @@ static const struct tcp_settings default_settings = {
 	.syn_count = 6,
 	.ttl = IP_DEFAULT_TTL,
 	.congestion = REEVE_CUBIC,
+	.ecn = REEVE_ECN_PASSIVE,
 };
 
 struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family)

@@ -27,6 +27,8 @@ static enum reeve_tcp_recovery recovery_of(const struct reeve_tcp *tcp)
 	case TCP_RECOVERY_OPEN:
 		break;
 	}
+	if (tcp->busy->prr.is_active)
+		return REEVE_TCP_REDUCED;
 	return tcp->busy->dup_acks > 0 || tcp->busy->scoreboard.count > 0 ? REEVE_TCP_DISORDER
 									  : REEVE_TCP_OPEN;
 }
@@ -53,6 +55,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.timestamps = tcp->timestamps,
 		.sack = tcp->sack,
 		.window_scaling = tcp->scaling,
+		.ecn = tcp->ecn && tcp_is_synchronized(tcp),
+		.ecn_seen = tcp->ecn_seen,
 		.send_scale = tcp->send_scale,
 		.receive_scale = tcp->receive_scale,
 		.rto_us = rtt_timeout_ms(&tcp->rtt) * 1000,
@@ -74,6 +78,7 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.bytes_received = tcp->bytes_received,
 		.segments_sent = tcp->segments_sent,
 		.segments_received = tcp->segments_received,
+		.delivered_marked = tcp->delivered_marked,
 		.accept_queue = tcp->listener ? tcp->listener->accept_count : 0,
 		.backlog = tcp->listener ? tcp->listener->backlog : 0,
 		.congestion_control = has_congestion ? congestion_ops_of(which)->name : "",

@@ -31,6 +31,7 @@ static void learn_options(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	tcp->timestamps = tcp->timestamps && o->has_timestamps;
 	tcp->sack = tcp->sack && o->sack_permitted;
 	tcp->scaling = tcp->scaling && o->has_window_scale;
+	tcp->ecn = tcp_ecn_is_agreed(tcp, s);
 	if (tcp->timestamps)
 		tcp->ts_recent = o->timestamp;
 	if (tcp->scaling) {
@@ -339,6 +340,7 @@ static void synchronized_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 		return;
 	tcp->last_received = tcp_now(tcp);
 	step_urgent(tcp, s);
+	tcp_ecn_received(tcp, s);
 	if (sequence_length(s) > 0)
 		tcp_take_text(tcp, s);
 	else

@@ -122,6 +122,7 @@ static void fill(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	tcp->ts_recent = o->timestamp;
 	tcp->sack = o->sack_permitted;
 	tcp->scaling = o->has_window_scale;
+	tcp->ecn = tcp->settings.ecn != REEVE_ECN_OFF && tcp_ecn_is_asked(s);
 	if (tcp->scaling) {
 		tcp->send_scale = o->window_scale < TCP_SCALE_MAX ? o->window_scale : TCP_SCALE_MAX;
 		tcp->receive_scale = tcp_window_scale(tcp_of(tcp), &tcp->settings);

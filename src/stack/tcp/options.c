@@ -33,6 +33,7 @@ static const struct bounds bounds[REEVE_TCP_OPTION_COUNT] = {
 	[REEVE_TCP_CONGESTION_CONTROL] = { REEVE_CUBIC, REEVE_RENO },
 	[REEVE_TCP_LINGER2_S] = { 0, 32767 },
 	[REEVE_TCP_DEFER_ACCEPT_S] = { 0, 32767 },
+	[REEVE_TCP_ECN] = { REEVE_ECN_OFF, REEVE_ECN_PASSIVE },
 };
 
 static uint32_t clamp_buffer(int64_t value)
@@ -125,7 +126,9 @@ static void set_number(struct tcp_settings *s, enum reeve_tcp_option option, int
 	else if (option == REEVE_TCP_TTL)
 		s->ttl = (uint8_t)value;
 	else if (option == REEVE_TCP_TOS)
-		s->tos = (uint8_t)value;
+		s->tos = (uint8_t)(value & ~IP_ECN_MASK);
+	else if (option == REEVE_TCP_ECN)
+		s->ecn = (uint8_t)value & 3U;
 	else if (option == REEVE_TCP_LINGER2_S)
 		s->linger2_s = (uint16_t)value;
 	else
@@ -218,6 +221,8 @@ int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		return s->linger2_s;
 	case REEVE_TCP_DEFER_ACCEPT_S:
 		return s->defer_accept_s;
+	case REEVE_TCP_ECN:
+		return s->ecn;
 	case REEVE_TCP_OPTION_COUNT:
 		break;
 	}

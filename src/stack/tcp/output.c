@@ -27,6 +27,7 @@ struct shape {
 	uint32_t length; /* payload bytes */
 	uint8_t flags;   /* besides ACK */
 	bool is_probe;   /* longer than a segment, and not to be cut (path_mtu.c) */
+	bool is_new;     /* never sent before */
 };
 
 uint32_t tcp_unsent_bytes(const struct reeve_tcp *tcp)
@@ -50,6 +51,8 @@ static struct tcp_emit begin(struct reeve_tcp *tcp, struct tcp_seq seq, uint8_t 
 
 	if (flags & TCP_ACK)
 		e.header.acknowledgment = tcp->rcv_nxt.n;
+	if (tcp->echo_due && (flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK)
+		e.header.flags |= TCP_ECE;
 	if (tcp->timestamps) {
 		e.header.options.has_timestamps = true;
 		e.header.options.timestamp = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
@@ -134,6 +137,8 @@ static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 
 	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
 		mss = tcp->settings.max_segment;
+	if (tcp->ecn)
+		e.header.flags |= is_answer ? TCP_ECE : TCP_ECE | TCP_CWR;
 	o->mss = mss;
 	o->sack_permitted = tcp->sack;
 	o->has_window_scale = tcp->scaling;
@@ -216,6 +221,8 @@ static bool send_shape(struct reeve_tcp *tcp, const struct ip_route *route, stru
 
 	struct tcp_emit e = begin(tcp, shape->seq, (uint8_t)(TCP_ACK | shape->flags));
 
+	if (shape->is_new && shape->length > 0)
+		tcp_ecn_mark(tcp, &e);
 	e.has_offloads = true;
 	e.offloads = route->offloads;
 	e.header.window = tcp_window_advertise(tcp, false);
@@ -306,7 +313,7 @@ static bool send_lost(struct sender *s)
 	s->pipe += bytes;
 	prr_sent_again(&tcp->busy->prr, bytes);
 	tcp->resend_due = false;
-	tcp->first_lost = false;
+	tcp->busy->first_lost = false;
 	s->view.first_lost = false;
 	tcp_recovery_resent(tcp, seq_add(range.start, bytes));
 	s->view.lost = seq_max(s->view.lost, seq_min(tcp->busy->resent_high, tcp->nxt));
@@ -413,7 +420,7 @@ static bool send_new(struct sender *s)
 
 	const uint32_t room = congestion_room(s);
 	const uint32_t most = longest(tcp, s->route);
-	struct shape shape = { .seq = tcp->nxt };
+	struct shape shape = { .seq = tcp->nxt, .is_new = true };
 
 	shape.length = probe_length(s, unsent, window < room ? window : room);
 	shape.is_probe = shape.length > 0;

@@ -38,14 +38,14 @@ void tcp_recovery_view(const struct reeve_tcp *tcp, struct scoreboard_view *ret)
 		.next = tcp->nxt,
 		.lost = tcp->una,
 		.sack_edge = tcp->una,
-		.first_lost = tcp->first_lost,
+		.first_lost = tcp->busy->first_lost,
 	};
 	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_OPEN:
 		return;
 	case TCP_RECOVERY_FAST:
 		fast_view(tcp, ret);
-		if (!tcp->sack || tcp->first_lost)
+		if (!tcp->sack || tcp->busy->first_lost)
 			ret->lost = seq_max(ret->lost, first_end(tcp));
 		ret->lost = seq_max(ret->lost, seq_min(tcp->busy->resent_high, tcp->nxt));
 		break;
@@ -73,8 +73,8 @@ static void leave(struct reeve_tcp *tcp)
 {
 	tcp->busy->recovery = TCP_RECOVERY_OPEN;
 	tcp->resend_due = false;
-	tcp->first_lost = false;
-	tcp->undo = false;
+	tcp->busy->first_lost = false;
+	tcp->busy->undo = false;
 	tcp->busy->path.is_lost_alone = false;
 	tcp->busy->dup_acks = 0;
 	prr_stop(&tcp->busy->prr);
@@ -84,10 +84,10 @@ static void leave(struct reeve_tcp *tcp)
 /* What may have to be taken back. */
 static void remember(struct reeve_tcp *tcp)
 {
-	tcp->undo = true;
+	tcp->busy->undo = true;
 	congestion_save(&tcp->busy->congestion);
 	tcp->busy->undo_resends = 0;
-	tcp->has_resend_ts = false;
+	tcp->busy->has_resend_ts = false;
 }
 
 /* It was no loss: segments were late. Everything is as before, and reordering is expected. */
@@ -102,9 +102,9 @@ void tcp_recovery_resent(struct reeve_tcp *tcp, struct tcp_seq end)
 {
 	tcp->busy->resent_high = seq_max(tcp->busy->resent_high, end);
 	tcp->busy->undo_resends++;
-	if (!tcp->has_resend_ts)
+	if (!tcp->busy->has_resend_ts)
 		tcp->busy->resend_ts = tcp_timestamp(tcp_of(tcp), tcp->ts_offset);
-	tcp->has_resend_ts = true;
+	tcp->busy->has_resend_ts = true;
 }
 
 /* RFC 3708: all that was sent again had arrived before. */
@@ -114,7 +114,8 @@ static void duplicate_reported(struct reeve_tcp *tcp, uint32_t bytes)
 
 	tcp->is_probing_tail = false;
 	tcp_rack_duplicate(tcp);
-	if (!tcp->undo || tcp->busy->recovery == TCP_RECOVERY_OPEN || tcp->busy->undo_resends == 0)
+	if (!tcp->busy->undo || tcp->busy->recovery == TCP_RECOVERY_OPEN ||
+	    tcp->busy->undo_resends == 0)
 		return;
 	tcp->busy->undo_resends -=
 		segments < tcp->busy->undo_resends ? segments : tcp->busy->undo_resends;
@@ -143,8 +144,10 @@ static void check_tail(struct reeve_tcp *tcp)
 	if (!tcp->is_probing_tail || !seq_after(tcp->una, tcp->busy->tail_end))
 		return;
 	tcp->is_probing_tail = false;
-	if (tcp->busy->recovery == TCP_RECOVERY_OPEN)
-		congestion_lost(&tcp->busy->congestion, tcp_in_flight(tcp));
+	if (tcp->busy->recovery != TCP_RECOVERY_OPEN || tcp->busy->prr.is_active)
+		return;
+	congestion_lost(&tcp->busy->congestion, tcp_in_flight(tcp));
+	tcp_ecn_reduced(tcp);
 }
 
 /* The same, case 2: an ACK that says nothing new at the probe's end is the answer to a probe that was
@@ -191,8 +194,8 @@ void tcp_recovery_sack(struct reeve_tcp *tcp, const struct tcp_segment *s, uint3
 /* RFC 3522 (Eifel): what brought the acknowledgment on was sent before anything was sent again. */
 static bool was_no_loss(const struct reeve_tcp *tcp, const struct tcp_segment *s)
 {
-	return tcp->undo && tcp->has_resend_ts && tcp->timestamps && s->h.options.has_timestamps &&
-	       s->h.options.timestamp_echo != 0 &&
+	return tcp->busy->undo && tcp->busy->has_resend_ts && tcp->timestamps &&
+	       s->h.options.has_timestamps && s->h.options.timestamp_echo != 0 &&
 	       (int32_t)(s->h.options.timestamp_echo - tcp->busy->resend_ts) < 0;
 }
 
@@ -227,14 +230,17 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 	const uint32_t segments = (acked + tcp->mss - 1) / tcp->mss;
 
 	check_tail(tcp);
-	tcp->first_lost = false;
+	tcp->busy->first_lost = false;
 	tcp->busy->probes = 0;
 	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && was_no_loss(tcp, s))
 		take_back(tcp);
 	switch ((enum tcp_recovery)tcp->busy->recovery) {
 	case TCP_RECOVERY_OPEN:
 		tcp->busy->dup_acks = 0;
-		grow_window(tcp, acked);
+		if (!tcp->busy->prr.is_active && !tcp_ecn_is_echo(tcp, s))
+			grow_window(tcp, acked);
+		if (tcp->busy->prr.is_active && !seq_before(tcp->una, tcp->busy->recover))
+			prr_stop(&tcp->busy->prr);
 		break;
 	case TCP_RECOVERY_FAST:
 		tcp->busy->dup_acks =
@@ -283,9 +289,15 @@ static uint32_t open_pipe(const struct reeve_tcp *tcp)
 
 static void enter_fast(struct reeve_tcp *tcp, uint32_t delivered)
 {
-	prr_start(&tcp->busy->prr, open_pipe(tcp) + delivered);
-	remember(tcp);
-	congestion_lost(&tcp->busy->congestion, flight_size(tcp));
+	/* A window that falls for an echo of ECN falls once: it was congestion, whatever was late. */
+	if (tcp->busy->prr.is_active) {
+		tcp->busy->undo = false;
+	} else {
+		prr_start(&tcp->busy->prr, open_pipe(tcp) + delivered);
+		remember(tcp);
+		congestion_lost(&tcp->busy->congestion, flight_size(tcp));
+	}
+	tcp_ecn_reduced(tcp);
 	tcp->busy->recovery = TCP_RECOVERY_FAST;
 	tcp->busy->recover = tcp->nxt;
 	tcp->busy->resent_high = tcp->una;
@@ -347,6 +359,27 @@ void tcp_recovery_check(struct reeve_tcp *tcp, uint32_t delivered, bool has_adva
 	tcp_rack_arm(tcp);
 }
 
+/* RFC 3168, 6.1.2: as a loss, at most once for what is in flight, but nothing is sent again; and what was
+ * reduced for losses is not taken back, for there is congestion. */
+void tcp_recovery_marked(struct reeve_tcp *tcp, uint32_t delivered, bool has_advanced)
+{
+	struct tcp_busy *const b = tcp->busy;
+	const uint32_t flight = tcp_in_flight(tcp) + (has_advanced ? delivered : 0);
+	const uint32_t window = b->congestion.window;
+
+	tcp->delivered_marked += (delivered + tcp->mss - 1) / tcp->mss;
+	tcp->busy->undo = false;
+	if (b->recovery != TCP_RECOVERY_OPEN || b->prr.is_active || !tcp_ecn_is_news(tcp))
+		return;
+	congestion_marked(&b->congestion, flight < window ? flight : window);
+	tcp_ecn_reduced(tcp);
+	if (seq_equal(tcp->una, tcp->nxt))
+		return;
+	prr_start(&b->prr, open_pipe(tcp) + delivered);
+	b->recover = tcp->nxt;
+	adjust_rate(tcp, delivered, has_advanced);
+}
+
 static void lose_all(struct reeve_tcp *tcp)
 {
 	/* The receiver had reported the oldest byte and not acknowledged it: it has forgotten what
@@ -360,7 +393,7 @@ static void lose_all(struct reeve_tcp *tcp)
 	tcp->busy->dup_acks = 0;
 	tcp->resend_due = true;
 	tcp->timing = false;
-	tcp->first_lost = false;
+	tcp->busy->first_lost = false;
 	tcp->busy->probes = 0;
 	tcp->is_probing_tail = false;
 	tcp->tail_due = false;
@@ -375,6 +408,7 @@ void tcp_recovery_timeout(struct reeve_tcp *tcp)
 	if (!again)
 		remember(tcp);
 	congestion_timeout(&tcp->busy->congestion, flight_size(tcp), again);
+	tcp_ecn_reduced(tcp);
 	lose_all(tcp);
 	tcp_mark_dirty(tcp);
 }
@@ -384,7 +418,7 @@ void tcp_recovery_resize(struct reeve_tcp *tcp)
 	if (seq_equal(tcp->una, tcp->nxt) || !tcp_is_synchronized(tcp))
 		return;
 	lose_all(tcp);
-	tcp->undo = false;
+	tcp->busy->undo = false;
 	tcp_mark_dirty(tcp);
 }
 
@@ -392,7 +426,7 @@ void tcp_recovery_resize(struct reeve_tcp *tcp)
  * sent after it has arrived to say so. It goes once more, long before the timeout. */
 void tcp_recovery_probe(struct reeve_tcp *tcp)
 {
-	tcp->first_lost = true;
+	tcp->busy->first_lost = true;
 	tcp->resend_due = true;
 	tcp_mark_dirty(tcp);
 }

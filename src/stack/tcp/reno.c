@@ -29,12 +29,6 @@ static void reno_pause(struct tcp_congestion *c, uint32_t now_ms)
 	(void)now_ms;
 }
 
-static uint32_t reno_reduce(struct tcp_congestion *c, uint32_t in_flight)
-{
-	c->own.reno_acked = 0;
-	return in_flight / 2;
-}
-
 static void reno_remember(const struct tcp_congestion *c, uint32_t ret_own[2])
 {
 	ret_own[0] = c->own.reno_acked;
@@ -47,11 +41,13 @@ static void reno_recall(struct tcp_congestion *c, const uint32_t own[2])
 
 const struct congestion_ops congestion_reno = {
 	.name = "reno",
+	.after_loss = 50, /* RFC 5681, 3.1 */
+	.after_mark = 80, /* RFC 8511, 3.2 */
 	.init = reno_init,
 	.avoid = reno_avoid,
 	.pause = reno_pause,
 	.resume = reno_pause,
-	.reduce = reno_reduce,
+	.reduce = reno_init,
 	.remember = reno_remember,
 	.recall = reno_recall,
 	.forget = reno_init,

@@ -124,6 +124,37 @@ static void shuffle(struct random *r, unsigned *order, unsigned count)
 	}
 }
 
+/* RFC 3168, 5.3: each pair of marks on two pieces. A mark of congestion is kept; beside a piece that is
+ * not capable of it the datagram is dropped. */
+static void test_marks(void **state)
+{
+	struct bench *const b = *state;
+
+	for (uint8_t i = 0; i < 16; i++) {
+		struct ipv4_header h = make_datagram(b, i, 2000);
+		const uint8_t first = i / 4, second = i % 4;
+		const uint64_t before = dropped(b, REEVE_DROP_FRAGMENT_BAD);
+		struct reeve_datagram d;
+
+		h.tos = 0x10 | first;
+		cut_and_send(b, &h, 0, 1000);
+		h.tos = 0x10 | second;
+		cut_and_send(b, &h, 1000, b->length);
+		if ((first == IP_ECN_CE && second == IP_ECN_NONE) ||
+		    (first == IP_ECN_NONE && second == IP_ECN_CE)) {
+			expect_nothing(b);
+			assert_int_equal(dropped(b, REEVE_DROP_FRAGMENT_BAD), before + 2);
+			continue;
+		}
+		assert_true(reeve_udp_peek(b->udp, &d));
+		if (first == IP_ECN_CE || second == IP_ECN_CE)
+			assert_int_equal(d.tos, 0x10 | IP_ECN_CE);
+		else
+			assert_int_equal(d.tos, 0x10 | first);
+		expect_whole(b);
+	}
+}
+
 static void test_every_order(void **state)
 {
 	struct bench *const b = *state;
@@ -569,6 +600,7 @@ static void test_identification(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		FRAGMENT_TEST(test_marks),
 		FRAGMENT_TEST(test_every_order),
 		FRAGMENT_TEST(test_against_reference),
 		FRAGMENT_TEST(test_longest),

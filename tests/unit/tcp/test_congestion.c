@@ -342,6 +342,32 @@ static void test_restore(void **state)
 	assert_true(c.own.cubic.has_epoch);
 }
 
+/* RFC 8511: in congestion avoidance a mark reduces less than a loss. */
+static void test_marked(void **state)
+{
+	struct tcp_congestion c;
+
+	(void)state;
+	congestion_init(&c, REEVE_CUBIC, MSS);
+	c.window = 100 * MSS;
+	congestion_marked(&c, 100 * MSS);
+	assert_int_equal(c.window, 70 * MSS); /* slow start */
+	congestion_marked(&c, 40 * MSS);
+	assert_int_equal(c.window, 34 * MSS);
+	assert_int_equal(c.threshold, 34 * MSS);
+	congestion_marked(&c, 2 * MSS);
+	assert_int_equal(c.window, 2 * MSS); /* never less */
+	congestion_init(&c, REEVE_RENO, MSS);
+	c.window = 100 * MSS;
+	congestion_marked(&c, 100 * MSS);
+	assert_int_equal(c.window, 50 * MSS);
+	congestion_marked(&c, 50 * MSS);
+	assert_int_equal(c.window, 40 * MSS);
+	c.window = c.threshold = 900000000;
+	congestion_marked(&c, 900000000);
+	assert_int_equal(c.window, 720000000);
+}
+
 static void test_idle(void **state)
 {
 	struct tcp_congestion c;
@@ -385,13 +411,13 @@ static void test_unused_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rtt),           cmocka_unit_test(test_initial_window),
-		cmocka_unit_test(test_slow_start),    cmocka_unit_test(test_reno),
-		cmocka_unit_test(test_cubic),         cmocka_unit_test(test_cubic_is_not_slower),
-		cmocka_unit_test(test_cubic_random),  cmocka_unit_test(test_large_window),
-		cmocka_unit_test(test_pause),         cmocka_unit_test(test_timeout_forgets),
-		cmocka_unit_test(test_restore),       cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_unused_window),
+		cmocka_unit_test(test_rtt),          cmocka_unit_test(test_initial_window),
+		cmocka_unit_test(test_slow_start),   cmocka_unit_test(test_reno),
+		cmocka_unit_test(test_cubic),        cmocka_unit_test(test_cubic_is_not_slower),
+		cmocka_unit_test(test_cubic_random), cmocka_unit_test(test_large_window),
+		cmocka_unit_test(test_pause),        cmocka_unit_test(test_timeout_forgets),
+		cmocka_unit_test(test_restore),      cmocka_unit_test(test_marked),
+		cmocka_unit_test(test_idle),         cmocka_unit_test(test_unused_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,7 +267,7 @@ static void test_syn_with_more(void **state)
 
 	struct rig_segment *s = rig_take(&r);
 
-	assert_int_equal(s->h.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(s->h.flags, TCP_SYN | TCP_ACK | TCP_ECE); /* RFC 3168, 6.1.1 */
 	p.expected = s->h.sequence + 1;
 	peer_ack(&p);
 	p = (struct peer){

@@ -22,10 +22,10 @@ static const struct {
 	{ REEVE_TCP_MAX_SEGMENT, 0, 32767, 0 },
 	{ REEVE_TCP_SYN_COUNT, 1, 127, 6 },
 	{ REEVE_TCP_TTL, 1, 255, 64 },
-	{ REEVE_TCP_TOS, 0, 255, 0 },
 	{ REEVE_TCP_CONGESTION_CONTROL, REEVE_CUBIC, REEVE_RENO, REEVE_CUBIC },
 	{ REEVE_TCP_LINGER2_S, 0, 32767, 60 },
 	{ REEVE_TCP_DEFER_ACCEPT_S, 0, 32767, 0 },
+	{ REEVE_TCP_ECN, REEVE_ECN_OFF, REEVE_ECN_PASSIVE, REEVE_ECN_PASSIVE },
 };
 
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -38,6 +38,29 @@ static void others_are_untouched(const struct reeve_tcp *tcp, size_t index)
 			assert_int_equal(reeve_tcp_get(tcp, options[i].option),
 					 options[i].otherwise);
 	}
+}
+
+/* The two bits of ECN in it are TCP's own, as in Linux. */
+static void test_type_of_service(void **state)
+{
+	struct rig r = { 0 };
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV6, NULL);
+
+	assert_non_null(tcp);
+	assert_int_equal(reeve_tcp_get(tcp, REEVE_TCP_TOS), 0);
+	assert_int_equal(reeve_tcp_set(tcp, REEVE_TCP_TOS, -1), -EINVAL);
+	assert_int_equal(reeve_tcp_set(tcp, REEVE_TCP_TOS, 256), -EINVAL);
+	for (int64_t tos = 0; tos < 256; tos++) {
+		assert_int_equal(reeve_tcp_set(tcp, REEVE_TCP_TOS, tos), 0);
+		assert_int_equal(reeve_tcp_get(tcp, REEVE_TCP_TOS), tos / 4 * 4);
+	}
+	others_are_untouched(tcp, OPTIONS);
+	reeve_tcp_close(tcp);
+	rig_deinit(&r);
 }
 
 static void test_bounds(void **state)
@@ -161,9 +184,8 @@ static void test_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_floors),
-		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_bounds),  cmocka_unit_test(test_type_of_service),
+		cmocka_unit_test(test_floors),  cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_at_once),
 	};
 
