@@ -137,8 +137,12 @@ static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 
 	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
 		mss = tcp->settings.max_segment;
-	if (tcp->ecn)
-		e.header.flags |= is_answer ? TCP_ECE : TCP_ECE | TCP_CWR;
+	/* RFC 3168, 6.1.1.1: some paths drop a SYN that asks for ECN. The answer to the first may come
+	 * all the same, and then it is agreed upon. */
+	if (tcp->ecn && is_answer)
+		e.header.flags |= TCP_ECE;
+	else if (tcp->ecn && !tcp->syn_resent)
+		e.header.flags |= TCP_ECE | TCP_CWR;
 	o->mss = mss;
 	o->sack_permitted = tcp->sack;
 	o->has_window_scale = tcp->scaling;

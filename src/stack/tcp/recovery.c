@@ -230,6 +230,8 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 	const uint32_t segments = (acked + tcp->mss - 1) / tcp->mss;
 
 	check_tail(tcp);
+	if (tcp_ecn_is_news(tcp))
+		tcp->busy->has_reduced = false; /* numbers come round */
 	tcp->busy->first_lost = false;
 	tcp->busy->probes = 0;
 	if (tcp->busy->recovery != TCP_RECOVERY_OPEN && was_no_loss(tcp, s))
@@ -254,7 +256,7 @@ void tcp_recovery_acked(struct reeve_tcp *tcp, const struct tcp_segment *s, uint
 	}
 	if (tcp->busy->recovery == TCP_RECOVERY_OPEN || seq_before(tcp->una, tcp->busy->recover))
 		return;
-	if (tcp->busy->path.is_lost_alone)
+	if (tcp->busy->path.is_lost_alone && tcp->busy->undo)
 		congestion_restore(
 			&tcp->busy->congestion); /* RFC 4821, 7.6.2: it was not congestion */
 	leave(tcp);
@@ -289,12 +291,11 @@ static uint32_t open_pipe(const struct reeve_tcp *tcp)
 
 static void enter_fast(struct reeve_tcp *tcp, uint32_t delivered)
 {
-	/* A window that falls for an echo of ECN falls once: it was congestion, whatever was late. */
-	if (tcp->busy->prr.is_active) {
-		tcp->busy->undo = false;
-	} else {
+	/* What is taken back, if it was no loss, leaves a reduction for an echo of ECN as it is; and a
+	 * window that is falling for one falls no further. */
+	remember(tcp);
+	if (!tcp->busy->prr.is_active) {
 		prr_start(&tcp->busy->prr, open_pipe(tcp) + delivered);
-		remember(tcp);
 		congestion_lost(&tcp->busy->congestion, flight_size(tcp));
 	}
 	tcp_ecn_reduced(tcp);

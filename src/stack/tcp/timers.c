@@ -156,9 +156,6 @@ static void handshake_timeout(struct reeve_tcp *tcp)
 	tcp->rtt.backoff++;
 	tcp->syn_due = true;
 	tcp->syn_resent = true;
-	/* RFC 3168, 6.1.1.1: some paths drop a SYN that asks for ECN. */
-	if (tcp->state == REEVE_TCP_SYN_SENT)
-		tcp->ecn = false;
 	tcp->timing = false;
 	tcp->retransmits++;
 	tcp->host->stats.tcp_retransmits++;
