@@ -77,13 +77,12 @@ static void ports_deinit(struct ports *p)
 
 static void open_connected(struct ports *p, struct socket *s)
 {
-	struct port_flow *replaced;
+	struct port_wait *replaced;
 
 	port_reservation_init(&s->reservation, false);
 	s->flow = (struct port_flow){ .local_address = p->local,
 				      .remote_address = p->remote,
-				      .remote_port = 80,
-				      .recyclable = REEVE_NEVER };
+				      .remote_port = 80 };
 	need_done(
 		port_space_connect(p->space, &s->reservation, p->demux, &s->flow, now, &replaced));
 }
@@ -153,8 +152,7 @@ static void measure_demux(const char *name, uint32_t flows, size_t samples)
 		flow[i] = (struct port_flow){ .local_address = local.address,
 					      .local_port = local.port,
 					      .remote_address = remote.address,
-					      .remote_port = remote.port,
-					      .recyclable = REEVE_NEVER };
+					      .remote_port = remote.port };
 		need_done(port_demux_add_flow(demux, &flow[i]));
 	}
 	random_init(&random, seed);

@@ -8,8 +8,10 @@
  *	           them with reuse_port in an array, so that a hash picks one without a walk
  *
  * Equal four-tuples (UDP only) hang behind the newest, linked by `older`; the table knows only the
- * first, which alone has no `newer`. A TIME-WAIT uses the same links for its destination's queue;
- * the two never meet, because a demux with duplicates has no TIME-WAITs.
+ * first, which alone has no `newer`.
+ *
+ * A name is a flow's or a TIME-WAIT's, but for the moment between connect, which lets a new flow
+ * take a TIME-WAIT's name, and the owner's removal of that: then the flow is found.
  *
  * A listener is looked for at the exact address, then at the wildcard of the address's own family,
  * then, for IPv4, at a :: that is not IPv6-only. Within a group the order is Linux's score: for
@@ -38,6 +40,7 @@ struct group {
 struct port_demux {
 	struct port_demux_config config;
 	struct port_table flows, groups;
+	struct waits waits;
 	struct destinations destinations;
 	uint32_t flow_count, listener_count;
 };
@@ -80,6 +83,8 @@ struct port_demux *port_demux_new(const struct port_demux_config *config)
 	*d = (struct port_demux){ .config = *config };
 	port_table_init(&d->flows);
 	port_table_init(&d->groups);
+	waits_init(&d->waits, &config->key,
+		   config->wait_size ? config->wait_size : sizeof(struct port_wait));
 	destinations_init(&d->destinations);
 	return d;
 }
@@ -90,6 +95,7 @@ struct port_demux *port_demux_free(struct port_demux *d)
 		return NULL;
 	check(d->flow_count == 0 && d->listener_count == 0);
 	destinations_deinit(&d->destinations);
+	waits_deinit(&d->waits);
 	port_table_deinit(&d->flows);
 	port_table_deinit(&d->groups);
 	free(d);
@@ -125,10 +131,6 @@ struct port_flow *port_demux_look(const struct port_demux *d, const struct port_
 
 static void link_flow(struct port_demux *d, struct port_flow *f, struct port_flow *same)
 {
-	/* A duplicate is never a TIME-WAIT: they share the links. */
-	if (d->config.duplicate_flows)
-		f->recyclable = REEVE_NEVER;
-	f->queued = false;
 	f->older = same;
 	f->newer = NULL;
 	if (same)
@@ -138,7 +140,7 @@ static void link_flow(struct port_demux *d, struct port_flow *f, struct port_flo
 
 int port_demux_add_absent(struct port_demux *d, struct port_flow *f, uint64_t hash)
 {
-	if (d->flow_count >= d->config.max_flows)
+	if (d->flow_count + d->waits.count >= d->config.max_flows)
 		return -ENOBUFS;
 	if (port_table_add(&d->flows, hash, f))
 		return -ENOMEM;
@@ -169,12 +171,8 @@ void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct
 
 	check(!d->config.duplicate_flows && hash == port_demux_hash(d, old));
 	port_table_replace(&d->flows, hash, old, f);
-	f->queued = false;
 	f->older = NULL;
 	f->newer = NULL;
-	destinations_flow_replaced(&d->destinations, &d->config.key, old, f);
-	old->older = NULL;
-	old->newer = NULL;
 }
 
 void port_demux_remove_flow(struct port_demux *d, struct port_flow *f)
@@ -191,7 +189,7 @@ void port_demux_remove_flow(struct port_demux *d, struct port_flow *f)
 			f->older->newer = f->newer;
 	} else {
 		port_table_remove(&d->flows, hash, f);
-		destinations_flow_removed(&d->destinations, &d->config.key, f);
+		destinations_flow_removed(&d->destinations, &d->config.key, &d->waits, f);
 	}
 	f->older = NULL;
 	f->newer = NULL;
@@ -205,6 +203,63 @@ struct port_flow *port_demux_find_flow(const struct port_demux *d,
 			 hash_flow(d, &local->address, local->port, &remote->address, remote->port),
 			 local, remote);
 }
+
+/* TIME-WAITs */
+
+struct port_wait *port_demux_retire_flow(struct port_demux *d, struct port_flow *f,
+					 bool is_recyclable, struct reeve_time now)
+{
+	check(!d->config.duplicate_flows);
+
+	struct port_wait *const w = waits_add(&d->waits, f, now);
+
+	if (!w)
+		return NULL;
+	w->is_recyclable = is_recyclable;
+	port_table_remove(&d->flows, port_demux_hash(d, f), f);
+	d->flow_count--;
+	destinations_flow_retired(&d->destinations, &d->config.key, f, &d->waits, w);
+	return w;
+}
+
+void port_demux_remove_wait(struct port_demux *d, struct port_wait *w)
+{
+	destinations_wait_removed(&d->destinations, &d->config.key, &d->waits, w);
+	waits_remove(&d->waits, w);
+}
+
+void port_demux_renew_wait(struct port_demux *d, struct port_wait *w, struct reeve_time now)
+{
+	waits_renew(&d->waits, w, now);
+	destinations_wait_renewed(&d->destinations, &d->config.key, &d->waits, w);
+}
+
+struct port_wait *port_demux_find_wait(const struct port_demux *d,
+				       const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote)
+{
+	return waits_find(&d->waits, local, remote);
+}
+
+struct port_wait *port_demux_look_wait(const struct port_demux *d, const struct port_flow *like)
+{
+	const struct reeve_sockaddr local = { like->local_address, like->local_port, 0 };
+	const struct reeve_sockaddr remote = { like->remote_address, like->remote_port, 0 };
+
+	return waits_find(&d->waits, &local, &remote);
+}
+
+struct port_wait *port_demux_oldest_wait(const struct port_demux *d)
+{
+	return waits_at(&d->waits, d->waits.oldest);
+}
+
+const struct waits *port_demux_waits(const struct port_demux *d)
+{
+	return &d->waits;
+}
+
+/* Listeners */
 
 static struct group *find_group(const struct port_demux *d, const struct reeve_address *address,
 				uint16_t port)
@@ -437,6 +492,11 @@ uint32_t port_demux_flow_count(const struct port_demux *d)
 	return d->flow_count;
 }
 
+uint32_t port_demux_wait_count(const struct port_demux *d)
+{
+	return d->waits.count;
+}
+
 uint32_t port_demux_listener_count(const struct port_demux *d)
 {
 	return d->listener_count;
@@ -473,4 +533,9 @@ struct port_flow *port_demux_next_flow(const struct port_demux *d, uint64_t *cur
 		slot = next;
 		depth = 0;
 	}
+}
+
+struct port_wait *port_demux_next_wait(const struct port_demux *d, uint64_t *cursor)
+{
+	return waits_walk(&d->waits, cursor);
 }

@@ -8,6 +8,9 @@
  * Both tables are open addressing over SipHash with a key of their own, and grow step by step: no
  * call ever rehashes more than a few slots. Entries are embedded in what they stand for; the table
  * holds pointers, never owns.
+ *
+ * TIME-WAITs are in a table of their own (see wait.h), which is asked when there is no flow, and
+ * which owns them.
  */
 #pragma once
 
@@ -16,18 +19,16 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "port/wait.h"
 #include "reeve/address.h"
 #include "reeve/time.h"
 
-/* A connection, a TIME-WAIT, or a connected UDP socket. */
+/* A connection, or a connected UDP socket. */
 struct port_flow {
 	struct reeve_address local_address, remote_address;
 	uint16_t local_port, remote_port;
-	uint8_t kind;                 /* the owner's */
-	bool queued;                  /* the rest is the demux's */
-	struct reeve_time recyclable; /* when connect() may take it over; NEVER unless TIME-WAIT */
-	/* Neighbours among UDP's flows of the same four-tuple, or a destination's TIME-WAITs. */
-	struct port_flow *older, *newer;
+	uint8_t kind;                    /* the owner's */
+	struct port_flow *older, *newer; /* the demux's: UDP's of the same four-tuple */
 };
 
 /* A listening TCP or a bound, unconnected UDP socket. */
@@ -46,7 +47,8 @@ struct destinations;
 
 struct port_demux_config {
 	struct hash_key key;
-	uint32_t max_flows, max_listeners;
+	uint32_t max_flows, max_listeners; /* a TIME-WAIT counts as a flow */
+	size_t wait_size; /* of a TIME-WAIT's record, which begins with the port_wait; 0: no more */
 	bool duplicate_flows; /* UDP: the newest of equal four-tuples is found */
 };
 
@@ -56,6 +58,19 @@ struct port_demux *port_demux_free(struct port_demux *d);                  /* mu
 /* -EADDRINUSE: the four-tuple is there; -ENOBUFS: at the limit; -ENOMEM. */
 int port_demux_add_flow(struct port_demux *d, struct port_flow *f);
 void port_demux_remove_flow(struct port_demux *d, struct port_flow *f);
+
+/* The flow ends and leaves a TIME-WAIT, until that is removed. NULL: no memory, and it stays. */
+struct port_wait *port_demux_retire_flow(struct port_demux *d, struct port_flow *f,
+					 bool is_recyclable, struct reeve_time now);
+void port_demux_remove_wait(struct port_demux *d, struct port_wait *w);
+void port_demux_renew_wait(struct port_demux *d, struct port_wait *w, struct reeve_time now);
+struct port_wait *port_demux_find_wait(const struct port_demux *d,
+				       const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote);
+const struct waits *port_demux_waits(const struct port_demux *d);
+
+/* The one that began first; NULL: there is none. */
+struct port_wait *port_demux_oldest_wait(const struct port_demux *d);
 
 /* `f` takes the place of `old`, the same four-tuple. Never with duplicate_flows. */
 void port_demux_replace_flow(struct port_demux *d, struct port_flow *old, struct port_flow *f);
@@ -77,8 +92,9 @@ struct port_listener *port_demux_next_match(const struct port_demux *d,
 					    const struct reeve_sockaddr *local,
 					    const struct port_listener *previous);
 
-/* Flows and listeners in all. */
+/* Flows, TIME-WAITs and listeners in all. */
 uint32_t port_demux_flow_count(const struct port_demux *d);
+uint32_t port_demux_wait_count(const struct port_demux *d);
 uint32_t port_demux_listener_count(const struct port_demux *d);
 
 /* For one who looks first and then adds, with one hash for both. What is added must be absent. */
@@ -86,6 +102,7 @@ uint64_t port_demux_hash(const struct port_demux *d, const struct port_flow *lik
 struct port_flow *port_demux_look(const struct port_demux *d, const struct port_flow *like,
 				  uint64_t hash);
 int port_demux_add_absent(struct port_demux *d, struct port_flow *f, uint64_t hash);
+struct port_wait *port_demux_look_wait(const struct port_demux *d, const struct port_flow *like);
 
 bool port_demux_has_duplicates(const struct port_demux *d);
 
@@ -95,3 +112,4 @@ const struct hash_key *port_demux_key(const struct port_demux *d);
 
 /* Walks the table for listings; see reeve_host_next_socket(). NULL after the last. */
 struct port_flow *port_demux_next_flow(const struct port_demux *d, uint64_t *cursor);
+struct port_wait *port_demux_next_wait(const struct port_demux *d, uint64_t *cursor);

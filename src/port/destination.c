@@ -6,7 +6,7 @@
  * come, older ones as `scanned` passes over their ports, a few at each connect. When it has passed
  * the range the destination is complete:
  *
- *	taken = { p in the range : the flow local:p -> remote is in the demux }
+ *	taken = { p in the range : local:p -> remote is a flow or a TIME-WAIT }
  *
  * and stays so until few of its flows are left, when it is forgotten. So there are at most as many
  * as there are flows, and as a rule one for some hundreds.
@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "port/demux.h"
+#include "port/wait.h"
 
 /* Forgotten when fewer than one port in this many is taken. */
 #define SPARSE_PART 64
@@ -110,48 +111,52 @@ struct destination *destinations_add(struct destinations *d, const struct hash_k
 	return fresh;
 }
 
-static void queue_remove(struct destination *d, struct port_flow *f)
+static void queue_remove(struct destination *d, const struct waits *waits, struct port_wait *w)
 {
-	if (f->older)
-		f->older->newer = f->newer;
+	if (w->queue_older)
+		waits_at(waits, w->queue_older)->queue_newer = w->queue_newer;
 	else
-		d->oldest = f->newer;
-	if (f->newer)
-		f->newer->older = f->older;
+		d->oldest = w->queue_newer;
+	if (w->queue_newer)
+		waits_at(waits, w->queue_newer)->queue_older = w->queue_older;
 	else
-		d->newest = f->older;
-	f->older = NULL;
-	f->newer = NULL;
-	f->queued = false;
+		d->newest = w->queue_older;
+	w->queue_older = 0;
+	w->queue_newer = 0;
+	w->is_queued = false;
 }
 
-static void queue_append(struct destination *d, struct port_flow *f)
+static void queue_append(struct destination *d, const struct waits *waits, struct port_wait *w)
 {
-	f->older = d->newest;
-	f->newer = NULL;
-	f->queued = true;
+	const uint32_t number = waits_number(waits, w);
+
+	w->queue_older = d->newest;
+	w->queue_newer = 0;
+	w->is_queued = true;
 	if (d->newest)
-		d->newest->newer = f;
+		waits_at(waits, d->newest)->queue_newer = number;
 	else
-		d->oldest = f;
-	d->newest = f;
+		d->oldest = number;
+	d->newest = number;
 }
 
-static void queue_prepend(struct destination *d, struct port_flow *f)
+static void queue_prepend(struct destination *d, const struct waits *waits, struct port_wait *w)
 {
-	f->older = NULL;
-	f->newer = d->oldest;
-	f->queued = true;
+	const uint32_t number = waits_number(waits, w);
+
+	w->queue_older = 0;
+	w->queue_newer = d->oldest;
+	w->is_queued = true;
 	if (d->oldest)
-		d->oldest->older = f;
+		waits_at(waits, d->oldest)->queue_older = number;
 	else
-		d->newest = f;
-	d->oldest = f;
+		d->newest = number;
+	d->oldest = number;
 }
 
-static bool is_covered(const struct destination *d, const struct port_flow *f)
+static bool is_known(const struct destination *d, uint16_t port)
 {
-	return ephemeral_covers(d->range, f->local_port);
+	return ephemeral_covers(d->range, port) && ephemeral_set_has(&d->taken, d->range, port);
 }
 
 void destinations_flow_added(struct destinations *d, const struct hash_key *key,
@@ -159,56 +164,86 @@ void destinations_flow_added(struct destinations *d, const struct hash_key *key,
 {
 	struct destination *to = destinations_find(d, key, f);
 
-	if (!to || !is_covered(to, f))
+	/* It is known already if it has the name of a TIME-WAIT that is about to go. */
+	if (!to || !ephemeral_covers(to->range, f->local_port) || is_known(to, f->local_port))
 		return;
 	check(!ephemeral_set_add(&to->taken, to->range, f->local_port));
-	if (!reeve_time_is_never(f->recyclable))
-		queue_append(to, f);
+}
+
+/* `port` has become free; who is of little use is forgotten. */
+static void leave(struct destinations *d, const struct hash_key *key, const struct waits *waits,
+		  struct destination *to, const struct port_flow *like)
+{
+	ephemeral_set_remove(&to->taken, to->range, like->local_port);
+	if (to->taken.count &&
+	    !(destination_is_complete(to) && to->taken.count < to->range->count / SPARSE_PART))
+		return;
+	while (to->oldest)
+		queue_remove(to, waits, waits_at(waits, to->oldest));
+	port_table_remove(&d->table, hash_like(key, like), to);
+	if (d->recent == to)
+		d->recent = NULL;
+	destination_free(to);
 }
 
 void destinations_flow_removed(struct destinations *d, const struct hash_key *key,
-			       struct port_flow *f)
+			       const struct waits *waits, const struct port_flow *f)
 {
 	struct destination *to = destinations_find(d, key, f);
 
-	if (!to || !is_covered(to, f))
+	/* Not known: older than the destination, not scanned yet. */
+	if (to && is_known(to, f->local_port))
+		leave(d, key, waits, to, f);
+}
+
+void destinations_flow_retired(struct destinations *d, const struct hash_key *key,
+			       const struct port_flow *f, const struct waits *waits,
+			       struct port_wait *w)
+{
+	struct destination *to = destinations_find(d, key, f);
+
+	if (to && w->is_recyclable && is_known(to, f->local_port))
+		queue_append(to, waits, w);
+}
+
+void destinations_wait_removed(struct destinations *d, const struct hash_key *key,
+			       const struct waits *waits, struct port_wait *w)
+{
+	if (list_is_empty(&d->all))
 		return;
-	if (f->queued)
-		queue_remove(to, f);
-	if (!ephemeral_set_has(&to->taken, to->range, f->local_port))
-		return; /* older than the destination, not scanned yet */
-	ephemeral_set_remove(&to->taken, to->range, f->local_port);
-	if (!to->taken.count ||
-	    (destination_is_complete(to) && to->taken.count < to->range->count / SPARSE_PART)) {
-		while (to->oldest)
-			queue_remove(to, to->oldest);
-		port_table_remove(&d->table, hash_like(key, f), to);
-		if (d->recent == to)
-			d->recent = NULL;
-		destination_free(to);
-	}
+
+	const struct port_flow name = waits_name(w);
+	struct destination *to = destinations_find(d, key, &name);
+
+	if (!to)
+		return;
+	if (w->is_queued)
+		queue_remove(to, waits, w);
+	if (!w->is_replaced && is_known(to, name.local_port))
+		leave(d, key, waits, to, &name);
 }
 
-void destinations_flow_replaced(struct destinations *d, const struct hash_key *key,
-				struct port_flow *old, struct port_flow *f)
+void destinations_wait_renewed(struct destinations *d, const struct hash_key *key,
+			       const struct waits *waits, struct port_wait *w)
 {
-	struct destination *to = destinations_find(d, key, f);
+	if (!w->is_queued)
+		return;
 
-	if (old->queued)
-		queue_remove(to, old);
-	if (to && is_covered(to, f) && ephemeral_set_has(&to->taken, to->range, f->local_port) &&
-	    !reeve_time_is_never(f->recyclable))
-		queue_append(to, f);
+	const struct port_flow name = waits_name(w);
+	struct destination *to = destinations_find(d, key, &name);
+
+	queue_remove(to, waits, w);
+	queue_append(to, waits, w);
 }
 
-void destination_enter(struct destination *d, struct port_flow *found)
+void destination_enter(struct destination *d, bool is_taken, const struct waits *waits,
+		       struct port_wait *found)
 {
 	const uint16_t port = (uint16_t)d->scanned++;
 
-	if (!found || !ephemeral_covers(d->range, port) ||
-	    ephemeral_set_has(&d->taken, d->range, port))
+	if (!is_taken || !ephemeral_covers(d->range, port) || is_known(d, port))
 		return;
 	check(!ephemeral_set_add(&d->taken, d->range, port));
-	if (!reeve_time_is_never(found->recyclable))
-		queue_prepend(d, found);
+	if (found && found->is_recyclable)
+		queue_prepend(d, waits, found);
 }

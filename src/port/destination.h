@@ -7,6 +7,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/hash.h"
 #include "base/list.h"
 #include "port/ephemeral.h"
@@ -14,6 +17,8 @@
 #include "reeve/address.h"
 
 struct port_flow;
+struct port_wait;
+struct waits;
 
 struct destination {
 	struct list node;
@@ -22,7 +27,7 @@ struct destination {
 	uint32_t scanned; /* the next port whose older flows are to be entered; 65536: complete */
 	const struct ephemeral *range;
 	struct ephemeral_set taken;
-	struct port_flow *oldest, *newest; /* recyclable TIME-WAITs, linked by older and newer */
+	uint32_t oldest, newest; /* recyclable TIME-WAITs, linked by queue_older and queue_newer */
 };
 
 struct destinations {
@@ -41,18 +46,27 @@ struct destination *destinations_find(struct destinations *d, const struct hash_
 struct destination *destinations_add(struct destinations *d, const struct hash_key *key,
 				     const struct port_flow *like, const struct ephemeral *range);
 
-/* A flow has come, gone, taken the place of one with the same four-tuple. */
+/* A flow has come, gone, left a TIME-WAIT. */
 void destinations_flow_added(struct destinations *d, const struct hash_key *key,
 			     struct port_flow *f);
 void destinations_flow_removed(struct destinations *d, const struct hash_key *key,
-			       struct port_flow *f);
-void destinations_flow_replaced(struct destinations *d, const struct hash_key *key,
-				struct port_flow *old, struct port_flow *f);
+			       const struct waits *waits, const struct port_flow *f);
+void destinations_flow_retired(struct destinations *d, const struct hash_key *key,
+			       const struct port_flow *f, const struct waits *waits,
+			       struct port_wait *w);
+
+/* A TIME-WAIT is about to go; has begun anew. */
+void destinations_wait_removed(struct destinations *d, const struct hash_key *key,
+			       const struct waits *waits, struct port_wait *w);
+void destinations_wait_renewed(struct destinations *d, const struct hash_key *key,
+			       const struct waits *waits, struct port_wait *w);
 
 static inline bool destination_is_complete(const struct destination *d)
 {
 	return d->scanned > d->range->last;
 }
 
-/* Enters the flow found at the port `scanned`, NULL if none is there, and goes on to the next. */
-void destination_enter(struct destination *d, struct port_flow *found);
+/* Enters what was found at the port `scanned`, a flow, a TIME-WAIT (else NULL) or nothing, and goes
+ * on to the next. */
+void destination_enter(struct destination *d, bool is_taken, const struct waits *waits,
+		       struct port_wait *found);

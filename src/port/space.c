@@ -222,7 +222,7 @@ struct attempt {
 	struct port_flow *flow;
 	struct reeve_time now;
 	uint64_t hash;              /* of the flow with the port it has now */
-	struct port_flow *replaced; /* the TIME-WAIT to take over, or NULL */
+	struct port_wait *replaced; /* the TIME-WAIT to take over, or NULL */
 	bool duplicate;             /* a flow of the same four-tuple stays */
 };
 
@@ -233,9 +233,9 @@ static struct port_flow *look(struct attempt *a, uint16_t port)
 	return port_demux_look(a->demux, a->flow, a->hash);
 }
 
-static bool is_recyclable(const struct port_flow *f, struct reeve_time now)
+static bool is_recyclable(const struct port_wait *w, struct reeve_time now)
 {
-	return !reeve_time_is_never(f->recyclable) && !reeve_time_before(now, f->recyclable);
+	return w->is_recyclable && wait_age_ms(w, now) >= PORT_WAIT_RECYCLE_MS;
 }
 
 /* Enters what the demux knows of a crowded destination, up to `ports` ports of it. */
@@ -243,7 +243,11 @@ static void scan(struct port_space *s, struct destination *to, struct attempt *a
 {
 	for (; ports && !destination_is_complete(to); ports--) {
 		s->range.steps++;
-		destination_enter(to, look(a, (uint16_t)to->scanned));
+
+		const struct port_flow *const f = look(a, (uint16_t)to->scanned);
+		struct port_wait *const w = f ? NULL : port_demux_look_wait(a->demux, a->flow);
+
+		destination_enter(to, f || w, port_demux_waits(a->demux), w);
 	}
 }
 
@@ -252,22 +256,38 @@ static int choose_from(struct port_space *s, const struct destination *to, struc
 		       const struct ephemeral_set *within)
 {
 	const struct ephemeral_set *bound = &s->taken.bound;
-	struct port_flow *f = to->oldest;
+	const struct waits *const waits = port_demux_waits(a->demux);
+	struct port_wait *w = waits_at(waits, to->oldest);
 	uint16_t port = ephemeral_choose(&s->range, &to->taken, bound, within);
 
-	for (unsigned i = 0; !port && f && i < OLDEST_LOOK; i++, f = f->newer) {
+	for (unsigned i = 0; !port && w && i < OLDEST_LOOK; i++) {
 		s->range.steps++;
-		if (is_recyclable(f, a->now) &&
-		    !ephemeral_set_has(bound, &s->range, f->local_port)) {
-			port = f->local_port;
-			a->replaced = f;
+		if (is_recyclable(w, a->now) &&
+		    !ephemeral_set_has(bound, &s->range, w->local_port)) {
+			port = w->local_port;
+			a->replaced = w;
 		}
+		w = waits_at(waits, w->queue_newer);
 	}
 	if (!port)
 		return -EADDRNOTAVAIL;
 	a->flow->local_port = port;
 	a->hash = port_demux_hash(a->demux, a->flow);
 	return 0;
+}
+
+/* Whether nobody has the four-tuple with this port, or a TIME-WAIT that may be taken over. */
+static bool is_free(struct attempt *a, uint16_t port)
+{
+	if (look(a, port))
+		return false;
+
+	struct port_wait *const w = port_demux_look_wait(a->demux, a->flow);
+
+	if (w && !is_recyclable(w, a->now))
+		return false;
+	a->replaced = w;
+	return true;
 }
 
 static int choose_towards(struct port_space *s, struct attempt *a,
@@ -282,15 +302,11 @@ static int choose_towards(struct port_space *s, struct attempt *a,
 		scan(s, to, a, SCAN_STEP);
 	for (unsigned i = 0; i < DRAWS && !(to && destination_is_complete(to)); i++) {
 		const uint16_t port = ephemeral_choose(&s->range, &s->taken.bound, NULL, within);
-		struct port_flow *same;
 
 		if (!port)
 			return -EADDRNOTAVAIL;
-		same = look(a, port);
-		if (!same || is_recyclable(same, a->now)) {
-			a->replaced = same;
+		if (is_free(a, port))
 			return 0;
-		}
 		if (++misses == MISSES && !to)
 			to = destinations_add(all, key, a->flow, &s->range);
 	}
@@ -306,20 +322,21 @@ static int choose_towards(struct port_space *s, struct attempt *a,
  * and choose another. */
 static int keep_port(const struct port_reservation *r, struct attempt *a)
 {
-	struct port_flow *same = look(a, r->port);
+	const struct port_flow *const same = look(a, r->port);
+	struct port_wait *const w = same ? NULL : port_demux_look_wait(a->demux, a->flow);
 
-	if (!same)
+	if (!same && !w)
 		return 0;
 	if (r->implicit)
 		return 1;
-	if (port_demux_has_duplicates(a->demux)) {
+	if (same && port_demux_has_duplicates(a->demux)) {
 		a->duplicate = true;
 		return 0;
 	}
 	/* As in Linux, a port that was asked for doesn't wait until the time to recycle it. */
-	if (reeve_time_is_never(same->recyclable))
+	if (same || !w->is_recyclable)
 		return -EADDRNOTAVAIL;
-	a->replaced = same;
+	a->replaced = w;
 	return 0;
 }
 
@@ -339,24 +356,19 @@ static int choose_for_connect(struct port_space *s, const struct port_reservatio
 
 static int add_to_demux(const struct attempt *a)
 {
-	a->flow->recyclable = REEVE_NEVER;
-	if (a->duplicate)
-		return port_demux_add_flow(a->demux, a->flow);
-	if (!a->replaced)
-		return port_demux_add_absent(a->demux, a->flow, a->hash);
-	port_demux_replace_flow(a->demux, a->replaced, a->flow);
-	return 0;
+	return a->duplicate ? port_demux_add_flow(a->demux, a->flow)
+			    : port_demux_add_absent(a->demux, a->flow, a->hash);
 }
 
 int port_space_connect(struct port_space *s, struct port_reservation *r, struct port_demux *demux,
 		       struct port_flow *flow, struct reeve_time now,
-		       struct port_flow **ret_replaced)
+		       struct port_wait **ret_replaced)
 {
 	struct attempt a = { .demux = demux, .flow = flow, .now = now };
 	const uint16_t local_port = flow->local_port;
 	struct port_reservation next = *r;
 
-	if (r->state == PORT_LISTENING || r->state == PORT_TIME_WAIT)
+	if (r->state == PORT_LISTENING)
 		return -EINVAL;
 
 	int error = choose_for_connect(s, r, &a);
@@ -386,6 +398,8 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 	r->home = NULL;
 	taken_leave(&s->taken, r);
 	*r = next;
+	if (a.replaced)
+		a.replaced->is_replaced = true;
 	*ret_replaced = a.replaced;
 	return 0;
 }
@@ -440,6 +454,65 @@ int port_space_inherit(struct port_space *s, struct port_reservation *child,
 	s->count++;
 	*child = fresh;
 	return 0;
+}
+
+/* A TIME-WAIT's hold: what its reservation is entered with, for it to be known again. The owner is
+ * always 0, as taken_conflicts() does not ask for a TIME-WAIT's. */
+enum {
+	HOLD_IPV6 = 1,
+	HOLD_IPV6_ONLY = 2,
+	HOLD_REUSE_ADDRESS = 4,
+	HOLD_REUSE_PORT = 8,
+	HOLD_IMPLICIT = 16,
+};
+
+static uint8_t hold_of(const struct port_reservation *r)
+{
+	unsigned hold = 0;
+
+	hold |= r->ipv6 ? HOLD_IPV6 : 0;
+	hold |= r->ipv6_only ? HOLD_IPV6_ONLY : 0;
+	hold |= r->reuse_address ? HOLD_REUSE_ADDRESS : 0;
+	hold |= r->reuse_port ? HOLD_REUSE_PORT : 0;
+	hold |= r->implicit ? HOLD_IMPLICIT : 0;
+	return (uint8_t)hold;
+}
+
+static struct port_reservation reservation_of(uint8_t hold)
+{
+	return (struct port_reservation){
+		.state = PORT_TIME_WAIT,
+		.ipv6 = hold & HOLD_IPV6,
+		.ipv6_only = hold & HOLD_IPV6_ONLY,
+		.reuse_address = hold & HOLD_REUSE_ADDRESS,
+		.reuse_port = hold & HOLD_REUSE_PORT,
+		.implicit = hold & HOLD_IMPLICIT,
+	};
+}
+
+int port_space_wait(struct port_space *s, struct port_reservation *r, uint8_t *ret_hold)
+{
+	check(r->state == PORT_CONNECTED);
+
+	const uint8_t hold = hold_of(r);
+	struct port_reservation held = reservation_of(hold);
+	const int error = taken_enter(&s->taken, &held, &r->address, r->port);
+
+	if (error)
+		return error;
+	s->count++;
+	port_space_release(s, r);
+	*ret_hold = hold;
+	return 0;
+}
+
+void port_space_end_wait(struct port_space *s, const struct reeve_address *address, uint16_t port,
+			 uint8_t hold)
+{
+	struct port_reservation held = reservation_of(hold);
+
+	taken_find(&s->taken, &held, address, port);
+	port_space_release(s, &held);
 }
 
 void port_space_move(struct port_space *s, struct port_reservation *from,

@@ -2,11 +2,12 @@
  * The port space of one host and protocol: all of 0..65535, who has which, and whether one more
  * may. The rules are Linux's (inet_csk_get_port, udp_lib_get_port), tested against it.
  *
- * A reservation is one object for one use of a port: embedded in the socket (or TIME-WAIT) that it
- * belongs to, in one state at a time, released exactly once.
+ * A reservation is one object for one use of a port: embedded in the socket that it belongs to, in
+ * one state at a time, released exactly once. A TIME-WAIT is held by a byte: its owner is of no
+ * matter, so that those of one address and port can be told apart by how they share it alone.
  *
  *	bind ──> BOUND ──listen──> LISTENING
- *	           └────connect──> CONNECTED ──> TIME_WAIT
+ *	           └────connect──> CONNECTED ──wait──> (none: a TIME-WAIT's hold)
  *	(fresh) ───────connect──> CONNECTED     (a port chosen for it: `implicit`)
  *	(accepted) ────inherit──> CONNECTED
  *
@@ -20,6 +21,7 @@
 #include <stdint.h>
 
 #include "port/demux.h"
+#include "port/wait.h"
 #include "reeve/address.h"
 #include "reeve/time.h"
 
@@ -33,7 +35,7 @@ enum port_state {
 	PORT_BOUND,
 	PORT_LISTENING,
 	PORT_CONNECTED,
-	PORT_TIME_WAIT,
+	PORT_TIME_WAIT, /* of a hold: the space's own */
 };
 
 /* The flags are the owner's to set while the state allows it; the rest is the space's. Linux
@@ -91,14 +93,14 @@ void port_space_unlisten(struct port_space *s, struct port_reservation *r);
  * NONE or BOUND to CONNECTED: `flow` holds the local address and the remote name; its local port
  * is the reservation's, or chosen here at random among those free for this destination, and then
  * the flow is in `demux`. From CONNECTED, for a UDP socket that names another peer (its flow has
- * left the demux): it keeps its port if it can. A TIME-WAIT flow that may be taken over at `now` is removed from the
- * demux and given back in *ret_replaced for its owner to end; else that is NULL.
+ * left the demux): it keeps its port if it can. A TIME-WAIT that may be taken over at `now` has its
+ * name taken and is given back in *ret_replaced for its owner to end; else that is NULL.
  * -EADDRNOTAVAIL: no port left for this destination, or the four-tuple of a bound port is taken
  * (Linux's errno for both); -ENOBUFS, -ENOMEM. On failure nothing has changed.
  */
 int port_space_connect(struct port_space *s, struct port_reservation *r, struct port_demux *demux,
 		       struct port_flow *flow, struct reeve_time now,
-		       struct port_flow **ret_replaced);
+		       struct port_wait **ret_replaced);
 
 /* CONNECTED back to BOUND (UDP disconnect, a failed connect) or, if implicit, to NONE. What was
  * bound to port 0 is deferred again, or NONE if no capacity is left; as in Linux, a port that
@@ -110,8 +112,14 @@ int port_space_inherit(struct port_space *s, struct port_reservation *child,
 		       const struct port_reservation *listener,
 		       const struct reeve_address *address);
 
-/* The reservation passes from one object to another (a connection to its TIME-WAIT): `to` must be
- * NONE and becomes `state`; `from` becomes NONE. Cannot fail. */
+/* CONNECTED to NONE; what is in *ret_hold keeps the port at the address as a TIME-WAIT, until it is
+ * ended with both. -ENOMEM: nothing has changed. */
+int port_space_wait(struct port_space *s, struct port_reservation *r, uint8_t *ret_hold);
+void port_space_end_wait(struct port_space *s, const struct reeve_address *address, uint16_t port,
+			 uint8_t hold);
+
+/* The reservation passes from one object to another: `to` must be NONE and becomes `state`; `from`
+ * becomes NONE. Cannot fail. */
 void port_space_move(struct port_space *s, struct port_reservation *from,
 		     struct port_reservation *to, enum port_state state);
 
@@ -121,7 +129,7 @@ void port_space_release(struct port_space *s, struct port_reservation *r);
 void port_space_set_reuse(struct port_space *s, struct port_reservation *r, bool reuse_address,
 			  bool reuse_port);
 
-/* Reservations in all, for tests of leaks. */
+/* Reservations and holds in all, for tests of leaks. */
 uint32_t port_space_count(const struct port_space *s);
 
 /* Ports, words of bitmaps and TIME-WAITs that choices have looked at, for tests of their cost. */

@@ -422,6 +422,19 @@ int taken_enter(struct taken *t, struct port_reservation *r, const struct reeve_
 	return 0;
 }
 
+void taken_find(const struct taken *t, struct port_reservation *r,
+		const struct reeve_address *address, uint16_t port)
+{
+	const struct bucket *b = find_bucket(t, port);
+	struct port_use *u = b ? find_use(t, b, address, r) : NULL;
+
+	r->class = class_of(r) & (CLASS_COUNT - 1);
+	check(u && u->counts[r->class] > 0);
+	r->use = u;
+	r->address = *address;
+	r->port = port;
+}
+
 void taken_leave(struct taken *t, struct port_reservation *r)
 {
 	struct port_use *u = r->use;

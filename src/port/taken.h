@@ -39,6 +39,11 @@ bool taken_conflicts(const struct taken *t, const struct port_reservation *r,
 int taken_enter(struct taken *t, struct port_reservation *r, const struct reeve_address *address,
 		uint16_t port);
 
+/* For who has not kept it: makes `r`, its state and flags set, the reservation that was entered with
+ * the same, or one that is as good. */
+void taken_find(const struct taken *t, struct port_reservation *r,
+		const struct reeve_address *address, uint16_t port);
+
 /* Harmless on one that is not entered. */
 void taken_leave(struct taken *t, struct port_reservation *r);
 

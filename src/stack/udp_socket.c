@@ -51,7 +51,6 @@ struct reeve_udp *udp_new(struct reeve_host *host, struct udp_host *table, enum 
 	udp_queue_init(&udp->queue, RECEIVE_BUFFER_DEFAULT);
 	port_reservation_init(&udp->reservation, family == REEVE_IPV6);
 	list_init(&udp->listener.node);
-	udp->flow.recyclable = REEVE_NEVER;
 	udp->bound = family == REEVE_IPV6 ? reeve_any_ipv6 : reeve_any_ipv4;
 	udp->index = u->count;
 	u->sockets[u->count++] = udp;
@@ -314,7 +313,7 @@ static int join_flow(struct reeve_udp *udp, const struct reeve_sockaddr *to,
 	const struct port_flow before = udp->flow;
 	const bool was_connected = udp->connected;
 	const bool was_listening = udp->listening;
-	struct port_flow *replaced;
+	struct port_wait *replaced;
 
 	if (was_connected)
 		leave_flow(udp);

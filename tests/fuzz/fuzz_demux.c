@@ -59,7 +59,6 @@ static struct port_flow flow_of(uint8_t a, uint8_t b)
 		.remote_address = address_number((a >> 1 & 1) + (a & 4 ? 3 : 0)),
 		.local_port = (uint16_t)(65535 - (a >> 6)),
 		.remote_port = b % 8,
-		.recyclable = REEVE_NEVER,
 	};
 }
 

@@ -139,8 +139,8 @@ void invariants_check(const struct reeve_host *host)
 		count += check_listener(l);
 		half_open += l->half_open_count;
 	}
-	list_for_each(node, &t->time_wait)
-		count++;
+	check(port_demux_wait_count(t->demux) == host->stats.tcp_time_wait);
+	count += host->stats.tcp_time_wait;
 	check(list_is_empty(&t->dead) && orphans == t->orphans && half_open == t->half_open);
 	check(count == t->count && count <= host->config.max_sockets);
 }

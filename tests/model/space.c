@@ -12,7 +12,7 @@
 #include "failing.h"
 #include "port/space.h"
 
-#define TIME_WAIT_NS 50
+#define STEP_NS (PORT_WAIT_RECYCLE_MS * REEVE_NS_PER_MS / 50)
 
 /* What the model knows of a socket, kept apart from what the space writes into reservations. */
 struct view {
@@ -24,7 +24,10 @@ struct view {
 	bool deferred, implicit;
 	bool from_wildcard; /* connected from `wildcard`, which it goes back to */
 	struct reeve_address wildcard;
-	bool has_flow;
+	bool has_flow; /* or had one, which its TIME-WAIT has the name of */
+	uint8_t hold;  /* a TIME-WAIT's */
+	struct reeve_time since;
+	bool recyclable;
 };
 
 struct space_model {
@@ -38,6 +41,7 @@ struct space_model {
 	struct view views[SPACE_MODEL_SOCKETS];
 	struct port_reservation reservations[SPACE_MODEL_SOCKETS];
 	struct port_flow flows[SPACE_MODEL_SOCKETS];
+	struct port_wait *waits[SPACE_MODEL_SOCKETS]; /* of a TIME-WAIT with a flow */
 	unsigned weights[SPACE_MODEL_OPERATIONS];
 	struct space_model_counts counts;
 };
@@ -203,6 +207,10 @@ static void agree(const struct space_model *m)
 		const struct port_reservation *r = &m->reservations[i];
 
 		count += v->state != PORT_NONE;
+		if (v->state == PORT_TIME_WAIT) {
+			check(r->state == PORT_NONE && r->port == 0);
+			continue;
+		}
 		check(r->state == v->state);
 		check(r->port == (v->state == PORT_NONE ? 0 : v->port));
 		if (v->state == PORT_NONE)
@@ -283,7 +291,7 @@ static void do_listen(struct space_model *m, unsigned i)
 	const struct reeve_address any = v->ipv6 ? reeve_any_ipv6 : reeve_any_ipv4;
 	int expected = 0;
 
-	if (v->state == PORT_CONNECTED || v->state == PORT_TIME_WAIT)
+	if (v->state == PORT_CONNECTED)
 		expected = -EINVAL;
 	else if (v->state == PORT_NONE
 			 ? unused(m) <= held(m)
@@ -318,15 +326,22 @@ static void forget(struct space_model *m, unsigned i)
 
 static void leave_demux(struct space_model *m, unsigned i)
 {
-	if (m->views[i].has_flow)
+	if (m->views[i].has_flow && m->views[i].state == PORT_TIME_WAIT)
+		port_demux_remove_wait(m->demux, m->waits[i]);
+	else if (m->views[i].has_flow)
 		port_demux_remove_flow(m->demux, &m->flows[i]);
 	m->views[i].has_flow = false;
 }
 
 static void do_release(struct space_model *m, unsigned i)
 {
+	const struct view *v = &m->views[i];
+
 	leave_demux(m, i);
-	port_space_release(m->space, &m->reservations[i]);
+	if (v->state == PORT_TIME_WAIT)
+		port_space_end_wait(m->space, &v->address, v->port, v->hold);
+	else
+		port_space_release(m->space, &m->reservations[i]);
 	forget(m, i);
 }
 
@@ -345,9 +360,10 @@ static struct reeve_address pick_specific(struct space_model *m, const struct vi
 
 static bool is_old(const struct space_model *m, int i)
 {
-	const struct reeve_time at = m->flows[i].recyclable;
+	const struct view *v = &m->views[i];
 
-	return !reeve_time_is_never(at) && at.ns <= m->now.ns;
+	return v->state == PORT_TIME_WAIT && v->recyclable &&
+	       m->now.ns - v->since.ns >= PORT_WAIT_RECYCLE_MS * REEVE_NS_PER_MS;
 }
 
 /* May connect choose this port? */
@@ -365,13 +381,14 @@ static int expected_connect(const struct space_model *m, const struct view *v,
 {
 	const int same = v->port ? find_flow(m, f, v->port) : -1;
 
-	if (v->state == PORT_LISTENING || v->state == PORT_TIME_WAIT)
+	if (v->state == PORT_LISTENING)
 		return -EINVAL;
 	if (v->port && same < 0)
 		return 0;
 	if (v->port && !v->implicit) {
+		const struct view *w = &m->views[same];
 		const bool taken =
-			m->protocol == PORT_TCP && reeve_time_is_never(m->flows[same].recyclable);
+			m->protocol == PORT_TCP && !(w->state == PORT_TIME_WAIT && w->recyclable);
 
 		return taken ? -EADDRNOTAVAIL : 0;
 	}
@@ -401,11 +418,24 @@ static void note_connected(struct space_model *m, struct view *v, const struct p
 	(void)m;
 }
 
+/* The flow is found, and no TIME-WAIT of its name is left; or the TIME-WAIT, and no flow. */
+static void check_found(const struct space_model *m, unsigned i)
+{
+	const struct port_flow *f = &m->flows[i];
+	const struct reeve_sockaddr local = { f->local_address, f->local_port, 0 };
+	const struct reeve_sockaddr remote = { f->remote_address, f->remote_port, 0 };
+	const bool waits = m->views[i].state == PORT_TIME_WAIT;
+
+	check(port_demux_find_flow(m->demux, &local, &remote) == (waits ? NULL : f));
+	check(port_demux_find_wait(m->demux, &local, &remote) == (waits ? m->waits[i] : NULL));
+}
+
 static void do_connect(struct space_model *m, unsigned i)
 {
 	struct view *v = &m->views[i];
 	const bool holds = v->state == PORT_BOUND && v->deferred;
-	struct port_flow *f = &m->flows[i], *replaced = NULL;
+	struct port_flow *f = &m->flows[i];
+	struct port_wait *replaced = NULL;
 	const struct port_flow before = *f;
 	const bool had_flow = v->has_flow;
 
@@ -439,20 +469,19 @@ static void do_connect(struct space_model *m, unsigned i)
 		check(f->local_port == kept);
 	else if (!v->port || v->implicit)
 		check(is_candidate(m, f, f->local_port, used_only));
-	if (replaced) {
-		const unsigned k = (unsigned)(replaced - m->flows);
 
-		check(find_flow(m, f, f->local_port) == (int)k);
-		check(m->views[k].state == PORT_TIME_WAIT);
-		m->views[k].has_flow = false;
-		note_connected(m, v, f);
-		do_release(m, k);
+	const int same = find_flow(m, f, f->local_port);
+
+	if (replaced) {
+		check(same >= 0 && m->views[same].state == PORT_TIME_WAIT);
+		check(m->waits[same] == replaced);
+		do_release(m, (unsigned)same);
 		m->counts.replaced++;
-	} else {
-		if (m->protocol == PORT_TCP)
-			check(find_flow(m, f, f->local_port) == -1);
-		note_connected(m, v, f);
+	} else if (m->protocol == PORT_TCP) {
+		check(same == -1);
 	}
+	note_connected(m, v, f);
+	check_found(m, i);
 }
 
 static void do_disconnect(struct space_model *m, unsigned i)
@@ -519,25 +548,61 @@ static void do_inherit(struct space_model *m, unsigned i)
 	m->views[child] = next;
 }
 
+/* A fresh socket's reservation, as the view says. */
+static void open_as(struct space_model *m, unsigned i)
+{
+	const struct view *v = &m->views[i];
+	struct port_reservation *r = &m->reservations[i];
+
+	port_reservation_init(r, v->ipv6);
+	r->ipv6_only = v->ipv6_only;
+	r->owner = v->owner;
+	port_space_set_reuse(m->space, r, v->reuse_address, v->reuse_port);
+}
+
+/* In place of its flow, if it has one that is in the demux. */
+static bool retire(struct space_model *m, unsigned i, unsigned to, bool recyclable)
+{
+	m->waits[to] = NULL;
+	if (!m->views[i].has_flow)
+		return true;
+	m->waits[to] = port_demux_retire_flow(m->demux, &m->flows[i], recyclable, m->now);
+	return m->waits[to];
+}
+
 static void do_time_wait(struct space_model *m, unsigned i)
 {
 	const int to = pick_idle(m);
 	struct view *v = &m->views[i];
+	uint8_t hold = 0;
 
 	if (v->state != PORT_CONNECTED || to < 0 || m->protocol == PORT_UDP)
 		return;
-	port_space_move(m->space, &m->reservations[i], &m->reservations[to], PORT_TIME_WAIT);
-	m->counts.succeeded++;
-	if (v->has_flow) {
-		m->flows[to] = m->flows[i];
-		m->flows[to].recyclable = choose_below(&m->choice, 8)
-						  ? reeve_time_add(m->now, TIME_WAIT_NS)
-						  : REEVE_NEVER;
-		port_demux_replace_flow(m->demux, &m->flows[i], &m->flows[to]);
-	}
+
+	const bool recyclable = choose_below(&m->choice, 8);
+
+	if (!result(m, port_space_wait(m->space, &m->reservations[i], &hold), 0))
+		return;
+
+	const bool retired = retire(m, i, (unsigned)to, recyclable);
+
+	m->flows[to] = m->flows[i];
 	m->views[to] = *v;
 	m->views[to].state = PORT_TIME_WAIT;
-	v->has_flow = false;
+	m->views[to].hold = hold;
+	m->views[to].since = m->now;
+	m->views[to].recyclable = recyclable;
+	m->views[to].from_wildcard = false;
+	open_as(m, (unsigned)to); /* for when it is idle again */
+	if (retired) {
+		v->has_flow = false;
+		if (m->views[to].has_flow)
+			check_found(m, (unsigned)to);
+	} else { /* without memory there is none */
+		leave_demux(m, i);
+		m->views[to].has_flow = false;
+		do_release(m, (unsigned)to);
+	}
 	forget(m, i);
 }
 
@@ -545,8 +610,6 @@ static void do_set_reuse(struct space_model *m, unsigned i)
 {
 	struct view *v = &m->views[i];
 
-	if (v->state == PORT_TIME_WAIT)
-		return;
 	v->reuse_address = choose_below(&m->choice, 2);
 	v->reuse_port = choose_below(&m->choice, 2);
 	port_space_set_reuse(m->space, &m->reservations[i], v->reuse_address, v->reuse_port);
@@ -562,9 +625,7 @@ static void do_open(struct space_model *m, unsigned i)
 	*v = (struct view){ .ipv6 = choose_below(&m->choice, 2),
 			    .owner = choose_below(&m->choice, 2) };
 	v->ipv6_only = v->ipv6 && choose_below(&m->choice, 3) == 0;
-	port_reservation_init(&m->reservations[i], v->ipv6);
-	m->reservations[i].ipv6_only = v->ipv6_only;
-	m->reservations[i].owner = v->owner;
+	open_as(m, i);
 	do_set_reuse(m, i);
 }
 
@@ -600,13 +661,18 @@ static void do_something(struct space_model *m, bool failing)
 		at -= m->weights[which++];
 	if (failing)
 		fail_allocation_after(choose_below(&m->choice, 5));
-	operations[which](m, choose_below(&m->choice, m->sockets));
+
+	const unsigned i = choose_below(&m->choice, m->sockets);
+
+	/* Of a TIME-WAIT there is no socket to do anything with. */
+	if (m->views[i].state != PORT_TIME_WAIT || operations[which] == do_release)
+		operations[which](m, i);
 	stop_failing();
 	if (m->views[0].state == PORT_LISTENING && choose_below(&m->choice, 20) == 0) {
 		port_space_unlisten(m->space, &m->reservations[0]);
 		m->views[0].state = PORT_BOUND;
 	}
-	m->now.ns += choose_below(&m->choice, 3);
+	m->now.ns += choose_below(&m->choice, 3) * STEP_NS;
 }
 
 struct space_model *space_model_new(const struct space_plan *plan, const struct choice *choice)
@@ -649,6 +715,7 @@ struct space_model_counts space_model_free(struct space_model *m)
 		do_release(m, i);
 	agree(m);
 	check(port_demux_flow_count(m->demux) == 0);
+	check(port_demux_wait_count(m->demux) == 0);
 	port_space_free(m->space);
 	port_demux_free(m->demux);
 	free(m);

@@ -178,18 +178,16 @@ static int find_route(const struct reeve_tcp *tcp, const struct reeve_address *t
 }
 
 static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route,
-			     struct port_flow *replaced)
+			     struct port_wait *replaced)
 {
 	struct tcp_host *const t = tcp_of(tcp);
 
 	tcp->iss = tcp_initial_sequence(t, &tcp->flow);
 	if (replaced) {
-		struct tcp_time_wait *const w = container_of(replaced, struct tcp_time_wait, flow);
-		const struct tcp_seq beyond = seq_add(w->snd_nxt, 65537);
+		struct tcp_time_wait *const w = container_of(replaced, struct tcp_time_wait, wait);
 
-		check(replaced->kind == TCP_FLOW_TIME_WAIT);
-		tcp->iss = seq_max(tcp->iss, beyond);
-		tcp_time_wait_free(t, w, false);
+		tcp->iss = seq_max(tcp->iss, tcp_time_wait_beyond(w));
+		tcp_time_wait_free(t, w);
 	}
 	tcp->ts_offset = tcp_timestamp_offset(t, &tcp->flow);
 	tcp->una = tcp->iss;
@@ -212,7 +210,7 @@ int reeve_tcp_connect(struct reeve_tcp *tcp, const struct reeve_sockaddr *remote
 {
 	struct tcp_host *const t = tcp_of(tcp);
 	const struct reeve_address to = real_destination(&remote->address);
-	struct port_flow *replaced = NULL;
+	struct port_wait *replaced = NULL;
 	struct ip_route route;
 	int r = may_connect(tcp, &to);
 

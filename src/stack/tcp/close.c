@@ -86,28 +86,6 @@ void tcp_orphan(struct reeve_tcp *tcp)
 	tcp_timer_keepalive(tcp);
 }
 
-/* RFC 6191, 2: how long until a new connection may take the place of this TIME-WAIT. */
-#define RECYCLE_S 1
-
-static void fill_time_wait(struct tcp_time_wait *w, struct reeve_tcp *tcp)
-{
-	const struct reeve_time now = tcp_now(tcp);
-
-	w->flow = tcp->flow;
-	w->flow.kind = TCP_FLOW_TIME_WAIT;
-	w->flow.recyclable =
-		tcp->timestamps ? reeve_time_add(now, RECYCLE_S * REEVE_NS_PER_S) : REEVE_NEVER;
-	w->expires = reeve_time_add(now, TCP_TIME_WAIT_S * REEVE_NS_PER_S);
-	w->rcv_nxt = tcp->rcv_nxt;
-	w->snd_nxt = tcp->nxt;
-	w->timestamps = tcp->timestamps;
-	w->ts_recent = tcp->ts_recent;
-	w->ts_offset = tcp->ts_offset;
-	w->window = tcp_window_advertise(tcp, false);
-	w->tos = tcp->settings.tos;
-	w->ttl = tcp->settings.ttl;
-}
-
 /* The record's slot: a connection that is nobody's leaves its own. */
 static bool take_slot_of(struct reeve_tcp *tcp)
 {
@@ -122,24 +100,8 @@ static bool take_slot_of(struct reeve_tcp *tcp)
 /* Without memory for the record the connection just ends: TIME-WAIT is a precaution. */
 void tcp_enter_time_wait(struct reeve_tcp *tcp)
 {
-	struct tcp_host *const t = tcp_of(tcp);
-	struct tcp_time_wait *const w = slab_new(&t->time_waits);
-
 	tcp_set_state(tcp, REEVE_TCP_TIME_WAIT);
-	if (w && take_slot_of(tcp)) {
-		fill_time_wait(w, tcp);
-		list_init(&w->node);
-		port_reservation_init(&w->port, tcp->family == REEVE_IPV6);
-		port_demux_replace_flow(t->demux, &tcp->flow, &w->flow);
-		tcp->has_flow = false;
-		if (tcp->port.state == PORT_CONNECTED)
-			port_space_move(t->space, &tcp->port, &w->port, PORT_TIME_WAIT);
-		list_append(&t->time_wait, &w->node);
-		t->host->stats.tcp_time_wait++;
-		if (!timer_is_armed(&t->time_wait_timer))
-			timer_arm(&t->host->timers, &t->time_wait_timer, w->expires);
-	} else {
-		slab_free(&t->time_waits, w);
-	}
+	if (take_slot_of(tcp) && !tcp_time_wait_new(tcp))
+		tcp_give_slot(tcp_of(tcp));
 	tcp_finish(tcp);
 }

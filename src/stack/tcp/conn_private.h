@@ -52,7 +52,6 @@
 enum tcp_flow_kind {
 	TCP_FLOW_CONN,
 	TCP_FLOW_HALF_OPEN,
-	TCP_FLOW_TIME_WAIT,
 };
 
 /* timer.kind, with HOST_TIMER_TCP */
@@ -266,15 +265,11 @@ struct tcp_half_open {
 
 /* What stays of a connection for 60 s (RFC 9293, 3.6.1; RFC 1337; RFC 6191). */
 struct tcp_time_wait {
-	struct port_flow flow;
-	struct port_reservation port;
-	struct list node; /* in tcp_host.time_wait, in order of expiry */
-	struct reeve_time expires, last_answer;
+	struct port_wait wait; /* may be taken over if it has timestamps */
 	struct tcp_seq rcv_nxt, snd_nxt;
-	uint32_t ts_recent, ts_offset;
+	uint32_t ts_recent;
 	uint16_t window;
 	uint8_t tos, ttl;
-	bool timestamps : 1, has_answered : 1;
 };
 
 struct tcp_host {
@@ -286,8 +281,6 @@ struct tcp_host {
 	struct list dirty, dead;
 	struct list gaps; /* of struct tcp_busy */
 	struct slab busy; /* of struct tcp_busy */
-	struct slab time_waits;
-	struct list time_wait;
 	struct timer time_wait_timer;
 	struct list listeners; /* in order of their numbers, intercepts too */
 	struct tcp_listener *intercept[TCP_INTERCEPTS_MAX];
@@ -498,5 +491,18 @@ void tcp_path_resent(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq
 /* time_wait.c */
 void tcp_time_wait_input(struct tcp_host *t, struct tcp_time_wait *w, struct tcp_segment *s);
 void tcp_time_wait_expire(struct tcp_host *t);
-void tcp_time_wait_free(struct tcp_host *t, struct tcp_time_wait *w, bool in_demux);
+void tcp_time_wait_free(struct tcp_host *t, struct tcp_time_wait *w);
+bool tcp_time_wait_new(struct reeve_tcp *tcp); /* takes flow and port; false: no memory */
+struct tcp_time_wait *tcp_time_wait_find(const struct tcp_host *t,
+					 const struct reeve_sockaddr *local,
+					 const struct reeve_sockaddr *remote);
+
+/* Where the sequence numbers of a connection that takes its place begin, or later. */
+struct tcp_seq tcp_time_wait_beyond(const struct tcp_time_wait *w);
+
+/* Only with them is it safe to connect again so soon (RFC 6191, 2). */
+static inline bool tcp_time_wait_has_timestamps(const struct tcp_time_wait *w)
+{
+	return w->wait.is_recyclable;
+}
 bool tcp_time_wait_evict(struct tcp_host *t); /* the oldest; false: there is none */

@@ -22,6 +22,7 @@ static bool make_tables(struct tcp_host *t)
 	struct port_demux_config demux = {
 		.max_flows = config->max_sockets,
 		.max_listeners = config->max_sockets,
+		.wait_size = sizeof(struct tcp_time_wait),
 	};
 
 	if (space.ephemeral_first == 0 && space.ephemeral_last == 0) {
@@ -53,8 +54,6 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	list_init(&t->dead);
 	list_init(&t->gaps);
 	slab_init(&t->busy, sizeof(struct tcp_busy));
-	slab_init(&t->time_waits, sizeof(struct tcp_time_wait));
-	list_init(&t->time_wait);
 	list_init(&t->listeners);
 	timer_init(&t->time_wait_timer, HOST_TIMER_TCP | TCP_TIMER_TIME_WAIT);
 	if (!make_tables(t)) {
@@ -79,7 +78,6 @@ struct tcp_host *tcp_host_free(struct tcp_host *t)
 	check(t->count == 0 && t->half_open == 0 && t->orphans == 0);
 	check(port_space_count(t->space) == 0);
 	slab_deinit(&t->busy);
-	slab_deinit(&t->time_waits);
 	port_space_free(t->space);
 	port_demux_free(t->demux);
 	free(t);
@@ -138,7 +136,6 @@ struct reeve_tcp *tcp_allocate(struct reeve_host *host, enum reeve_family family
 	port_reservation_init(&tcp->port, family == REEVE_IPV6);
 	timer_init(&tcp->timer, HOST_TIMER_TCP | TCP_TIMER_CONN);
 	tcp->flow.kind = TCP_FLOW_CONN;
-	tcp->flow.recyclable = REEVE_NEVER;
 	rtt_init(&tcp->rtt);
 	host->stats.tcp_sockets++;
 	return tcp;

@@ -105,10 +105,19 @@ static void describe_flow(struct port_flow *flow, struct reeve_socket_info *ret)
 	case TCP_FLOW_HALF_OPEN:
 		ret->state = REEVE_TCP_SYN_RECEIVED;
 		break;
-	case TCP_FLOW_TIME_WAIT:
-		ret->state = REEVE_TCP_TIME_WAIT;
-		break;
 	}
+}
+
+static void describe_time_wait(const struct port_wait *w, struct reeve_socket_info *ret)
+{
+	const struct port_flow name = waits_name(w);
+
+	*ret = (struct reeve_socket_info){
+		.kind = REEVE_TCP,
+		.state = REEVE_TCP_TIME_WAIT,
+		.local = { name.local_address, name.local_port, 0 },
+		.remote = { name.remote_address, name.remote_port, 0 },
+	};
 }
 
 static void describe_listener(const struct tcp_listener *l, struct reeve_socket_info *ret)
@@ -126,8 +135,28 @@ static void describe_listener(const struct tcp_listener *l, struct reeve_socket_
 		reeve_address_is_ipv4(&ret->local.address) ? reeve_any_ipv4 : reeve_any_ipv6;
 }
 
-/* First the listeners, by their numbers, then the flows, by the table's own cursor. */
+/* First the listeners, by their numbers, then the flows and the TIME-WAITs, by their tables' own
+ * cursors. */
 #define CURSOR_FLOWS (UINT64_C(1) << 62) /* the host needs the bit above */
+#define CURSOR_WAITS (UINT64_C(1) << 61)
+
+static bool next_flow(const struct tcp_host *t, uint64_t *cursor, struct reeve_socket_info *ret)
+{
+	struct port_flow *const flow = port_demux_next_flow(t->demux, cursor);
+
+	if (flow)
+		describe_flow(flow, ret);
+	return flow;
+}
+
+static bool next_wait(const struct tcp_host *t, uint64_t *cursor, struct reeve_socket_info *ret)
+{
+	struct port_wait *const w = port_demux_next_wait(t->demux, cursor);
+
+	if (w)
+		describe_time_wait(w, ret);
+	return w;
+}
 
 bool tcp_next_socket(const struct reeve_host *host, uint64_t *cursor, struct reeve_socket_info *ret)
 {
@@ -147,12 +176,18 @@ bool tcp_next_socket(const struct reeve_host *host, uint64_t *cursor, struct ree
 		*cursor = CURSOR_FLOWS;
 	}
 
-	uint64_t at = *cursor & ~CURSOR_FLOWS;
-	struct port_flow *const flow = port_demux_next_flow(t->demux, &at);
+	uint64_t at = *cursor & ~(CURSOR_FLOWS | CURSOR_WAITS);
 
-	*cursor = at | CURSOR_FLOWS;
-	if (!flow)
-		return false;
-	describe_flow(flow, ret);
-	return true;
+	if (!(*cursor & CURSOR_WAITS)) {
+		if (next_flow(t, &at, ret)) {
+			*cursor = at | CURSOR_FLOWS;
+			return true;
+		}
+		at = 0;
+	}
+
+	const bool found = next_wait(t, &at, ret);
+
+	*cursor = at | CURSOR_FLOWS | CURSOR_WAITS;
+	return found;
 }

@@ -173,9 +173,6 @@ static void to_flow(struct tcp_host *t, struct port_flow *flow, struct tcp_segme
 	case TCP_FLOW_HALF_OPEN:
 		tcp_half_open_input(t, container_of(flow, struct tcp_half_open, flow), s);
 		break;
-	case TCP_FLOW_TIME_WAIT:
-		tcp_time_wait_input(t, container_of(flow, struct tcp_time_wait, flow), s);
-		break;
 	}
 }
 
@@ -193,6 +190,13 @@ static void demultiplex(struct tcp_host *t, struct tcp_segment *s)
 
 	if (flow) {
 		to_flow(t, flow, s);
+		return;
+	}
+
+	struct tcp_time_wait *const w = tcp_time_wait_find(t, &local, &remote);
+
+	if (w) {
+		tcp_time_wait_input(t, w, s);
 		return;
 	}
 	if (tcp_listen_input(t, s))

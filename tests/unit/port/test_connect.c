@@ -63,11 +63,10 @@ static void open_client(struct world *w, uint32_t i, uint32_t destination)
 	c->flow = (struct port_flow){ .local_address = own(),
 				      .remote_address =
 					      reeve_address_from_ipv4(0xc6130000 + destination),
-				      .remote_port = 80,
-				      .recyclable = REEVE_NEVER };
+				      .remote_port = 80 };
 }
 
-static int connect_client(struct world *w, uint32_t i, struct port_flow **ret_replaced)
+static int connect_client(struct world *w, uint32_t i, struct port_wait **ret_replaced)
 {
 	struct client *c = &w->clients[i];
 
@@ -77,7 +76,7 @@ static int connect_client(struct world *w, uint32_t i, struct port_flow **ret_re
 
 static int connect_to(struct world *w, uint32_t i, uint32_t destination)
 {
-	struct port_flow *replaced = NULL;
+	struct port_wait *replaced = NULL;
 
 	open_client(w, i, destination);
 
@@ -98,8 +97,20 @@ static void close_client(struct world *w, uint32_t i)
 	port_space_release(w->space, &c->reservation);
 }
 
+static void end_wait(struct world *w, struct port_wait *wait)
+{
+	const struct port_flow name = waits_name(wait);
+
+	port_space_end_wait(w->space, &name.local_address, name.local_port, wait->hold);
+	port_demux_remove_wait(w->demux, wait);
+}
+
 static void world_end(struct world *w)
 {
+	struct port_wait *wait;
+
+	while ((wait = port_demux_oldest_wait(w->demux)))
+		end_wait(w, wait);
 	for (uint32_t i = 0; i < w->count; i++)
 		close_client(w, i);
 	assert_int_equal(port_space_count(w->space), 0);
@@ -253,16 +264,23 @@ static void test_bound_ports_are_not_chosen(void **state)
 	world_end(&w);
 }
 
-/* To a TIME-WAIT of its own, as TCP does it. */
-static void leave_time_wait(struct world *w, uint32_t from, uint32_t to, struct reeve_time at)
+/* To a TIME-WAIT, as TCP does it. */
+static void leave_time_wait(struct world *w, uint32_t i, bool is_recyclable)
 {
-	struct client *a = &w->clients[from], *b = &w->clients[to];
+	struct client *c = &w->clients[i];
+	uint8_t hold;
 
-	port_reservation_init(&b->reservation, false);
-	port_space_move(w->space, &a->reservation, &b->reservation, PORT_TIME_WAIT);
-	b->flow = a->flow;
-	b->flow.recyclable = at;
-	port_demux_replace_flow(w->demux, &a->flow, &b->flow);
+	assert_int_equal(port_space_wait(w->space, &c->reservation, &hold), 0);
+
+	struct port_wait *wait = port_demux_retire_flow(w->demux, &c->flow, is_recyclable, w->now);
+
+	assert_non_null(wait);
+	wait->hold = hold;
+}
+
+static struct reeve_time ms(int64_t n)
+{
+	return (struct reeve_time){ n * REEVE_NS_PER_MS };
 }
 
 /* A client that connects, takes a TIME-WAIT over and leaves one: how often it can. */
@@ -270,11 +288,11 @@ static uint32_t take_over(struct world *w, uint32_t limit, uint64_t *most)
 {
 	for (uint32_t n = 0; n < limit; n++) {
 		const uint64_t steps = port_space_steps(w->space);
-		struct port_flow *replaced = NULL;
+		struct port_wait *replaced = NULL;
 
-		open_client(w, RANGE, 0);
+		open_client(w, 0, 0);
 
-		const int error = connect_client(w, RANGE, &replaced);
+		const int error = connect_client(w, 0, &replaced);
 
 		if (port_space_steps(w->space) - steps > *most)
 			*most = port_space_steps(w->space) - steps;
@@ -283,60 +301,79 @@ static uint32_t take_over(struct world *w, uint32_t limit, uint64_t *most)
 			return n;
 		}
 		assert_non_null(replaced);
-		assert_true(replaced->recyclable.ns <= w->now.ns);
-		assert_int_equal(replaced->local_port, w->clients[RANGE].flow.local_port);
-
-		const uint32_t i =
-			(uint32_t)(container_of(replaced, struct client, flow) - w->clients);
-
-		port_space_release(w->space, &w->clients[i].reservation);
-		leave_time_wait(w, RANGE, i, reeve_time_add(w->now, 10000));
+		assert_true(wait_age_ms(replaced, w->now) >= PORT_WAIT_RECYCLE_MS);
+		assert_int_equal(replaced->local_port, w->clients[0].flow.local_port);
+		end_wait(w, replaced);
+		leave_time_wait(w, 0, true);
 	}
 	return limit;
 }
 
-/* All ports are TIME-WAITs; as each comes of age it is found, at once. */
+/* All ports are TIME-WAITs, 20 of a millisecond; as each comes of age it is found, at once. */
 static void test_time_waits_are_taken_over(void **state)
 {
-	struct world w = world_of(FIRST, LAST, RANGE + 1);
+	struct world w = world_of(FIRST, LAST, 1);
 	uint64_t most = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < RANGE; i++) {
-		w.now.ns = i / 2;
-		assert_int_equal(connect_to(&w, RANGE, 0), 0);
-		leave_time_wait(&w, RANGE, i, reeve_time_add(w.now, 10000));
+		w.now = ms(i / 20);
+		assert_int_equal(connect_to(&w, 0, 0), 0);
+		leave_time_wait(&w, 0, true);
 	}
-	w.now.ns = 9999;
+	w.now.ns = ms(1000).ns - 1;
 	assert_int_equal(take_over(&w, RANGE, &most), 0);
-	w.now.ns = 14095;
-	assert_int_equal(take_over(&w, RANGE, &most), 8192);
-	for (uint32_t n = 0; n < 4096; n++) {
-		w.now.ns++;
-		assert_int_equal(take_over(&w, 3, &most), 2);
+	w.now = ms(1399);
+	assert_int_equal(take_over(&w, RANGE, &most), 8000);
+	for (uint32_t n = 1400; n < 1819; n++) {
+		w.now = ms(n);
+		assert_int_equal(take_over(&w, 21, &most), 20);
 	}
-	w.now.ns++;
+	w.now = ms(1819);
+	assert_int_equal(take_over(&w, RANGE, &most), RANGE % 20);
+	w.now = ms(2398);
 	assert_int_equal(take_over(&w, RANGE, &most), 0);
 	assert_true(most < 100);
 	/* Another destination doesn't mind. */
-	assert_int_equal(connect_to(&w, RANGE, 1), 0);
+	assert_int_equal(connect_to(&w, 0, 1), 0);
+	world_end(&w);
+}
+
+/* One that begins anew is old enough the later, and keeps none of the others waiting. */
+static void test_a_renewed_time_wait_is_the_last(void **state)
+{
+	struct world w = world_of(40000, 40099, 1);
+	uint64_t most = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(connect_to(&w, 0, 0), 0);
+		leave_time_wait(&w, 0, true);
+	}
+	w.now = ms(500);
+	for (uint32_t i = 0; i < 70; i++)
+		port_demux_renew_wait(w.demux, port_demux_oldest_wait(w.demux), w.now);
+	w.now = ms(1000);
+	assert_int_equal(take_over(&w, 100, &most), 30);
+	w.now = ms(1500);
+	assert_int_equal(take_over(&w, 100, &most), 70);
 	world_end(&w);
 }
 
 /* One that may never be taken over is not; a free port is preferred when few are. */
 static void test_time_waits_without_timestamps_stay(void **state)
 {
-	struct world w = world_of(40000, 40099, 101);
+	struct world w = world_of(40000, 40099, 1);
 
 	(void)state;
 	w.now.ns = 1000;
 	for (uint32_t i = 0; i < 100; i++) {
-		assert_int_equal(connect_to(&w, 100, 0), 0);
-		leave_time_wait(&w, 100, i, REEVE_NEVER);
+		assert_int_equal(connect_to(&w, 0, 0), 0);
+		leave_time_wait(&w, 0, false);
 	}
-	assert_int_equal(connect_to(&w, 100, 0), -EADDRNOTAVAIL);
-	w.now.ns = INT64_MAX - 1;
-	assert_int_equal(connect_to(&w, 100, 0), -EADDRNOTAVAIL);
+	assert_int_equal(connect_to(&w, 0, 0), -EADDRNOTAVAIL);
+	w.now = ms(60000);
+	assert_int_equal(connect_to(&w, 0, 0), -EADDRNOTAVAIL);
 	world_end(&w);
 }
 
@@ -347,7 +384,7 @@ static void test_bind_first_is_no_worse(void **state)
 	enum { PORTS = 50, DESTINATIONS = 8 };
 	struct world w = world_of(50000, 50000 + PORTS - 1, (PORTS - 1) * DESTINATIONS + 2);
 	const struct reeve_address any = reeve_any_ipv4;
-	struct port_flow *replaced;
+	struct port_wait *replaced;
 
 	(void)state;
 	/* It keeps one port from all others; and nothing else does. */
@@ -476,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_uniform),
 		cmocka_unit_test(test_bound_ports_are_not_chosen),
 		cmocka_unit_test(test_time_waits_are_taken_over),
+		cmocka_unit_test(test_a_renewed_time_wait_is_the_last),
 		cmocka_unit_test(test_time_waits_without_timestamps_stay),
 		cmocka_unit_test(test_bind_first_is_no_worse),
 		cmocka_unit_test(test_promises_are_kept),

@@ -87,7 +87,6 @@ static struct port_flow random_flow(struct random *random)
 		.remote_address = addresses[random_below(random, 6)],
 		.local_port = (uint16_t)(65535 - random_below(random, 4)),
 		.remote_port = (uint16_t)random_below(random, 8),
-		.recyclable = REEVE_NEVER,
 	};
 }
 

@@ -166,7 +166,7 @@ struct world {
 	enum port_protocol protocol;
 	struct port_space *space;
 	struct port_demux *demux;
-	struct port_flow *replaced; /* by the last connect */
+	struct port_wait *replaced; /* by the last connect */
 	int server;                 /* what sockets connect to */
 	uint16_t server_port;
 };
@@ -179,6 +179,11 @@ struct both {
 	struct port_reservation reservation, listener_reservation;
 	struct port_flow flow;
 	bool has_flow;
+	bool waits; /* in TIME-WAIT, with what has its port, and its flow if it had one */
+	struct reeve_address held_at;
+	uint16_t held_port;
+	uint8_t hold;
+	struct port_wait *wait;
 };
 
 static struct reeve_address address_of(const char *text)
@@ -249,6 +254,10 @@ static void both_close(struct world *w, struct both *b)
 	drop_fd(b->listener);
 	if (b->has_flow)
 		port_demux_remove_flow(w->demux, &b->flow);
+	if (b->wait)
+		port_demux_remove_wait(w->demux, b->wait);
+	if (b->waits)
+		port_space_end_wait(w->space, &b->held_at, b->held_port, b->hold);
 	port_space_release(w->space, &b->reservation);
 	port_space_release(w->space, &b->listener_reservation);
 }
@@ -289,8 +298,7 @@ static int connect_here(struct world *w, struct both *b)
 {
 	b->flow = (struct port_flow){ .local_address = address_of(own_address(&b->shape)),
 				      .remote_address = address_of(peer_address(&b->shape)),
-				      .remote_port = w->server_port,
-				      .recyclable = REEVE_NEVER };
+				      .remote_port = w->server_port };
 	return port_space_connect(w->space, &b->reservation, w->demux, &b->flow, now, &w->replaced);
 }
 
@@ -366,8 +374,6 @@ static void accept_one(struct world *w, struct both *b, bool keep_listener)
 /* It closes first, then its peer: the kernel keeps a TIME-WAIT of it. */
 static void close_actively(struct world *w, struct both *b)
 {
-	struct port_reservation left;
-
 	assert_int_equal(shutdown(b->fd, SHUT_WR), 0);
 	wait_for_end(b->peer);
 	close(b->peer);
@@ -375,11 +381,15 @@ static void close_actively(struct world *w, struct both *b)
 	wait_for_end(b->fd);
 	close(b->fd);
 	b->fd = -1;
-	if (b->has_flow)
-		b->flow.recyclable = reeve_time_add(now, REEVE_NS_PER_S);
-	port_reservation_init(&left, b->shape.ipv6);
-	port_space_move(w->space, &b->reservation, &left, PORT_TIME_WAIT);
-	port_space_move(w->space, &left, &b->reservation, PORT_TIME_WAIT);
+	b->waits = true;
+	b->held_at = b->reservation.address;
+	b->held_port = b->reservation.port;
+	assert_int_equal(port_space_wait(w->space, &b->reservation, &b->hold), 0);
+	if (!b->has_flow)
+		return;
+	b->wait = port_demux_retire_flow(w->demux, &b->flow, true, now);
+	assert_non_null(b->wait);
+	b->has_flow = false;
 }
 
 static void disconnect(struct world *w, struct both *b)
@@ -463,8 +473,6 @@ static unsigned try_all_beside(struct world *w, const struct shape *s, enum stat
 	same.reuse_address = true;
 	if (time_wait)
 		differences += try_beside(w, &first, &same, true);
-	if (w->replaced == &first.flow)
-		first.has_flow = false;
 	both_close(w, &first);
 	return differences;
 }

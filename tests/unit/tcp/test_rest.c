@@ -8,7 +8,7 @@ static uint8_t bytes[100000];
 /* Beside it: a slot of the demux's table, 43 bytes when the table has just grown, and what malloc adds.
  * All of it together is to be no more than 512. */
 static_assert(sizeof(struct reeve_tcp) <= 440, "an idle connection");
-static_assert(sizeof(struct tcp_time_wait) <= 160, "a TIME-WAIT");
+static_assert(sizeof(struct tcp_time_wait) <= 56, "a TIME-WAIT");
 
 struct scene {
 	struct rig r;
