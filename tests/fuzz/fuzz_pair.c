@@ -135,7 +135,7 @@ static void side_init(struct bench *b, unsigned which)
 	struct reeve_iface_config iface = {
 		.name = "eth0",
 		.mac = { 2, 0, 0, 0, 0, (uint8_t)(which + 1) },
-		.mtu = which ? 1500 : 576,
+		.mtu = which ? 1500 : 1400,
 		.offloads = which ? REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4 : 0,
 		.queue_packets = 32,
 	};
