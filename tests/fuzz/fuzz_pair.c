@@ -1,7 +1,7 @@
 /*
  * Two hosts with connections between them, and whoever reads and writes the wire: every frame may
  * be held back, lost, doubled or changed, with its checksums put right again, and others are made up
- * from what was seen.
+ * from what was seen. Instead of losing one it may mark it, as routers do with ECN.
  *
  * The input is a row of steps of two bytes, a deed and its amount, some with more bytes behind
  * them. Without any the hosts talk as usual; so a fuzzer is in the midst of established connections
@@ -37,7 +37,7 @@
 
 enum deed {
 	DEED_PASS,    /* frames go as they are; the amount is how many at most */
-	DEED_LOSE,    /* the next is lost */
+	DEED_LOSE,    /* the next is lost, or marked where it would be (RFC 3168, 5) */
 	DEED_DOUBLE,  /* the next comes twice */
 	DEED_HOLD,    /* the next is put aside */
 	DEED_RELEASE, /* one that was put aside comes now, and stays there */
@@ -116,6 +116,8 @@ static void connect_tcp(struct bench *b, unsigned from, uint16_t port)
 	};
 	struct reeve_tcp *const tcp = reeve_tcp_new(b->sides[from].host, REEVE_IPV4, NULL);
 
+	if (tcp && from) /* one side asks for ECN, the other gives it */
+		reeve_tcp_set(tcp, REEVE_TCP_ECN, REEVE_ECN_ACTIVE);
 	if (tcp && reeve_tcp_connect(tcp, &to, b->now) == 0)
 		add_tcp(&b->sides[from], tcp);
 	else
@@ -366,6 +368,25 @@ static void hold(struct bench *b, unsigned to, uint8_t amount, struct reeve_pack
 	b->held_to[amount % HELD] = (uint8_t)to;
 }
 
+/* A router's word of congestion, to a packet that may bear it; else the packet is lost. */
+static struct reeve_packet *marked(struct bench *b, struct reeve_packet *p_take)
+{
+	static uint8_t frame[FRAME_SIZE];
+	const size_t length = reeve_packet_length(p_take);
+	const struct reeve_offload offload = *reeve_packet_offload(p_take);
+	uint8_t *const ip = frame + ETHER_HEADER;
+
+	packet_copy(p_take, 0, length, frame);
+	reeve_packet_free(p_take);
+	if (length < ETHER_HEADER + IPV4_HEADER || load_be16(frame + 12) != ETHER_IPV4 ||
+	    !(ip[1] & 3))
+		return NULL;
+	ip[1] |= 3;
+	store_be16(ip + 10, 0);
+	store_be16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, IPV4_HEADER)));
+	return reeve_packet_from_bytes(b->pool, frame, length, &offload);
+}
+
 static void with_frame(struct bench *b, uint8_t deed, uint8_t amount, struct cursor *c)
 {
 	unsigned to;
@@ -374,7 +395,9 @@ static void with_frame(struct bench *b, uint8_t deed, uint8_t amount, struct cur
 	if (!p)
 		return;
 	if (deed == DEED_LOSE) {
-		reeve_packet_free(p);
+		p = amount & 1 ? marked(b, p) : reeve_packet_free(p);
+		if (p)
+			deliver_take(b, to, p);
 		return;
 	}
 	if (deed == DEED_HOLD) {
