@@ -82,6 +82,38 @@ static void test_large_segments(void **state)
 	close_all(&r, listener, tcp);
 }
 
+/* As long as a packet may be and not longer: here a few whole segments fill 64 KiB exactly, and the
+ * headers have to fit too. */
+static void test_largest_packet(void **state)
+{
+	struct rig r = { .offloads = REEVE_OFFLOAD_CHECKSUM | REEVE_OFFLOAD_TCP4 };
+	const struct peer_options options = {
+		.timestamps = true, .sack = true, .mss = 1285 + 12, .window = 65535, .scale = 7
+	};
+	struct peer p = { 0 };
+	struct reeve_tcp *listener, *tcp;
+	uint32_t longest = 0;
+
+	(void)state;
+	open_passive(&r, &p, &listener, &tcp, &options);
+	for (int round = 0; round < 3; round++) {
+		uint32_t got = 0;
+
+		assert_int_equal(reeve_tcp_write(tcp, bytes, 200000), 200000);
+		while (got < 200000) {
+			const struct rig_segment *const s = peer_take(&p);
+
+			assert_true(s->length + 20 + TCP_HEADER_MIN + 12 <= UINT16_MAX);
+			if (s->length > longest)
+				longest = s->length;
+			got += s->length;
+			peer_ack(&p);
+		}
+	}
+	assert_true(longest > 60000);
+	close_all(&r, listener, tcp);
+}
+
 /* The link takes segments of the wire only: they are cut late, and each is whole. */
 static void test_cut_late(void **state)
 {
@@ -679,6 +711,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_start),
 		cmocka_unit_test(test_large_segments),
+		cmocka_unit_test(test_largest_packet),
 		cmocka_unit_test(test_cut_late),
 		cmocka_unit_test(test_receive),
 		cmocka_unit_test(test_delayed_ack),
