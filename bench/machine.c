@@ -1,5 +1,7 @@
 #include "machine.h"
 
+#include "base/packet.h"
+
 #include "measure.h"
 
 #define PACKETS_A_STEP 64 /* as the network process does */
@@ -78,8 +80,11 @@ bool machine_turn(struct machine *m, struct reeve_time now,
 
 	if (!reeve_time_before(now, reeve_host_deadline(m->host)))
 		reeve_host_tick(m->host, now);
-	while (n < PACKETS_A_STEP && (in[n] = link_receive(m->link, now)))
-		n++;
+	for (; n < PACKETS_A_STEP && (in[n] = link_receive(m->link, now)); n++) {
+		/* Its sender cannot vouch for what a wire has carried. */
+		if (!(m->link->offloads & REEVE_OFFLOAD_CHECKSUM))
+			in[n]->offload.checksum = REEVE_CHECKSUM_UNKNOWN;
+	}
 	reeve_host_input_many(m->host, m->iface, in, n, now);
 	any |= n > 0;
 	for (; reeve_host_next_event(m->host, &event); any = true) {
