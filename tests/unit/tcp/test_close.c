@@ -434,6 +434,38 @@ static void test_time_wait_makes_room(void **state)
 	rig_deinit(&r);
 }
 
+/* Many that end at the same time end in steps, with a millisecond between them for others. */
+static void test_time_waits_end_in_steps(void **state)
+{
+	struct rig r = { 0 };
+	const unsigned count = 600, at_once = 256;
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct peer p = { .port = (uint16_t)(1000 + i) };
+		struct reeve_tcp *const tcp = peer_accept(&p, &r, listener, &peer_plain);
+
+		reeve_tcp_close(tcp);
+		peer_take(&p);
+		peer_send(&p, TCP_FIN | TCP_ACK, NULL, 0);
+		rig_discard(&r);
+	}
+	assert_int_equal(rig_stats(&r).tcp_time_wait, count);
+	r.now = reeve_time_add_ms(r.now, 60001); /* a record knows milliseconds */
+	reeve_host_tick(r.host, r.now);
+	assert_int_equal(rig_stats(&r).tcp_time_wait, count - at_once);
+	reeve_host_tick(r.host, r.now);
+	assert_int_equal(rig_stats(&r).tcp_time_wait, count - at_once);
+	rig_pass_ms(&r, 4);
+	assert_int_equal(rig_stats(&r).tcp_time_wait, 0);
+	reeve_tcp_close(listener);
+	rig_deinit(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_connect_recycles),
 		cmocka_unit_test(test_connect_does_not_recycle),
 		cmocka_unit_test(test_time_wait_makes_room),
+		cmocka_unit_test(test_time_waits_end_in_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
