@@ -149,7 +149,12 @@ def test_network_that_does_not_answer(reeve):
             assert p.wait(WAIT) == -number
             assert wait_until(lambda: not os.path.exists(f"/proc/{keeper}"))
             assert p.communicate() == ("", "")
-        p = start(preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+
+        def handlers():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
+
+        p = start(preexec_fn=handlers)
         p.send_signal(signal.SIGTERM)
         p.send_signal(signal.SIGHUP)
         assert p.wait(WAIT) == -signal.SIGHUP
