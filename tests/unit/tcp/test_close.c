@@ -410,6 +410,19 @@ static void test_connect_does_not_recycle(void **state)
 	rig_deinit(&r);
 }
 
+static void close_many(struct rig *r, struct reeve_tcp *listener, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct peer p = { .port = (uint16_t)(1000 + i) };
+		struct reeve_tcp *const tcp = peer_accept(&p, r, listener, &peer_plain);
+
+		reeve_tcp_close(tcp);
+		peer_take(&p);
+		peer_send(&p, TCP_FIN | TCP_ACK, NULL, 0);
+		rig_discard(r);
+	}
+}
+
 /* Hazard 24: TIME-WAIT never keeps new connections out; the oldest goes. */
 static void test_time_wait_makes_room(void **state)
 {
@@ -420,15 +433,7 @@ static void test_time_wait_makes_room(void **state)
 
 	struct reeve_tcp *const listener = rig_listen(&r, 5);
 
-	for (unsigned i = 0; i < 50; i++) {
-		struct peer p = { .port = (uint16_t)(1000 + i) };
-		struct reeve_tcp *const tcp = peer_accept(&p, &r, listener, &peer_plain);
-
-		reeve_tcp_close(tcp);
-		peer_take(&p);
-		peer_send(&p, TCP_FIN | TCP_ACK, NULL, 0);
-		rig_discard(&r);
-	}
+	close_many(&r, listener, 50);
 	assert_in_range(rig_stats(&r).tcp_time_wait, 5, 7);
 	reeve_tcp_close(listener);
 	rig_deinit(&r);
@@ -445,15 +450,7 @@ static void test_time_waits_end_in_steps(void **state)
 
 	struct reeve_tcp *const listener = rig_listen(&r, 5);
 
-	for (unsigned i = 0; i < count; i++) {
-		struct peer p = { .port = (uint16_t)(1000 + i) };
-		struct reeve_tcp *const tcp = peer_accept(&p, &r, listener, &peer_plain);
-
-		reeve_tcp_close(tcp);
-		peer_take(&p);
-		peer_send(&p, TCP_FIN | TCP_ACK, NULL, 0);
-		rig_discard(&r);
-	}
+	close_many(&r, listener, count);
 	assert_int_equal(rig_stats(&r).tcp_time_wait, count);
 	r.now = reeve_time_add_ms(r.now, 60001); /* a record knows milliseconds */
 	reeve_host_tick(r.host, r.now);
