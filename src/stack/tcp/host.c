@@ -232,20 +232,25 @@ void tcp_reap(struct tcp_host *t)
 }
 
 /* Packets that all other work of this call may take: a connection that wants more comes again
- * after the others. */
+ * after the others, and not in this call, which makes no room for it. */
 bool tcp_flush(struct reeve_host *host)
 {
 	struct tcp_host *const t = host->tcp;
 	unsigned budget = TCP_FLUSH_PACKETS;
-	struct list *node;
+	struct list again, *node;
 
+	list_init(&again);
 	while (budget > 0 && (node = list_pop(&t->dirty)) != NULL) {
 		struct reeve_tcp *const tcp = list_entry(node, struct reeve_tcp, dirty);
 
 		budget--;
-		if (!tcp_output(tcp, &budget))
-			tcp_mark_dirty(tcp);
+		if (tcp_output(tcp, &budget))
+			continue;
+		list_remove(&tcp->dirty);
+		list_append(&again, &tcp->dirty);
 	}
+	while ((node = list_pop(&again)) != NULL)
+		list_append(&t->dirty, node);
 	tcp_reap(t);
 	return tcp_has_work(host);
 }
