@@ -45,6 +45,14 @@ enum reeve_tcp_option {
 	 * again after so many seconds or more. 0: at once. 0..32767 */
 	REEVE_TCP_DEFER_ACCEPT_S,
 	REEVE_TCP_ECN, /* enum reeve_ecn, of connections to come */
+	/* TCP Fast Open (RFC 7413), both off by default: what a SYN brings may come twice, and only
+	 * the application knows whether that does harm (section 6).
+	 * Of a listener: how many connections may carry data before their peers have answered; more
+	 * begin as ever. Peers that ask get a cookie. 0: none. 0..65535 */
+	REEVE_TCP_FAST_OPEN,
+	/* 0 or 1. Of what connects: asks the peer for a cookie, or, if there is one, holds the SYN back
+	 * until something is written and sends that along (reeve_tcp_awaits_write()). */
+	REEVE_TCP_FAST_OPEN_CONNECT,
 	REEVE_TCP_OPTION_COUNT,
 };
 
@@ -88,6 +96,20 @@ struct reeve_tcp *reeve_tcp_accept(struct reeve_tcp *listener, void *user);
  */
 int reeve_tcp_connect(struct reeve_tcp *tcp, const struct reeve_sockaddr *remote,
 		      struct reeve_time now);
+
+/*
+ * Whether the SYN waits for the first write, by REEVE_TCP_FAST_OPEN_CONNECT and a cookie. Reserve and
+ * write take then what fits into the SYN, until it leaves with the host's next output.
+ */
+bool reeve_tcp_awaits_write(const struct reeve_tcp *tcp);
+
+/*
+ * The key of this host's Fast Open cookies, and the one before, whose cookies are still good but are
+ * replaced; NULL: none are. Without a call the key comes from the host's seed. For hosts behind one
+ * name, which share theirs, and for a rotation besides that by time (RFC 7413, 4.1.2).
+ */
+void reeve_tcp_set_fast_open_keys(struct reeve_host *host, const uint8_t key[16],
+				  const uint8_t old[16]);
 
 /*
  * Room in the send queue: points at most `count` vectors at free bytes and returns how many were
@@ -149,6 +171,14 @@ enum reeve_tcp_recovery {
 	REEVE_TCP_LOSS, /* the retransmission timer has fired */
 };
 
+/* What became of Fast Open at the client. */
+enum reeve_tcp_fast_open_failure {
+	REEVE_FAST_OPEN_FINE, /* or not asked for */
+	REEVE_FAST_OPEN_NO_COOKIE,
+	REEVE_FAST_OPEN_DATA_NOT_TAKEN, /* the peer acknowledged the SYN, and not all of its data */
+	REEVE_FAST_OPEN_SYN_RESENT,     /* without the data */
+};
+
 struct reeve_tcp_info {
 	enum reeve_tcp_state state;
 	enum reeve_tcp_recovery recovery;
@@ -164,6 +194,8 @@ struct reeve_tcp_info {
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
 	uint32_t delivered_marked;      /* segments acknowledged with an echo of ECN */
+	bool syn_data; /* what was in the SYN, ours or the peer's, was taken */
+	enum reeve_tcp_fast_open_failure fast_open_failure;
 	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */
 	const char *congestion_control;
 };

@@ -16,12 +16,14 @@ enum option_kind {
 	OPTION_SACK_PERMITTED = 4,
 	OPTION_SACK = 5,
 	OPTION_TIMESTAMPS = 8,
+	OPTION_FAST_OPEN = 34, /* RFC 7413, 4.1.1 */
 };
 
 #define MSS_LENGTH            4
 #define WINDOW_SCALE_LENGTH   3
 #define SACK_PERMITTED_LENGTH 2
 #define TIMESTAMPS_LENGTH     10
+#define FAST_OPEN_LENGTH      2 /* and the cookie's */
 
 size_t tcp_header_length_field(const uint8_t *bytes)
 {
@@ -39,6 +41,20 @@ static void parse_sack(struct cursor *body, struct tcp_options *ret)
 		ret->sack[i].start = cursor_be32(body);
 		ret->sack[i].end = cursor_be32(body);
 	}
+}
+
+/* RFC 7413, 4.1.1: of another length it is ignored. */
+static void parse_fast_open(struct cursor *body, struct tcp_fast_open *ret)
+{
+	const size_t length = cursor_left(body);
+
+	if (length % 2 != 0 || length > TCP_FAST_OPEN_MAX ||
+	    (length > 0 && length < TCP_FAST_OPEN_MIN))
+		return;
+	ret->is_there = true;
+	ret->length = (uint8_t)length;
+	if (length > 0)
+		memcpy(ret->cookie, cursor_bytes(body, length), length);
 }
 
 /* `length` counts kind and length too; `body` is what is behind them. */
@@ -68,6 +84,9 @@ static void parse_option(uint8_t kind, size_t length, struct cursor *body, struc
 			ret->timestamp = cursor_be32(body);
 			ret->timestamp_echo = cursor_be32(body);
 		}
+		break;
+	case OPTION_FAST_OPEN:
+		parse_fast_open(body, &ret->fast_open);
 		break;
 	default:
 		break;
@@ -128,9 +147,16 @@ int tcp_header_parse(const uint8_t *bytes, size_t length, struct tcp_header *ret
 
 	const int r = parse_options(&c, &h.options);
 
+	if (!(h.flags & TCP_SYN)) /* RFC 7413, 4.1.1 */
+		h.options.fast_open.is_there = false;
 	if (r == 0)
 		*ret = h;
 	return r;
+}
+
+static size_t fast_open_padding(const struct tcp_fast_open *f)
+{
+	return (4 - (FAST_OPEN_LENGTH + f->length) % 4U) % 4;
 }
 
 size_t tcp_header_size(const struct tcp_header *h)
@@ -148,6 +174,8 @@ size_t tcp_header_size(const struct tcp_header *h)
 		size += 1 + WINDOW_SCALE_LENGTH;
 	if (o->sack_count)
 		size += TCP_SACK_LENGTH + (size_t)o->sack_count * TCP_SACK_BLOCK_LENGTH;
+	if (o->fast_open.is_there)
+		size += FAST_OPEN_LENGTH + o->fast_open.length + fast_open_padding(&o->fast_open);
 	return size;
 }
 
@@ -162,6 +190,13 @@ static uint8_t *emit_pad(uint8_t *at, unsigned count)
 {
 	memset(at, OPTION_NOP, count);
 	return at + count;
+}
+
+static uint8_t *emit_fast_open(const struct tcp_fast_open *f, uint8_t *at)
+{
+	at = emit_option(at, OPTION_FAST_OPEN, (uint8_t)(FAST_OPEN_LENGTH + f->length));
+	memcpy(at, f->cookie, f->length);
+	return emit_pad(at + f->length, (unsigned)fast_open_padding(f));
 }
 
 /* SACK-permitted stands in the place of the two NOPs that align the timestamps. */
@@ -199,6 +234,8 @@ static uint8_t *emit_options(const struct tcp_options *o, uint8_t *at)
 			at += TCP_SACK_BLOCK_LENGTH;
 		}
 	}
+	if (o->fast_open.is_there)
+		at = emit_fast_open(&o->fast_open, at);
 	return at;
 }
 

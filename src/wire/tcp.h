@@ -1,5 +1,5 @@
 /*
- * The TCP header and its options (RFC 9293, 3.1 and 3.2; RFC 7323; RFC 2018).
+ * The TCP header and its options (RFC 9293, 3.1 and 3.2; RFC 7323; RFC 2018; RFC 7413).
  *
  *	 0                   1                   2                   3
  *	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -49,6 +49,16 @@ struct tcp_sack_block {
 	uint32_t start, end; /* sequence numbers; end is the one behind the last */
 };
 
+/* RFC 7413, 4.1.1. Without a cookie it asks for one. */
+#define TCP_FAST_OPEN_MIN 4
+#define TCP_FAST_OPEN_MAX 16
+
+struct tcp_fast_open {
+	bool is_there;
+	uint8_t length; /* of the cookie: 0, or 4 to 16 and even */
+	uint8_t cookie[TCP_FAST_OPEN_MAX];
+};
+
 struct tcp_options {
 	uint16_t mss; /* 0: absent */
 	bool has_window_scale;
@@ -58,6 +68,7 @@ struct tcp_options {
 	uint32_t timestamp, timestamp_echo;
 	uint8_t sack_count;
 	struct tcp_sack_block sack[TCP_SACK_BLOCKS];
+	struct tcp_fast_open fast_open; /* only ever with SYN */
 };
 
 struct tcp_header {

@@ -12,10 +12,12 @@
 #include "call_datagram.h"
 #include "call_message.h"
 
-#define PIECES    64
-#define MOST      (16 << 20) /* bytes of one call */
-#define IN_FLAGS  (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL | MSG_TRUNC)
-#define OUT_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_CONFIRM | MSG_ZEROCOPY)
+#define PIECES   64
+#define MOST     (16 << 20) /* bytes of one call */
+#define IN_FLAGS (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_NOSIGNAL | MSG_TRUNC)
+#define OUT_FLAGS                                                                        \
+	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_CONFIRM | MSG_ZEROCOPY | \
+	 MSG_FASTOPEN)
 
 /* The memory that a call is given: one buffer, or several. */
 struct pieces {
@@ -146,13 +148,41 @@ static void check_names(const struct call *c)
 			      "%s(): a name is for datagrams", c->spec->name);
 }
 
+/* MSG_FASTOPEN connects and writes. True: the call ends with *ret; without a cookie that is what a
+ * connect() by itself would say, and the data goes when it is done. */
+static bool begin_fast_open(struct call *c, struct handle *h, int64_t flags, int64_t *ret)
+{
+	const struct script_settings *const s = &c->run->script->settings;
+	const struct reeve_sockaddr otherwise = { s->remote, s->connect_port, 0 };
+	const bool waits = !h->is_nonblocking && !(flags & MSG_DONTWAIT);
+
+	if (!(flags & MSG_FASTOPEN) || reeve_tcp_state(h->tcp) != REEVE_TCP_CLOSED)
+		return false;
+	if (!(c->run->fast_open & 1) || c->spec->count != 6) {
+		*ret = -EOPNOTSUPP;
+		return true;
+	}
+	reeve_tcp_set(h->tcp, REEVE_TCP_FAST_OPEN_CONNECT, 1);
+
+	const struct reeve_sockaddr name = call_name(c, call_argument(c, 4), &otherwise);
+
+	*ret = reeve_tcp_connect(h->tcp, &name, c->run->world.now);
+	h->is_connecting = *ret == 0;
+	if (*ret == 0 && !reeve_tcp_awaits_write(h->tcp) && !waits)
+		*ret = -EINPROGRESS;
+	return *ret < 0;
+}
+
 static bool write_stream(struct call *c, struct handle *h, const struct pieces *p, int64_t flags,
 			 const uint8_t *bytes, int64_t *ret)
 {
 	const uint32_t begin = h->write_at - (uint32_t)c->progress;
 	int64_t done = handle_take_error(h);
 
-	check_names(c);
+	if (begin_fast_open(c, h, flags, ret))
+		return true;
+	if (!(flags & MSG_FASTOPEN))
+		check_names(c);
 	set_more(h, (flags & MSG_MORE) != 0);
 	if (done == 0)
 		done = reeve_tcp_write(h->tcp, bytes + c->progress, p->length - c->progress);

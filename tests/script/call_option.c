@@ -29,6 +29,8 @@ static const struct option {
 	{ IPPROTO_TCP, TCP_MAXSEG, REEVE_TCP_MAX_SEGMENT, 1 },
 	{ IPPROTO_TCP, TCP_SYNCNT, REEVE_TCP_SYN_COUNT, 1 },
 	{ IPPROTO_TCP, TCP_LINGER2, REEVE_TCP_LINGER2_S, 1 },
+	{ IPPROTO_TCP, TCP_FASTOPEN, REEVE_TCP_FAST_OPEN, 1 },
+	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, REEVE_TCP_FAST_OPEN_CONNECT, 1 },
 };
 
 static const char *const congestion_names[] = {
@@ -118,12 +120,23 @@ static void check_length(const struct call *c, int64_t level)
 			      c->spec->name);
 }
 
+/* By the setting net.ipv4.tcp_fastopen. */
+static bool is_allowed(const struct run *r, enum reeve_tcp_option option)
+{
+	return (option != REEVE_TCP_FAST_OPEN || r->fast_open & 2) &&
+	       (option != REEVE_TCP_FAST_OPEN_CONNECT || r->fast_open & 1);
+}
+
 static bool set_number(struct call *c, struct handle *h, const struct option *o, int64_t level,
 		       int64_t name, int64_t *ret)
 {
 	const int64_t value = call_value(c, call_argument(c, 3));
 
 	check_length(c, level);
+	if (o && !is_allowed(c->run, o->option)) {
+		*ret = o->option == REEVE_TCP_FAST_OPEN ? 0 : -EOPNOTSUPP; /* as Linux */
+		return true;
+	}
 	if (o) {
 		if (o->option == REEVE_TCP_CORK)
 			h->is_corked = value != 0;

@@ -193,6 +193,11 @@ static bool try_connect(struct call *c, int64_t *ret)
 	if (*ret < 0)
 		return true;
 	h->is_connecting = true;
+	/* As Linux: nothing is under way, and nothing to wait for, before the first write. */
+	if (reeve_tcp_awaits_write(h->tcp)) {
+		*ret = 0;
+		return true;
+	}
 	*ret = -EINPROGRESS;
 	return h->is_nonblocking;
 }

@@ -124,9 +124,9 @@ size_t packet_encode(const struct script_packet *p, const struct flow *f,
 static void learn(struct flow *f, const struct tcp_header *h, const struct script_packet *expected,
 		  const struct script_options *options)
 {
-	/* An answer to another SYN than before is of a new connection (RFC 9293, 3.6.1). */
+	/* An answer to another SYN than before, which may have had data (RFC 7413), is of a new connection (RFC 9293, 3.6.1). */
 	const bool is_new = (h->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
-			    h->acknowledgment - 1 != f->peer_start;
+			    h->acknowledgment - 1 - f->peer_start > f->peer_syn_length;
 
 	if (h->flags & TCP_SYN && (!f->is_known || is_new)) {
 		f->is_known = true;

@@ -135,6 +135,7 @@ static void prepare(struct run *r)
 	r->call.timeout = REEVE_NEVER;
 	for (unsigned i = 0; i < REEVE_TCP_OPTION_COUNT; i++)
 		r->options[i] = -1;
+	r->fast_open = 1; /* as Linux */
 	if (r->how->is_linux)
 		run_command(r, "defaults.sh", (struct script_place){ 1, 1 });
 	if (r->script->command)

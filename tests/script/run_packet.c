@@ -87,6 +87,7 @@ void run_inbound(struct run *r, const struct script_event *e)
 	if (p->flags & TCP_SYN && !f->has_peer_start) {
 		f->has_peer_start = true;
 		f->peer_start = p->sequence;
+		f->peer_syn_length = p->length;
 	}
 
 	const size_t length = packet_encode(p, f, s, bytes, &fault);

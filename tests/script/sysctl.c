@@ -14,6 +14,8 @@ enum effect {
 	RECEIVE_MAX,
 	SEND_BUFFER,
 	CONGESTION,
+	FAST_OPEN,
+	FAST_OPEN_KEY,
 };
 
 static const struct setting {
@@ -49,8 +51,8 @@ static const struct setting {
 	{ "net.ipv4.tcp_window_scaling", " 1 ", FIXED, 0 },
 	{ "net.ipv4.tcp_autocorking", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_base_mss", NULL, IGNORED, 0 },
-	{ "net.ipv4.tcp_fastopen", NULL, IGNORED, 0 },
-	{ "net.ipv4.tcp_fastopen_key", NULL, IGNORED, 0 },
+	{ "net.ipv4.tcp_fastopen", NULL, FAST_OPEN, 0 },
+	{ "net.ipv4.tcp_fastopen_key", NULL, FAST_OPEN_KEY, 0 },
 	{ "net.ipv4.tcp_limit_output_bytes", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_max_syn_backlog", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_min_tso_segs", NULL, IGNORED, 0 },
@@ -137,6 +139,57 @@ static void set_option(struct run *r, struct script_place place, const struct se
 		r->options[s->effect == CONGESTION ? REEVE_TCP_CONGESTION_CONTROL : s->option] = n;
 }
 
+/* Linux's bits; those beyond the first two, that no cookie and no option be needed, are not there. */
+static void set_fast_open(struct run *r, struct script_place place, const char *value)
+{
+	const int64_t bits = number(&value);
+
+	if (bits < 0 || *value) {
+		script_refuse(r->fault, place, "net.ipv4.tcp_fastopen needs a number");
+		return;
+	}
+	if (bits & ~(int64_t)3)
+		script_note(r->script, place,
+			    "net.ipv4.tcp_fastopen's bits beyond 3 have no effect");
+	r->fast_open = (unsigned)bits & 3;
+}
+
+/* 32 digits in groups of eight; false when they are not that. */
+static bool read_key(const char **text, uint8_t ret[16])
+{
+	for (unsigned i = 0; i < 32; i++) {
+		if (i > 0 && i % 8 == 0 && *(*text)++ != '-')
+			return false;
+
+		const char digit[2] = { **text, 0 };
+		char *end;
+		const long value = strtol(digit, &end, 16);
+
+		if (end == digit)
+			return false;
+		(*text)++;
+		ret[i / 2] = (uint8_t)(ret[i / 2] << 4 | value);
+	}
+	return true;
+}
+
+/* The key, and maybe behind a comma the one before. */
+static void set_key(struct run *r, struct script_place place, const char *value)
+{
+	uint8_t keys[2][16] = { 0 };
+	const bool is_first = read_key(&value, keys[0]);
+	const bool has_old = is_first && *value == ',';
+
+	value += has_old;
+	if (!is_first || (has_old && !read_key(&value, keys[1])) || *value)
+		script_refuse(r->fault, place, "this is no key of Fast Open");
+	else if (!r->is_running)
+		script_note(r->script, place,
+			    "a key that is set before the host is there has no effect");
+	else
+		reeve_tcp_set_fast_open_keys(r->world.host, keys[0], has_old ? keys[1] : NULL);
+}
+
 void sysctl_set(struct run *r, struct script_place place, const char *name, const char *value)
 {
 	const struct setting *const s = find(name);
@@ -159,6 +212,12 @@ void sysctl_set(struct run *r, struct script_place place, const char *name, cons
 	case OPTION:
 	case CONGESTION:
 		set_option(r, place, s, value);
+		break;
+	case FAST_OPEN:
+		set_fast_open(r, place, value);
+		break;
+	case FAST_OPEN_KEY:
+		set_key(r, place, value);
 		break;
 	case RECEIVE_MAX:
 	case SEND_BUFFER:

@@ -29,6 +29,7 @@ enum info {
 	INFO_NOTSENT_BYTES,
 	INFO_SND_WND,
 	INFO_RCV_WND,
+	INFO_FASTOPEN_CLIENT_FAIL,
 	/* Ours, where Linux counts segments. */
 	INFO_CWND_BYTES,
 	INFO_SSTHRESH_BYTES,
@@ -62,6 +63,7 @@ static const char *const names[TCP_INFO_VALUES] = {
 	[INFO_NOTSENT_BYTES] = "tcpi_notsent_bytes",
 	[INFO_SND_WND] = "tcpi_snd_wnd",
 	[INFO_RCV_WND] = "tcpi_rcv_wnd",
+	[INFO_FASTOPEN_CLIENT_FAIL] = "tcpi_fastopen_client_fail",
 	[INFO_CWND_BYTES] = "reeve_cwnd_bytes",
 	[INFO_SSTHRESH_BYTES] = "reeve_ssthresh_bytes",
 	[INFO_FLIGHT_BYTES] = "reeve_flight_bytes",
@@ -123,7 +125,8 @@ void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
 		[INFO_CA_STATE] = recovery_number(i.recovery),
 		[INFO_BACKOFF] = i.backoff,
 		[INFO_OPTIONS] = i.timestamps | i.sack << 1 | i.window_scaling << 2 | i.ecn << 3 |
-				 i.ecn_seen << 4,
+				 i.ecn_seen << 4 | i.syn_data << 5,
+		[INFO_FASTOPEN_CLIENT_FAIL] = i.fast_open_failure,
 		[INFO_SND_WSCALE] = i.send_scale,
 		[INFO_RCV_WSCALE] = i.receive_scale,
 		[INFO_RTO] = i.rto_us,

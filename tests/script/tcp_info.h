@@ -5,7 +5,7 @@
 
 #include "reeve/tcp.h"
 
-#define TCP_INFO_VALUES 29
+#define TCP_INFO_VALUES 30
 
 struct tcp_info_values {
 	int64_t list[TCP_INFO_VALUES];

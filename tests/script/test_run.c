@@ -72,7 +72,7 @@ static const struct wrong {
 	  "division by 0" },
 	{ OPENED "+0 getsockopt(4, SOL_TCP, TCP_NODELAY, [1], [4]) = 0\n", "8:40",
 	  "expected 1 (0x1), got 0" },
-	{ OPENED "+0 setsockopt(4, SOL_TCP, TCP_FASTOPEN, [1], 4) = 0\n", "8:27",
+	{ OPENED "+0 setsockopt(4, SOL_TCP, TCP_FASTOPEN_KEY, [1], 4) = 0\n", "8:27",
 	  "this option is not supported" },
 	{ OPENED "+0 poll([{fd=4, events=POLLOUT, revents=POLLIN}], 1, 0) = 1\n", "8:41",
 	  "revents expected 1" },

@@ -198,7 +198,7 @@ static void start_connection(struct reeve_tcp *tcp, const struct ip_route *route
 	tcp->receive_scale = tcp_window_scale(tcp_of(tcp), &tcp->settings);
 	tcp->send_scale = 0;
 	tcp->busy->stalled_since = tcp_now(tcp);
-	tcp->syn_due = true;
+	tcp->syn_due = !tcp->settings.fast_open_connect || !tcp_fast_begin(tcp, route);
 	tcp_update_mss(tcp, route);
 	tcp_set_state(tcp, REEVE_TCP_SYN_SENT);
 	tcp->host->stats.tcp_active_opens++;
@@ -309,7 +309,7 @@ int reeve_tcp_error(struct reeve_tcp *tcp)
 
 enum reeve_tcp_state reeve_tcp_state(const struct reeve_tcp *tcp)
 {
-	return (enum reeve_tcp_state)tcp->state;
+	return tcp_told_state(tcp);
 }
 
 int reeve_tcp_local(struct reeve_tcp *tcp, struct reeve_sockaddr *ret)

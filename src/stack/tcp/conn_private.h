@@ -89,10 +89,11 @@ struct tcp_settings {
 	uint32_t send_buffer, receive_buffer;
 	uint32_t user_timeout_ms;
 	uint16_t linger2_s, defer_accept_s;
+	uint16_t fast_open; /* of a listener: how many may be pending */
 	uint16_t keepalive_idle_s, keepalive_interval_s;
 	uint16_t max_segment;
 	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
-	bool no_delay : 1, cork : 1, quick_ack : 1, keepalive : 1;
+	bool no_delay : 1, cork : 1, quick_ack : 1, keepalive : 1, fast_open_connect : 1;
 	bool send_fixed : 1, receive_fixed : 1; /* the owner has said how large the buffers are */
 	uint8_t ecn : 2;                        /* enum reeve_ecn */
 };
@@ -119,13 +120,50 @@ struct tcp_path {
 	struct reeve_time raise_at; /* then the path may carry more */
 };
 
+/* Of a handshake that began with Fast Open, until it is done (fast_open.c, fast_client.c). */
+struct tcp_fast_handshake {
+	/* The server's: it counts at its listener until the peer has answered. */
+	struct tcp_listener *listener; /* NULL: there is none, or it has closed */
+	struct list node;              /* in tcp_listener.pending */
+	bool renews_cookie;            /* the peer's was of the old key */
+
+	/* The client's. */
+	struct tcp_fast_open option; /* of the SYN */
+	uint16_t room;               /* for data in it, bytes */
+	uint16_t sent;               /* bytes that were */
+	bool waits;                  /* the SYN, for the first write */
+	bool is_over;                /* it is sent again without option and data */
+};
+
+#define TCP_FAST_PEERS 64 /* whose cookies a host remembers */
+
+/* What a client knows of a peer (RFC 7413, 4.1.3). */
+struct tcp_fast_peer {
+	struct reeve_address address;
+	struct reeve_time used;         /* the oldest makes room; 0 ns: it is free */
+	struct reeve_time silent_until; /* SYNs with data got lost, or their data was not taken */
+	struct tcp_fast_open option;    /* with the cookie; not there: there is none */
+	uint16_t mss;
+	uint8_t losses;
+};
+
+#define TCP_FAST_SLOTS 16
+
+/* Pending requests that were reset still count for a while (RFC 7413, 5.1): how many, by time. */
+struct tcp_fast_resets {
+	uint64_t slot; /* the latest that was counted in */
+	uint16_t count[TCP_FAST_SLOTS];
+};
+
 struct tcp_intercepted; /* a SYN and how it came, until the embedder decides */
 
 /* What outlives a rest, and cannot be told from the connection. */
 struct tcp_learned {
 	struct congestion_memory congestion;
 	uint8_t rack_multiplier, rack_persist;
-	bool is_reordering;
+	bool is_reordering : 1;
+	bool syn_data : 1;        /* Fast Open: what was in the SYN was taken */
+	uint8_t fast_failure : 2; /* enum reeve_tcp_fast_open_failure */
 };
 
 /*
@@ -160,6 +198,7 @@ struct tcp_busy {
 	uint32_t unacked_bytes; /* received since the last ACK */
 	uint32_t round_bytes;   /* consumed since `round_start` */
 	struct receive_queue receive;
+	struct tcp_fast_handshake *fast; /* NULL: a handshake as ever, or none any more */
 	struct list gaps; /* in tcp_host.gaps, while the queue has ranges beyond a gap */
 	struct reeve_time last_challenge, round_start;
 };
@@ -208,11 +247,13 @@ struct reeve_tcp {
 	bool syn_resent : 1;
 	bool is_probing_tail : 1; /* a tail loss probe is out */
 	bool has_challenged : 1;
+	bool syn_unanswered : 1; /* Fast Open's server: data flows, our SYN is not acknowledged */
 	int16_t error;      /* pending, positive */
 	int16_t soft_error; /* RFC 1122, 4.2.3.9: told when the connection fails */
 	uint16_t path_mtu;  /* by ICMP, or by search; 0: the route's */
 
-	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back. */
+	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back, but over a SYN's data that the peer
+	 * did not take. */
 	struct tcp_seq iss, una, nxt, wl1, wl2;
 	uint32_t send_window, send_window_max;
 	uint16_t peer_mss; /* as told */
@@ -236,9 +277,11 @@ struct tcp_listener {
 	struct reeve_tcp *tcp;
 	struct list accept;    /* of struct reeve_tcp: established, not yet accepted */
 	struct list half_open; /* of struct tcp_half_open, the oldest first */
+	struct list pending;   /* of struct tcp_fast_handshake: their peers have not answered */
 	struct list node;      /* in tcp_host.listeners */
 	uint64_t number;       /* for tcp_next_socket(): listeners are in its order */
-	uint32_t backlog, accept_count, half_open_count;
+	uint32_t backlog, accept_count, half_open_count, pending_count;
+	struct tcp_fast_resets resets;
 	struct reeve_time last_cookie;
 	bool has_sent_cookies;
 	bool is_intercept;
@@ -259,6 +302,7 @@ struct tcp_half_open {
 	uint16_t peer_mss, window;
 	uint8_t send_scale, receive_scale, retries;
 	bool timestamps : 1, sack : 1, scaling : 1, ecn : 1, resent : 1, has_answered : 1;
+	bool grants_cookie : 1;   /* the peer has asked for one (RFC 7413, 4.2.1) */
 	bool is_acknowledged : 1; /* and waits for data (tcp_half_open_is_deferred()) */
 	bool by_cookie : 1; /* not in the tables: it was an ACK that brought it back (cookie.c) */
 };
@@ -277,7 +321,10 @@ struct tcp_host {
 	struct port_space *space;
 	struct port_demux *demux;
 	struct hash_key isn_key, timestamp_key, cookie_key;
-	struct list sockets; /* all struct reeve_tcp but those in accept queues */
+	struct hash_key fast_keys[2]; /* of Fast Open's cookies: today's and the one before */
+	bool has_old_fast_key;
+	struct tcp_fast_peer *fast_peers; /* TCP_FAST_PEERS of them, when there was one */
+	struct list sockets;              /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
 	struct list gaps; /* of struct tcp_busy */
 	struct slab busy; /* of struct tcp_busy */
@@ -352,6 +399,8 @@ void tcp_busy_free(struct tcp_host *t, struct tcp_busy *b); /* takes NULL */
 
 /* state.c */
 void tcp_set_state(struct reeve_tcp *tcp, enum reeve_tcp_state state);
+/* The RFC's: a connection of Fast Open that has begun is in SYN-RECEIVED until it is answered. */
+enum reeve_tcp_state tcp_told_state(const struct reeve_tcp *tcp);
 bool tcp_is_synchronized(const struct reeve_tcp *tcp);
 bool tcp_may_receive(const struct reeve_tcp *tcp); /* the peer has not sent FIN */
 bool tcp_may_send(const struct reeve_tcp *tcp);    /* we have not */
@@ -456,6 +505,9 @@ void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct 
 void tcp_half_open_input(struct tcp_host *t, struct tcp_half_open *h, struct tcp_segment *s);
 void tcp_half_open_timer(struct tcp_host *t, struct tcp_half_open *h);
 void tcp_half_open_free(struct tcp_host *t, struct tcp_half_open *h);
+/* The connection at once, with what is in the SYN (RFC 7413, 4.2.2); false: there is no room. */
+bool tcp_half_open_fast(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss,
+			bool renews_cookie);
 struct tcp_half_open *tcp_half_open_new(struct tcp_listener *l, const struct tcp_segment *s);
 void tcp_half_open_answer(struct tcp_host *t, struct tcp_half_open *h);
 void tcp_half_open_learn(struct tcp_half_open *h, struct tcp_listener *l,
@@ -472,6 +524,28 @@ void tcp_intercepted_free(struct reeve_tcp *tcp);
 /* False: there is no room for answers. */
 bool tcp_cookie_answer(struct tcp_listener *l, const struct tcp_segment *s);
 bool tcp_cookie_input(struct tcp_listener *l, struct tcp_segment *s); /* false: it was no cookie */
+
+/* fast_open.c: the server of RFC 7413 */
+void tcp_fast_cookie(const struct tcp_host *t, const struct port_flow *flow,
+		     struct tcp_fast_open *ret);
+/* Whether the SYN's cookie is a good one; *ret_is_old: and the peer needs a new one. */
+bool tcp_fast_is_granted(const struct tcp_host *t, const struct tcp_segment *s, bool *ret_is_old);
+/* Whether the listener does it at all, and has room for one more. */
+bool tcp_fast_is_served(const struct tcp_listener *l);
+bool tcp_fast_serve(struct reeve_tcp *tcp, struct tcp_listener *l, bool renews_cookie);
+void tcp_fast_answered(struct reeve_tcp *tcp, const struct tcp_segment *s);
+void tcp_fast_reset(struct reeve_tcp *tcp); /* by the peer */
+void tcp_fast_listener_close(struct tcp_listener *l);
+void tcp_fast_free(struct tcp_busy *b);
+
+/* fast_client.c */
+/* True: the SYN waits for the first write. */
+bool tcp_fast_begin(struct reeve_tcp *tcp, const struct ip_route *route);
+uint32_t tcp_fast_room(const struct reeve_tcp *tcp); /* for data in a SYN that was not sent yet */
+void tcp_fast_written(struct reeve_tcp *tcp);
+void tcp_fast_failed(struct reeve_tcp *tcp); /* the SYN got no answer, or an ICMP error's */
+/* The peer has answered with SYN; `s` acknowledges ours. After tcp_establish(). */
+void tcp_fast_established(struct reeve_tcp *tcp, const struct tcp_segment *s);
 
 /* path_mtu.c */
 void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route);

@@ -147,6 +147,8 @@ void tcp_half_open_emit(struct tcp_host *t, const struct tcp_half_open *h, uint3
 	o->timestamp_echo = h->ts_recent;
 	o->has_window_scale = h->scaling;
 	o->window_scale = h->receive_scale;
+	if (h->grants_cookie && !h->resent)
+		tcp_fast_cookie(t, &h->flow, &o->fast_open);
 	tcp_emit_empty(t, &e);
 }
 
@@ -295,6 +297,52 @@ static void begin(struct reeve_tcp *tcp, struct tcp_segment *s)
 
 	tcp_conn_input(tcp, s);
 	tcp_raise(listener, REEVE_ACCEPTABLE);
+}
+
+/* The SYN's data, as if it came behind it. A FIN comes again. */
+static void take_data(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	const uint32_t room = seq_distance(tcp->rcv_nxt, tcp->rcv_edge);
+
+	packet_strip(s->packet, s->h.length);
+	if (s->length > room) {
+		packet_trim(s->packet, room);
+		s->length = room;
+	}
+	s->seq = tcp->rcv_nxt;
+	s->h.flags = (uint8_t)(s->h.flags & ~(TCP_SYN | TCP_FIN));
+	tcp->segments_received += s->pieces;
+	tcp->learned.syn_data = s->length > 0;
+	if (s->length > 0)
+		tcp_take_text(tcp, s);
+	else
+		tcp_segment_done(s);
+}
+
+bool tcp_half_open_fast(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss,
+			bool renews_cookie)
+{
+	struct tcp_host *const t = tcp_of(l->tcp);
+	struct tcp_half_open h;
+
+	tcp_half_open_learn(&h, l, s);
+	h.iss = iss ? *iss : tcp_initial_sequence(t, &h.flow);
+	h.by_cookie = true; /* nothing was sent yet */
+
+	struct reeve_tcp *const tcp = make_connection(t, &h);
+
+	if (!tcp)
+		return false;
+	if (!tcp_fast_serve(tcp, l, renews_cookie) ||
+	    port_demux_add_flow(t->demux, &tcp->flow) < 0) {
+		tcp_dispose(tcp);
+		return false;
+	}
+	queue_connection(tcp, l);
+	tcp_establish(tcp);
+	take_data(tcp, s);
+	tcp_raise(l->tcp, REEVE_ACCEPTABLE);
+	return true;
 }
 
 /* Of one that was never in the tables; the segment ends here. */

@@ -11,6 +11,15 @@
 #define EPHEMERAL_FIRST 49152 /* RFC 6335, 6 */
 #define EPHEMERAL_LAST  65535
 
+/* Made of another one: so nothing else that comes from the seed depends on it. */
+static void make_fast_key(struct tcp_host *t)
+{
+	struct hash_key *const key = &t->fast_keys[0];
+
+	key->k0 = hash_bytes(&t->cookie_key, "fast open 0", 11);
+	key->k1 = hash_bytes(&t->cookie_key, "fast open 1", 11);
+}
+
 static bool make_tables(struct tcp_host *t)
 {
 	const struct reeve_host_config *const config = &t->host->config;
@@ -35,6 +44,7 @@ static bool make_tables(struct tcp_host *t)
 	host_derive(t->host, &t->isn_key, sizeof(t->isn_key));
 	host_derive(t->host, &t->timestamp_key, sizeof(t->timestamp_key));
 	host_derive(t->host, &t->cookie_key, sizeof(t->cookie_key));
+	make_fast_key(t);
 	t->space = port_space_new(&space);
 	t->demux = port_demux_new(&demux);
 	return t->space && t->demux;
@@ -80,6 +90,7 @@ struct tcp_host *tcp_host_free(struct tcp_host *t)
 	slab_deinit(&t->busy);
 	port_space_free(t->space);
 	port_demux_free(t->demux);
+	free(t->fast_peers);
 	free(t);
 	return NULL;
 }
@@ -175,6 +186,7 @@ static void leave_unsent(struct tcp_busy *b)
 	sent_times_clear(&b->sent_times);
 	send_queue_deinit(&b->send);
 	receive_queue_prune(&b->receive);
+	tcp_fast_free(b);
 	list_remove(&b->gaps);
 }
 
@@ -188,6 +200,7 @@ void tcp_detach(struct reeve_tcp *tcp)
 	let_port_go(tcp);
 	timer_disarm(&tcp->host->timers, &tcp->timer);
 	list_remove(&tcp->dirty);
+	tcp->syn_unanswered = false;
 	if (tcp->busy)
 		leave_unsent(tcp->busy);
 }

@@ -42,10 +42,12 @@ static void conn_error(struct reeve_tcp *tcp, const struct icmp_error *e)
 	}
 	/* A connection attempt ends at once, also for errors that RFC 1122 calls soft: as Linux, and
 	 * RFC 5461, 4. */
-	if (tcp->state == REEVE_TCP_SYN_SENT)
+	if (tcp->state == REEVE_TCP_SYN_SENT) {
+		tcp_fast_failed(tcp); /* RFC 7413, 4.1.3.1 */
 		tcp_fail(tcp, e->error);
-	else
+	} else {
 		tcp->soft_error = (int16_t)e->error;
+	}
 }
 
 bool tcp_icmp_error(struct reeve_host *host, const struct icmp_error *e)

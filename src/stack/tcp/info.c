@@ -49,7 +49,7 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 	const uint32_t in_flight = tcp_in_flight(tcp);
 
 	*ret = (struct reeve_tcp_info){
-		.state = (enum reeve_tcp_state)tcp->state,
+		.state = tcp_told_state(tcp),
 		.recovery = recovery_of(tcp),
 		.backoff = tcp->rtt.backoff,
 		.timestamps = tcp->timestamps,
@@ -79,6 +79,8 @@ void reeve_tcp_info(const struct reeve_tcp *tcp, struct reeve_tcp_info *ret)
 		.segments_sent = tcp->segments_sent,
 		.segments_received = tcp->segments_received,
 		.delivered_marked = tcp->delivered_marked,
+		.syn_data = tcp->learned.syn_data,
+		.fast_open_failure = (enum reeve_tcp_fast_open_failure)tcp->learned.fast_failure,
 		.accept_queue = tcp->listener ? tcp->listener->accept_count : 0,
 		.backlog = tcp->listener ? tcp->listener->backlog : 0,
 		.congestion_control = has_congestion ? congestion_ops_of(which)->name : "",
@@ -96,7 +98,7 @@ static void describe_flow(struct port_flow *flow, struct reeve_socket_info *ret)
 	case TCP_FLOW_CONN: {
 		const struct reeve_tcp *const tcp = container_of(flow, struct reeve_tcp, flow);
 
-		ret->state = (enum reeve_tcp_state)tcp->state;
+		ret->state = tcp_told_state(tcp);
 		ret->receive_queue = tcp_received(tcp);
 		ret->send_queue = tcp_queued(tcp);
 		ret->user = tcp->owned ? tcp->events.user : NULL;

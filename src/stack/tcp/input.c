@@ -113,6 +113,7 @@ static void syn_sent_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 	tcp_mark_dirty(tcp);
 	if (s->h.flags & TCP_ACK) {
 		tcp_establish(tcp);
+		tcp_fast_established(tcp, s);
 		rest_of_syn(tcp, s);
 		return;
 	}
@@ -281,6 +282,7 @@ static bool step_reset(struct reeve_tcp *tcp, struct tcp_segment *s)
 		return end_drop(tcp, s, REEVE_DROP_TCP_BLIND);
 	}
 	tcp_segment_done(s);
+	tcp_fast_reset(tcp);
 	if (tcp->state == REEVE_TCP_SYN_RECEIVED)
 		tcp_fail(tcp, ECONNREFUSED);
 	else if (tcp->state == REEVE_TCP_CLOSE_WAIT)
@@ -299,16 +301,32 @@ static bool step_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 	return end_drop(tcp, s, REEVE_DROP_TCP_BLIND);
 }
 
+/* The answer to a SYN and ACK of Fast Open: an acknowledgment of that alone is not one of data that
+ * comes again and again. */
+static bool step_fast_answer(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	tcp_fast_answered(tcp, s);
+	if (sequence_length(s) > 0 || !seq_equal(s->ack, tcp->una))
+		return tcp_acknowledge(tcp, s);
+	tcp_update_window(tcp, s);
+	return true;
+}
+
 static bool step_ack(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	if (!(s->h.flags & TCP_ACK))
 		return end_drop(tcp, s, REEVE_DROP_TCP_FLAGS);
-	if (tcp->state == REEVE_TCP_SYN_RECEIVED) {
+	if (tcp->state == REEVE_TCP_SYN_RECEIVED || tcp->syn_unanswered) {
 		if (seq_until(s->ack, tcp->iss) || seq_after(s->ack, tcp->nxt)) {
 			tcp_answer_reset(tcp_of(tcp), s);
 			return end_drop(tcp, s, REEVE_DROP_TCP_ACK);
 		}
+	}
+	if (tcp->syn_unanswered)
+		return step_fast_answer(tcp, s);
+	if (tcp->state == REEVE_TCP_SYN_RECEIVED) {
 		tcp_establish(tcp);
+		tcp_fast_established(tcp, s);
 		tcp->send_window = s->window;
 		tcp->send_window_max = s->window;
 		tcp->wl1 = s->seq;
@@ -334,8 +352,29 @@ static void step_urgent(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	tcp_raise(tcp, REEVE_URGENT);
 }
 
+/* The SYN of Fast Open once more: the answer got lost. As often as a challenge is sent, at most. */
+static bool step_fast_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	const struct reeve_time now = tcp_now(tcp);
+
+	if (!tcp->syn_unanswered || !seq_equal(s->seq, tcp->irs) ||
+	    (s->h.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return true;
+	if (!tcp->has_challenged || reeve_time_since(now, tcp->busy->last_challenge) >=
+					    TCP_CHALLENGE_MS * REEVE_NS_PER_MS) {
+		tcp->has_challenged = true;
+		tcp->busy->last_challenge = now;
+		tcp->syn_due = tcp->syn_resent = true;
+		tcp->timing = false; /* Karn's rule: RFC 6298, 3 */
+		tcp_mark_dirty(tcp);
+	}
+	return end_drop(tcp, s, REEVE_DROP_TCP_DUPLICATE);
+}
+
 static void synchronized_input(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
+	if (!step_fast_syn(tcp, s))
+		return;
 	if (!step_sequence(tcp, s) || !step_reset(tcp, s) || !step_syn(tcp, s) || !step_ack(tcp, s))
 		return;
 	tcp->last_received = tcp_now(tcp);

@@ -23,7 +23,27 @@ bool tcp_listener_is_full(const struct tcp_listener *l)
 	return l->accept_count > l->backlog;
 }
 
-/* Data and FIN in a SYN are not kept: the peer sends them again. */
+/* RFC 7413, 4.2.2: the SYN's data is taken with it, if its cookie is good. False: it is a SYN like any
+ * other; *ret_grants then: it is answered with a cookie. */
+static bool serve_fast(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss,
+		       bool *ret_grants)
+{
+	bool is_old;
+
+	*ret_grants = false;
+	if (!s->h.options.fast_open.is_there || !tcp_fast_is_served(l))
+		return false;
+	if (!tcp_fast_is_granted(tcp_of(l->tcp), s, &is_old)) {
+		*ret_grants = true;
+		return false;
+	}
+	/* Who asked to hear of connections by their data does not get this one before. */
+	if (s->length == 0 && l->tcp->settings.defer_accept_s > 0)
+		return false;
+	return tcp_half_open_fast(l, s, iss, is_old);
+}
+
+/* Data and FIN in a SYN are not kept, but by Fast Open: the peer sends them again. */
 void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss)
 {
 	struct tcp_host *const t = tcp_of(l->tcp);
@@ -42,6 +62,11 @@ void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct 
 		return;
 	}
 
+	bool grants;
+
+	if (serve_fast(l, s, iss, &grants))
+		return;
+
 	struct tcp_half_open *const h = tcp_half_open_new(l, s);
 
 	if (!h) {
@@ -49,6 +74,7 @@ void tcp_listen_syn(struct tcp_listener *l, struct tcp_segment *s, const struct 
 		return;
 	}
 	h->iss = iss ? *iss : tcp_initial_sequence(t, &h->flow);
+	h->grants_cookie = grants;
 	tcp_segment_done(s);
 	tcp_half_open_answer(t, h);
 }
@@ -119,6 +145,7 @@ struct tcp_listener *tcp_listener_new(struct reeve_tcp *tcp, uint32_t backlog)
 	list_init(&l->port.node);
 	list_init(&l->accept);
 	list_init(&l->half_open);
+	list_init(&l->pending);
 	list_init(&l->node);
 	list_append(&t->listeners, &l->node);
 	return l;
@@ -145,6 +172,7 @@ void tcp_listener_close(struct reeve_tcp *tcp)
 			tcp_reset(child, ECONNRESET);
 	}
 	l->accept_count = 0;
+	tcp_fast_listener_close(l);
 	if (l->is_intercept)
 		tcp_intercept_remove(t, l);
 	else

@@ -34,6 +34,8 @@ static const struct bounds bounds[REEVE_TCP_OPTION_COUNT] = {
 	[REEVE_TCP_LINGER2_S] = { 0, 32767 },
 	[REEVE_TCP_DEFER_ACCEPT_S] = { 0, 32767 },
 	[REEVE_TCP_ECN] = { REEVE_ECN_OFF, REEVE_ECN_PASSIVE },
+	[REEVE_TCP_FAST_OPEN] = { 0, UINT16_MAX },
+	[REEVE_TCP_FAST_OPEN_CONNECT] = { 0, 1 },
 };
 
 static uint32_t clamp_buffer(int64_t value)
@@ -131,6 +133,8 @@ static void set_number(struct tcp_settings *s, enum reeve_tcp_option option, int
 		s->ecn = (uint8_t)value & 3U;
 	else if (option == REEVE_TCP_LINGER2_S)
 		s->linger2_s = (uint16_t)value;
+	else if (option == REEVE_TCP_FAST_OPEN)
+		s->fast_open = (uint16_t)value;
 	else
 		s->defer_accept_s = (uint16_t)value;
 }
@@ -145,6 +149,8 @@ static bool set_flag(struct tcp_settings *s, enum reeve_tcp_option option, bool 
 		s->quick_ack = value;
 	else if (option == REEVE_TCP_KEEPALIVE)
 		s->keepalive = value;
+	else if (option == REEVE_TCP_FAST_OPEN_CONNECT)
+		s->fast_open_connect = value;
 	else
 		return false;
 	return true;
@@ -223,6 +229,10 @@ int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		return s->defer_accept_s;
 	case REEVE_TCP_ECN:
 		return s->ecn;
+	case REEVE_TCP_FAST_OPEN:
+		return s->fast_open;
+	case REEVE_TCP_FAST_OPEN_CONNECT:
+		return s->fast_open_connect;
 	case REEVE_TCP_OPTION_COUNT:
 		break;
 	}

@@ -127,11 +127,33 @@ void tcp_challenge(struct reeve_tcp *tcp)
 	tcp_send_ack(tcp);
 }
 
+/* Fast Open's part of a SYN, or of the answer to one: the option, and data. Each goes once. */
+static void add_fast_open(struct reeve_tcp *tcp, bool is_answer, struct tcp_options *o,
+			  struct reeve_packet *p)
+{
+	struct tcp_fast_handshake *const fast = tcp->busy->fast;
+	struct send_queue *const q = &tcp->busy->send;
+
+	if (!fast || tcp->syn_resent)
+		return;
+	if (is_answer && fast->renews_cookie)
+		tcp_fast_cookie(tcp_of(tcp), &tcp->flow, &o->fast_open);
+	if (is_answer)
+		return;
+	o->fast_open = fast->option;
+	if (fast->option.length == 0 || q->length == 0)
+		return;
+	fast->sent = (uint16_t)send_queue_append(q, 0, q->length, p);
+	tcp->bytes_sent += fast->sent;
+	tcp->host->stats.tcp_bytes_out += fast->sent;
+}
+
 /* SYN, or SYN and ACK, with what we offer or what was agreed upon. */
 static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 {
-	const bool is_answer = tcp->state == REEVE_TCP_SYN_RECEIVED;
+	const bool is_answer = tcp->state != REEVE_TCP_SYN_SENT;
 	struct tcp_emit e = begin(tcp, tcp->iss, is_answer ? TCP_SYN | TCP_ACK : TCP_SYN);
+	struct reeve_packet *const p = packet_new(tcp->host->pool);
 	struct tcp_options *const o = &e.header.options;
 	uint16_t mss = tcp_route_mss(route, &tcp->flow.remote_address);
 
@@ -156,14 +178,20 @@ static void send_syn(struct reeve_tcp *tcp, const struct ip_route *route)
 		e.header.window = room < UINT16_MAX ? (uint16_t)room : UINT16_MAX;
 	}
 	tcp->syn_due = false;
-	tcp->nxt = seq_add(tcp->iss, 1);
+	if (p)
+		add_fast_open(tcp, is_answer, o, p);
+
+	const uint32_t length = p ? (uint32_t)reeve_packet_length(p) : 0;
+
+	tcp->nxt = seq_max(tcp->nxt, seq_add(tcp->iss, 1 + length));
 	if (!tcp->syn_resent && !tcp->timing) {
 		tcp->timing = true;
 		tcp->busy->timed_end = tcp->nxt;
 		tcp->busy->timed_at = tcp_now(tcp);
 	}
 	tcp->segments_sent++;
-	tcp_emit_empty(tcp_of(tcp), &e);
+	if (p)
+		tcp_emit(tcp_of(tcp), p, &e);
 }
 
 /* The longest payload a packet may have on this route: no more frames than the interface has room
@@ -514,6 +542,8 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 	const struct tcp_seq before = tcp->nxt;
 
 	tcp_update_mss(tcp, route);
+	if (tcp->syn_due)
+		send_syn(tcp, route);
 	tcp->window_limited = false;
 	/* Reports of gaps go by themselves: data segments have no room for them. */
 	if (tcp->ack_due && (tcp->has_dsack || tcp->busy->receive.range_count > 0))

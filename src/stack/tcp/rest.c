@@ -122,6 +122,7 @@ void tcp_busy_free(struct tcp_host *t, struct tcp_busy *b)
 	sent_times_clear(&b->sent_times);
 	send_queue_deinit(&b->send);
 	receive_queue_deinit(&b->receive);
+	tcp_fast_free(b);
 	list_remove(&b->gaps);
 	slab_free(&t->busy, b);
 }

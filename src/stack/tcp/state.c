@@ -76,6 +76,13 @@ void tcp_set_state(struct reeve_tcp *tcp, enum reeve_tcp_state state)
 	check_invariants(tcp);
 }
 
+enum reeve_tcp_state tcp_told_state(const struct reeve_tcp *tcp)
+{
+	if (tcp->state == REEVE_TCP_ESTABLISHED && tcp->syn_unanswered)
+		return REEVE_TCP_SYN_RECEIVED;
+	return (enum reeve_tcp_state)tcp->state;
+}
+
 bool tcp_is_synchronized(const struct reeve_tcp *tcp)
 {
 	return tcp->state >= REEVE_TCP_ESTABLISHED;

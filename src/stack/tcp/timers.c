@@ -106,9 +106,9 @@ void tcp_timer_retransmit(struct reeve_tcp *tcp)
 {
 	enum tcp_retransmit_mode mode = TCP_MODE_NONE;
 
-	if (tcp->intercepted)
+	if (tcp->intercepted || reeve_tcp_awaits_write(tcp))
 		mode = TCP_MODE_NONE;
-	else if (!tcp_is_synchronized(tcp) || !seq_equal(tcp->una, tcp->nxt))
+	else if (!tcp_is_synchronized(tcp) || tcp->syn_unanswered || !seq_equal(tcp->una, tcp->nxt))
 		mode = may_probe_tail(tcp) ? TCP_MODE_PROBE : TCP_MODE_RETRANSMIT;
 	else if (tcp_unsent_bytes(tcp) > 0 || (tcp->fin_queued && !tcp->fin_sent))
 		mode = TCP_MODE_PERSIST;
@@ -148,6 +148,7 @@ static bool user_timeout_is_over(const struct reeve_tcp *tcp)
 
 static void handshake_timeout(struct reeve_tcp *tcp)
 {
+	tcp_fast_failed(tcp);
 	if (tcp->retries >= tcp->settings.syn_count || user_timeout_is_over(tcp)) {
 		tcp_fail(tcp, timeout_error(tcp));
 		return;
@@ -232,7 +233,7 @@ static void retransmit_deadline(struct reeve_tcp *tcp)
 	case TCP_MODE_NONE:
 		break;
 	case TCP_MODE_RETRANSMIT:
-		if (tcp_is_synchronized(tcp))
+		if (tcp_is_synchronized(tcp) && !tcp->syn_unanswered)
 			retransmission_timeout(tcp);
 		else
 			handshake_timeout(tcp);

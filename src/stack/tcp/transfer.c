@@ -23,8 +23,12 @@ uint32_t tcp_send_limit(const struct reeve_tcp *tcp)
 	return grown;
 }
 
+/* Before the handshake: what a SYN with data takes. */
 static size_t send_room(const struct reeve_tcp *tcp)
 {
+	if (tcp->state == REEVE_TCP_SYN_SENT)
+		return tcp_fast_room(tcp);
+
 	const uint32_t limit = tcp_send_limit(tcp);
 
 	return tcp->busy->send.length < limit ? limit - tcp->busy->send.length : 0;
@@ -44,7 +48,7 @@ size_t reeve_tcp_reserve(struct reeve_tcp *tcp, size_t wanted, struct iovec *iov
 
 	if (count == 0)
 		return 0;
-	if (!tcp_may_send(tcp)) {
+	if (!tcp_may_send(tcp) && tcp_fast_room(tcp) == 0) {
 		/* The handshake will be done some time. */
 		tcp->wants_write =
 			tcp->state == REEVE_TCP_SYN_SENT || tcp->state == REEVE_TCP_SYN_RECEIVED;
@@ -76,8 +80,10 @@ void reeve_tcp_commit(struct reeve_tcp *tcp, size_t bytes)
 {
 	if (tcp->busy)
 		send_queue_commit(&tcp->busy->send, bytes);
-	if (bytes > 0)
-		tcp_mark_dirty(tcp);
+	if (bytes == 0)
+		return;
+	tcp_fast_written(tcp);
+	tcp_mark_dirty(tcp);
 }
 
 int64_t reeve_tcp_write(struct reeve_tcp *tcp, const void *bytes, size_t length)
