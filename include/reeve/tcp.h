@@ -46,7 +46,7 @@ enum reeve_tcp_option {
 	REEVE_TCP_DEFER_ACCEPT_S,
 	REEVE_TCP_ECN, /* enum reeve_ecn, of connections to come */
 	/* TCP Fast Open (RFC 7413), both off by default: what a SYN brings may come twice, and only
-	 * the application knows whether that does harm (section 6).
+	 * the application knows whether that does harm (section 6.1).
 	 * Of a listener: how many connections may carry data before their peers have answered; more
 	 * begin as ever. Peers that ask get a cookie. 0: none. 0..65535 */
 	REEVE_TCP_FAST_OPEN,

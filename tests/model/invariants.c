@@ -98,6 +98,8 @@ static void check_socket(const struct reeve_tcp *tcp)
 {
 	check(tcp->state <= REEVE_TCP_TIME_WAIT);
 	check(tcp->owned || tcp->is_orphan || tcp->parent || tcp->intercepted);
+	check(!tcp_is_synchronized(tcp) ||
+	      tcp->syn_unanswered == (tcp->busy && tcp->busy->fast));
 	if (!tcp->busy) {
 		check(seq_equal(tcp->una, tcp->nxt) || !tcp_is_synchronized(tcp));
 		return;
@@ -109,8 +111,13 @@ static void check_socket(const struct reeve_tcp *tcp)
 
 static uint32_t check_listener(const struct tcp_listener *l)
 {
-	uint32_t accepted = 0, half_open = 0;
+	uint32_t accepted = 0, half_open = 0, pending = 0;
 
+	list_for_each(node, &l->pending) {
+		check(list_entry(node, struct tcp_fast_handshake, node)->listener == l);
+		pending++;
+	}
+	check(pending == l->pending_count);
 	list_for_each(node, &l->accept) {
 		check_socket(list_entry(node, struct reeve_tcp, node));
 		accepted++;

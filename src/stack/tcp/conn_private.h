@@ -135,15 +135,19 @@ struct tcp_fast_handshake {
 	bool is_over;                /* it is sent again without option and data */
 };
 
-#define TCP_FAST_PEERS 64 /* whose cookies a host remembers */
+#define TCP_FAST_NOTES 64 /* that a host keeps */
 
-/* What a client knows of a peer (RFC 7413, 4.1.3). */
-struct tcp_fast_peer {
-	struct reeve_address address;
-	struct reeve_time used;         /* the oldest makes room; 0 ns: it is free */
-	struct reeve_time silent_until; /* SYNs with data got lost, or their data was not taken */
-	struct tcp_fast_open option;    /* with the cookie; not there: there is none */
+/* What a client knows of a peer (RFC 7413, 4.1.3 and 4.1.3.1): a cookie, or that one of its ports is
+ * to be left alone. */
+struct tcp_fast_note {
+	struct reeve_address local, remote;
+	uint16_t port;          /* 0: the note of the cookie */
+	struct reeve_time used; /* the oldest makes room; 0 ns: it is free */
+
+	struct tcp_fast_open option; /* with the cookie */
 	uint16_t mss;
+
+	struct reeve_time silent_until; /* SYNs with data got lost, or their data was not taken */
 	uint8_t losses;
 };
 
@@ -323,7 +327,7 @@ struct tcp_host {
 	struct hash_key isn_key, timestamp_key, cookie_key;
 	struct hash_key fast_keys[2]; /* of Fast Open's cookies: today's and the one before */
 	bool has_old_fast_key;
-	struct tcp_fast_peer *fast_peers; /* TCP_FAST_PEERS of them, when there was one */
+	struct tcp_fast_note *fast_notes; /* TCP_FAST_NOTES of them, when there was one */
 	struct list sockets;              /* all struct reeve_tcp but those in accept queues */
 	struct list dirty, dead;
 	struct list gaps; /* of struct tcp_busy */

@@ -1,9 +1,10 @@
 /*
  * The client of TCP Fast Open (RFC 7413): the cookies that peers have granted, and the SYN with data.
  *
- * What is known of a peer is kept by its address, for TCP_FAST_PEERS of them; the one that was used
- * least recently makes room. A peer, or a path to it, that does not answer such a SYN, or not with what
- * was hoped for, is left alone with it for a minute, and twice as long each time it happens again.
+ * What is known is kept in TCP_FAST_NOTES notes; the one that was used least recently makes room. A
+ * cookie is of both addresses and good for all ports (4.1.3). A port that does not answer such a SYN,
+ * or not with what was hoped for, is left alone with it for a minute, and twice as long each time it
+ * happens again (4.1.3.1): of one address, another port may have a server that does Fast Open.
  *
  * Until the SYN has gone the send queue takes what fits into it. Sequence numbers of that data lie behind
  * the SYN's as ever, so `nxt` is behind them while the peer may acknowledge them; what it does not take
@@ -16,93 +17,112 @@
 #define SILENCE_MS  60000
 #define LOSSES_MOST 8
 #define OPTIONS_MAX (TCP_HEADER_MAX - TCP_HEADER_MIN)
+#define ANY_PORT    0 /* of the note that has the cookie */
 
-static struct tcp_fast_peer *find(const struct tcp_host *t, const struct reeve_address *address)
+static struct tcp_fast_note *find(const struct tcp_host *t, const struct port_flow *flow,
+				  uint16_t port)
 {
-	for (unsigned i = 0; t->fast_peers && i < TCP_FAST_PEERS; i++)
-		if (t->fast_peers[i].used.ns > 0 &&
-		    reeve_address_equal(&t->fast_peers[i].address, address))
-			return &t->fast_peers[i];
+	for (unsigned i = 0; t->fast_notes && i < TCP_FAST_NOTES; i++) {
+		struct tcp_fast_note *const n = &t->fast_notes[i];
+
+		if (n->used.ns > 0 && n->port == port &&
+		    reeve_address_equal(&n->remote, &flow->remote_address) &&
+		    reeve_address_equal(&n->local, &flow->local_address))
+			return n;
+	}
 	return NULL;
 }
 
-/* The peer's entry, which may be a new one; NULL: no memory. */
-static struct tcp_fast_peer *find_or_make(struct tcp_host *t, const struct reeve_address *address)
+static void touch(const struct tcp_host *t, struct tcp_fast_note *n)
 {
-	struct tcp_fast_peer *peer = find(t, address);
-
-	if (!t->fast_peers)
-		t->fast_peers = calloc(TCP_FAST_PEERS, sizeof(*t->fast_peers));
-	if (peer || !t->fast_peers)
-		return peer;
-	peer = &t->fast_peers[0];
-	for (unsigned i = 1; i < TCP_FAST_PEERS; i++)
-		if (reeve_time_before(t->fast_peers[i].used, peer->used))
-			peer = &t->fast_peers[i];
-	*peer = (struct tcp_fast_peer){ .address = *address };
-	return peer;
+	n->used = t->host->now;
+	if (n->used.ns <= 0)
+		n->used.ns = 1;
 }
 
-static void touch(const struct tcp_host *t, struct tcp_fast_peer *peer)
+/* The note, which may be a new one; NULL: no memory. */
+static struct tcp_fast_note *find_or_make(struct tcp_host *t, const struct port_flow *flow,
+					  uint16_t port)
 {
-	peer->used = t->host->now;
-	if (peer->used.ns <= 0)
-		peer->used.ns = 1;
+	struct tcp_fast_note *n = find(t, flow, port);
+
+	if (!t->fast_notes)
+		t->fast_notes = calloc(TCP_FAST_NOTES, sizeof(*t->fast_notes));
+	if (!t->fast_notes)
+		return NULL;
+	if (!n) {
+		n = &t->fast_notes[0];
+		for (unsigned i = 1; i < TCP_FAST_NOTES; i++)
+			if (reeve_time_before(t->fast_notes[i].used, n->used))
+				n = &t->fast_notes[i];
+		*n = (struct tcp_fast_note){
+			.local = flow->local_address,
+			.remote = flow->remote_address,
+			.port = port,
+		};
+	}
+	touch(t, n);
+	return n;
 }
 
 /* RFC 7413, 4.1.3.1. */
 static void note_failure(struct reeve_tcp *tcp)
 {
 	struct tcp_host *const t = tcp_of(tcp);
-	struct tcp_fast_peer *const peer = find_or_make(t, &tcp->flow.remote_address);
+	struct tcp_fast_note *const n = find_or_make(t, &tcp->flow, tcp->flow.remote_port);
 
-	if (!peer)
+	if (!n)
 		return;
-	touch(t, peer);
-	peer->silent_until = reeve_time_add_ms(t->host->now, (int64_t)SILENCE_MS << peer->losses);
-	if (peer->losses < LOSSES_MOST)
-		peer->losses++;
+	n->silent_until = reeve_time_add_ms(t->host->now, (int64_t)SILENCE_MS << n->losses);
+	if (n->losses < LOSSES_MOST)
+		n->losses++;
 }
 
-static void note_success(struct reeve_tcp *tcp, const struct tcp_fast_open *granted)
+static void note_success(struct reeve_tcp *tcp)
+{
+	struct tcp_fast_note *const n = find(tcp_of(tcp), &tcp->flow, tcp->flow.remote_port);
+
+	if (n)
+		*n = (struct tcp_fast_note){ 0 };
+}
+
+/* RFC 7413, 4.2.2, "client: receiving SYN-ACK": cookie and MSS are what was told last. */
+static void note_answer(struct reeve_tcp *tcp, const struct tcp_fast_open *granted)
 {
 	struct tcp_host *const t = tcp_of(tcp);
-	struct tcp_fast_peer *const peer = granted->length > 0
-						   ? find_or_make(t, &tcp->flow.remote_address)
-						   : find(t, &tcp->flow.remote_address);
+	const bool is_granted = granted->is_there && granted->length > 0;
+	struct tcp_fast_note *const n = is_granted ? find_or_make(t, &tcp->flow, ANY_PORT)
+						   : find(t, &tcp->flow, ANY_PORT);
 
-	if (!peer)
-		return;
-	touch(t, peer);
-	peer->losses = 0;
-	peer->silent_until = (struct reeve_time){ 0 };
-	peer->mss = tcp->peer_mss;
-	if (granted->length > 0)
-		peer->option = *granted;
+	if (n)
+		n->mss = tcp->peer_mss;
+	if (n && is_granted)
+		n->option = *granted;
 }
 
-/* RFC 7413, 4.2.1 and 4.1.3: no more than fits the MSS that the peer has told with the cookie. All the
+/* RFC 7413, 4.1.3 and 4.2.2: no more than fits the MSS that the peer has told with the cookie. All the
  * options that a SYN may have are left out of it. */
 static uint16_t room_for(const struct reeve_tcp *tcp, const struct ip_route *route,
-			 const struct tcp_fast_peer *peer)
+			 const struct tcp_fast_note *cookie)
 {
 	uint16_t mss = tcp_route_mss(route, &tcp->flow.remote_address);
 
 	if (tcp->settings.max_segment && tcp->settings.max_segment < mss)
 		mss = tcp->settings.max_segment;
-	if (peer->mss < mss)
-		mss = peer->mss;
+	if (cookie->mss < mss)
+		mss = cookie->mss;
 	return mss > OPTIONS_MAX ? (uint16_t)(mss - OPTIONS_MAX) : 0;
 }
 
 bool tcp_fast_begin(struct reeve_tcp *tcp, const struct ip_route *route)
 {
 	struct tcp_host *const t = tcp_of(tcp);
-	struct tcp_fast_peer *const peer = find(t, &tcp->flow.remote_address);
+	const struct tcp_fast_note *const silence = find(t, &tcp->flow, tcp->flow.remote_port);
+	struct tcp_fast_note *const cookie = find(t, &tcp->flow, ANY_PORT);
 	struct tcp_fast_handshake *fast;
 
 	tcp->learned.fast_failure = REEVE_FAST_OPEN_NO_COOKIE;
-	if (peer && reeve_time_before(t->host->now, peer->silent_until))
+	if (silence && reeve_time_before(t->host->now, silence->silent_until))
 		return false;
 	fast = calloc(1, sizeof(*fast));
 	if (!fast)
@@ -110,11 +130,11 @@ bool tcp_fast_begin(struct reeve_tcp *tcp, const struct ip_route *route)
 	list_init(&fast->node);
 	tcp->busy->fast = fast;
 	fast->option.is_there = true;
-	if (!peer || peer->option.length == 0)
+	if (!cookie)
 		return false;
-	touch(t, peer);
-	fast->option = peer->option;
-	fast->room = room_for(tcp, route, peer);
+	touch(t, cookie);
+	fast->option = cookie->option;
+	fast->room = room_for(tcp, route, cookie);
 	fast->waits = fast->room > 0;
 	tcp->learned.fast_failure = REEVE_FAST_OPEN_FINE;
 	return fast->waits;
@@ -165,6 +185,7 @@ static void settle_data(struct reeve_tcp *tcp, const struct tcp_fast_handshake *
 	tcp->bytes_acked += taken;
 	tcp->una = tcp->nxt = ack;
 	tcp->busy->small_end = tcp->busy->resent_high = tcp->busy->rack.high = ack;
+	tcp->urgent_out = tcp->urgent_out && seq_before(ack, tcp->busy->urgent_end);
 	tcp->learned.syn_data = taken > 0;
 	if (taken < fast->sent)
 		tcp->learned.fast_failure = tcp->syn_resent ? REEVE_FAST_OPEN_SYN_RESENT
@@ -180,9 +201,10 @@ void tcp_fast_established(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	if (!fast)
 		return;
 	settle_data(tcp, fast, s->ack);
+	note_answer(tcp, granted);
 	/* With data in the SYN: it was taken, or a better cookie came instead. */
 	if (has_cookie || tcp->learned.syn_data || (fast->sent == 0 && !fast->is_over))
-		note_success(tcp, granted);
+		note_success(tcp);
 	else if (!fast->is_over)
 		note_failure(tcp);
 	tcp_fast_free(tcp->busy);

@@ -312,11 +312,11 @@ static void take_data(struct reeve_tcp *tcp, struct tcp_segment *s)
 	s->seq = tcp->rcv_nxt;
 	s->h.flags = (uint8_t)(s->h.flags & ~(TCP_SYN | TCP_FIN));
 	tcp->segments_received += s->pieces;
-	tcp->learned.syn_data = s->length > 0;
 	if (s->length > 0)
 		tcp_take_text(tcp, s);
 	else
 		tcp_segment_done(s);
+	tcp->learned.syn_data = tcp_received(tcp) > 0; /* there may be no memory for it */
 }
 
 bool tcp_half_open_fast(struct tcp_listener *l, struct tcp_segment *s, const struct tcp_seq *iss,

@@ -90,7 +90,7 @@ struct tcp_host *tcp_host_free(struct tcp_host *t)
 	slab_deinit(&t->busy);
 	port_space_free(t->space);
 	port_demux_free(t->demux);
-	free(t->fast_peers);
+	free(t->fast_notes);
 	free(t);
 	return NULL;
 }

@@ -196,6 +196,40 @@ static void note_dsack(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_s
 	tcp->busy->dsack_end = end;
 }
 
+/* The answer to a SYN and ACK of Fast Open: an acknowledgment of that alone is not one of data that
+ * comes again and again. */
+static bool step_fast_answer(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	tcp_fast_answered(tcp, s);
+	if (sequence_length(s) > 0 || !seq_equal(s->ack, tcp->una))
+		return tcp_acknowledge(tcp, s);
+	tcp_update_window(tcp, s);
+	return true;
+}
+
+static bool step_ack(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	if (!(s->h.flags & TCP_ACK))
+		return end_drop(tcp, s, REEVE_DROP_TCP_FLAGS);
+	if (tcp->state == REEVE_TCP_SYN_RECEIVED || tcp->syn_unanswered) {
+		if (seq_until(s->ack, tcp->iss) || seq_after(s->ack, tcp->nxt)) {
+			tcp_answer_reset(tcp_of(tcp), s);
+			return end_drop(tcp, s, REEVE_DROP_TCP_ACK);
+		}
+	}
+	if (tcp->syn_unanswered)
+		return step_fast_answer(tcp, s);
+	if (tcp->state == REEVE_TCP_SYN_RECEIVED) {
+		tcp_establish(tcp);
+		tcp_fast_established(tcp, s);
+		tcp->send_window = s->window;
+		tcp->send_window_max = s->window;
+		tcp->wl1 = s->seq;
+		tcp->wl2 = s->ack;
+	}
+	return tcp_acknowledge(tcp, s);
+}
+
 /* An unacceptable segment is answered, so that the peer learns where we are; without limit only
  * when it carries something, or two peers could answer each other for ever. */
 static bool refuse_sequence(struct reeve_tcp *tcp, struct tcp_segment *s)
@@ -209,7 +243,7 @@ static bool refuse_sequence(struct reeve_tcp *tcp, struct tcp_segment *s)
 	/* With a closed window a segment that is exactly next still acknowledges (RFC 9293,
 	 * 3.10.7.4, "special allowance"). */
 	if (window == 0 && seq_equal(s->seq, tcp->rcv_nxt) && !(s->h.flags & TCP_SYN) &&
-	    (s->h.flags & TCP_ACK) && tcp_is_synchronized(tcp) && !tcp_acknowledge(tcp, s))
+	    (s->h.flags & TCP_ACK) && tcp_is_synchronized(tcp) && !step_ack(tcp, s))
 		return false;
 	if (s->length > 0 && is_old && tcp->sack)
 		note_dsack(tcp, s->seq, end);
@@ -299,40 +333,6 @@ static bool step_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 		return true;
 	tcp_challenge(tcp);
 	return end_drop(tcp, s, REEVE_DROP_TCP_BLIND);
-}
-
-/* The answer to a SYN and ACK of Fast Open: an acknowledgment of that alone is not one of data that
- * comes again and again. */
-static bool step_fast_answer(struct reeve_tcp *tcp, struct tcp_segment *s)
-{
-	tcp_fast_answered(tcp, s);
-	if (sequence_length(s) > 0 || !seq_equal(s->ack, tcp->una))
-		return tcp_acknowledge(tcp, s);
-	tcp_update_window(tcp, s);
-	return true;
-}
-
-static bool step_ack(struct reeve_tcp *tcp, struct tcp_segment *s)
-{
-	if (!(s->h.flags & TCP_ACK))
-		return end_drop(tcp, s, REEVE_DROP_TCP_FLAGS);
-	if (tcp->state == REEVE_TCP_SYN_RECEIVED || tcp->syn_unanswered) {
-		if (seq_until(s->ack, tcp->iss) || seq_after(s->ack, tcp->nxt)) {
-			tcp_answer_reset(tcp_of(tcp), s);
-			return end_drop(tcp, s, REEVE_DROP_TCP_ACK);
-		}
-	}
-	if (tcp->syn_unanswered)
-		return step_fast_answer(tcp, s);
-	if (tcp->state == REEVE_TCP_SYN_RECEIVED) {
-		tcp_establish(tcp);
-		tcp_fast_established(tcp, s);
-		tcp->send_window = s->window;
-		tcp->send_window_max = s->window;
-		tcp->wl1 = s->seq;
-		tcp->wl2 = s->ack;
-	}
-	return tcp_acknowledge(tcp, s);
 }
 
 /* RFC 9293, 3.8.5 with RFC 6093, 3: the pointer only ever moves a mark; it never makes anything

@@ -141,7 +141,8 @@ static void add_fast_open(struct reeve_tcp *tcp, bool is_answer, struct tcp_opti
 	if (is_answer)
 		return;
 	o->fast_open = fast->option;
-	if (fast->option.length == 0 || q->length == 0)
+	/* A SYN has no urgent pointer: what is urgent waits. */
+	if (fast->option.length == 0 || q->length == 0 || tcp->urgent_out)
 		return;
 	fast->sent = (uint16_t)send_queue_append(q, 0, q->length, p);
 	tcp->bytes_sent += fast->sent;

@@ -259,8 +259,8 @@ static void keepalive_deadline(struct reeve_tcp *tcp)
 	}
 	if (!s->keepalive || !tcp_is_synchronized(tcp))
 		return;
-	/* Data in flight or to be sent asks the same question by itself. */
-	if (!seq_equal(tcp->una, tcp->nxt) || tcp_unsent_bytes(tcp) > 0) {
+	/* Data in flight or to be sent, or a SYN, asks the same question by itself. */
+	if (tcp->syn_unanswered || !seq_equal(tcp->una, tcp->nxt) || tcp_unsent_bytes(tcp) > 0) {
 		tcp_timer_keepalive(tcp);
 		return;
 	}

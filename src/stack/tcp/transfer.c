@@ -123,8 +123,10 @@ void reeve_tcp_mark_urgent(struct reeve_tcp *tcp)
 {
 	if (tcp_queued(tcp) == 0)
 		return;
+	/* In front of what a SYN is to bring there is the SYN. */
 	tcp->urgent_out = true;
-	tcp->busy->urgent_end = seq_add(tcp->una, tcp->busy->send.length);
+	tcp->busy->urgent_end =
+		seq_add(tcp->una, tcp->busy->send.length + (tcp->state == REEVE_TCP_SYN_SENT));
 	tcp_mark_dirty(tcp);
 }
 
