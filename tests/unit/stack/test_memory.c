@@ -278,6 +278,38 @@ static void connections(struct world *w)
 		pass_ms(w, 30000);
 }
 
+/* Fast Open (RFC 7413): a connection that asks for a cookie, and one whose SYN has data. Where one of both
+ * had no memory, it is a connection as ever. */
+static void fast_opens(struct world *w)
+{
+	const struct reeve_sockaddr name = net_name("192.0.2.2", 80);
+	struct ends e;
+
+	ends_open(w, &e);
+	if (e.server)
+		reeve_tcp_set(e.server, REEVE_TCP_FAST_OPEN, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		reeve_tcp_abort(e.accepted);
+		reeve_tcp_abort(e.client);
+		settle(w);
+		pass_ms(w, 70000);
+		e.accepted = NULL;
+		e.read = e.written = 0;
+		e.client = reeve_tcp_new(w->hosts[0], REEVE_IPV4, NULL);
+		if (!e.client || reeve_tcp_set(e.client, REEVE_TCP_FAST_OPEN_CONNECT, 1) != 0 ||
+		    reeve_tcp_connect(e.client, &name, w->now) != 0)
+			continue;
+		for (unsigned k = 0; k < 20 && (e.read == 0 || e.read < e.written); k++) {
+			write_page(w, &e);
+			pass_ms(w, 3000);
+			take_all(&e);
+		}
+		if (e.accepted)
+			assert_int_equal(e.read, e.written);
+	}
+	ends_close(w, &e);
+}
+
 static void fail_each(void (*scenario)(struct world *w), unsigned least)
 {
 	unsigned n = 0;
@@ -311,6 +343,12 @@ static void test_lossy_transfer(void **state)
 {
 	(void)state;
 	fail_each(lossy_transfer, 60);
+}
+
+static void test_fast_opens(void **state)
+{
+	(void)state;
+	fail_each(fast_opens, 60);
 }
 
 static void exchange(struct world *w, struct ends *e)
@@ -351,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_lossy_transfer),
+		cmocka_unit_test(test_fast_opens),
 		cmocka_unit_test(test_steady_transfer),
 	};
 
