@@ -193,8 +193,8 @@ struct reeve_tcp_info {
 	uint32_t bytes_in_flight, bytes_not_sent; /* both not acknowledged */
 	uint64_t retransmits, bytes_sent, bytes_acked, bytes_received;
 	uint64_t segments_sent, segments_received;
-	uint32_t delivered_marked;      /* segments acknowledged with an echo of ECN */
-	bool syn_data; /* what was in the SYN, ours or the peer's, was taken */
+	uint32_t delivered_marked; /* segments acknowledged with an echo of ECN */
+	bool syn_data;             /* what was in the SYN, ours or the peer's, was taken */
 	enum reeve_tcp_fast_open_failure fast_open_failure;
 	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */
 	const char *congestion_control;

@@ -3,7 +3,7 @@
  *
  * The input is a row of records: a byte of flags, a byte of time, two bytes of length, then so many
  * bytes of a frame. The flags let a frame get past what a fuzzer can't guess: checksums and the
- * numbers of a connection.
+ * numbers of a connection. A cookie of Fast Open that begins with ff becomes the right one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,7 @@
 #include "fuzz.h"
 #include "reeve/tcp.h"
 #include "reeve/udp.h"
+#include "stack/tcp/conn_private.h"
 #include "wire/ether.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
@@ -85,6 +86,7 @@ static void open_sockets(struct bench *b)
 
 	reeve_tcp_bind(tcp[0], &web);
 	reeve_tcp_listen(tcp[0], 4);
+	reeve_tcp_set(tcp[0], REEVE_TCP_FAST_OPEN, 3);
 	reeve_tcp_bind(tcp[1], &both);
 	reeve_tcp_listen(tcp[1], 4);
 	reeve_tcp_connect(tcp[2], &peer, b->now);
@@ -196,6 +198,24 @@ static void use_sockets(struct bench *b, uint8_t flags)
 	}
 }
 
+/* RFC 7413, 4.1.1. `tcp` is a header of TCP, with so many bytes in it and behind it. */
+static void give_cookie(const struct bench *b, const uint8_t *ip, uint8_t *tcp, size_t length)
+{
+	const struct port_flow flow = {
+		.local_address = reeve_address_from_ipv4(load_be32(ip + 16)),
+		.remote_address = reeve_address_from_ipv4(load_be32(ip + 12)),
+	};
+	const size_t header = (size_t)(tcp[12] >> 4) * 4;
+	struct tcp_fast_open good;
+
+	for (size_t i = TCP_HEADER_MIN; i + 10 <= header && header <= length; i++) {
+		if (tcp[i] != 34 || tcp[i + 1] != 10 || tcp[i + 2] != 0xff)
+			continue;
+		tcp_fast_cookie(b->host->tcp, &flow, &good);
+		memcpy(tcp + i + 2, good.cookie, 8);
+	}
+}
+
 /* Makes of the fuzzer's bytes what the flags ask for. */
 static void adjust(const struct bench *b, uint8_t flags, uint8_t *frame, size_t length)
 {
@@ -215,8 +235,10 @@ static void adjust(const struct bench *b, uint8_t flags, uint8_t *frame, size_t 
 	}
 	uint8_t *const tcp = ip + header;
 
-	if ((flags & FLAG_IN_FLOW) && ip[9] == 6 &&
-	    length >= ETHER_HEADER + header + TCP_HEADER_MIN) {
+	if (ip[9] != 6 || length < ETHER_HEADER + header + TCP_HEADER_MIN)
+		return;
+	give_cookie(b, ip, tcp, length - ETHER_HEADER - header);
+	if (flags & FLAG_IN_FLOW) {
 		store_be32(tcp + 4, load_be32(tcp + 4) + b->acknowledgment);
 		store_be32(tcp + 8, load_be32(tcp + 8) + b->sequence);
 		if (load_be32(tcp) == 0) {

@@ -34,6 +34,7 @@
 #define WRITE_MOST 32768
 #define CONTENT    65521 /* what a stream says begins anew after so many bytes */
 #define SETTLINGS  400   /* times that are waited for until all has arrived */
+#define FAST       5     /* DEED_CONNECT with Fast Open: the upper three bits of its amount */
 
 enum deed {
 	DEED_PASS,    /* frames go as they are; the amount is how many at most */
@@ -49,7 +50,7 @@ enum deed {
 	DEED_WRITE,   /* a socket's owner writes */
 	DEED_READ,    /* reads */
 	DEED_CLOSE,   /* shuts down, closes or aborts */
-	DEED_CONNECT, /* a new one */
+	DEED_CONNECT, /* a new one, as ever or with Fast Open */
 	DEED_SET,     /* an option */
 	DEED_OFFLOAD, /* of the next: what the link says of its checksum */
 	DEED_FORGE,   /* one that nobody sent: TCP, ICMP, UDP or anything */
@@ -108,7 +109,9 @@ static void forget_tcp(struct side *s, const struct reeve_tcp *tcp)
 	}
 }
 
-static void connect_tcp(struct bench *b, unsigned from, uint16_t port)
+#define OPTIONS REEVE_TCP_FAST_OPEN /* that DEED_SET knows; the others come otherwise */
+
+static void connect_tcp(struct bench *b, unsigned from, uint16_t port, bool fast)
 {
 	const struct reeve_sockaddr to = {
 		.address = reeve_address_from_ipv4(addresses[1 - from]),
@@ -118,6 +121,8 @@ static void connect_tcp(struct bench *b, unsigned from, uint16_t port)
 
 	if (tcp && from) /* one side asks for ECN, the other gives it */
 		reeve_tcp_set(tcp, REEVE_TCP_ECN, REEVE_ECN_ACTIVE);
+	if (tcp && fast)
+		reeve_tcp_set(tcp, REEVE_TCP_FAST_OPEN_CONNECT, 1);
 	if (tcp && reeve_tcp_connect(tcp, &to, b->now) == 0)
 		add_tcp(&b->sides[from], tcp);
 	else
@@ -150,6 +155,7 @@ static void side_init(struct bench *b, unsigned which)
 	struct reeve_tcp *const listener = reeve_tcp_new(s->host, REEVE_IPV4, NULL);
 
 	check(reeve_tcp_bind(listener, &web) == 0 && reeve_tcp_listen(listener, 2) == 0);
+	check(reeve_tcp_set(listener, REEVE_TCP_FAST_OPEN, 2) == 0);
 	add_tcp(s, listener);
 	s->udp = reeve_udp_new(s->host, REEVE_IPV4, NULL);
 	check(reeve_udp_bind(s->udp, &web) == 0);
@@ -504,7 +510,7 @@ static void set_option(struct bench *b, uint8_t amount, struct cursor *c)
 {
 	struct side *const s = &b->sides[amount & 1];
 	struct reeve_tcp *const tcp = s->ends[(amount >> 1) % SOCKETS].tcp;
-	const uint8_t option = cursor_u8(c) % REEVE_TCP_OPTION_COUNT;
+	const uint8_t option = cursor_u8(c) % OPTIONS;
 	const int64_t value = cursor_be16(c);
 
 	if (tcp)
@@ -702,7 +708,7 @@ static void one_step(struct bench *b, struct cursor *c)
 		use(b, deed, amount);
 		break;
 	case DEED_CONNECT:
-		connect_tcp(b, amount & 1, amount & 2 ? 81 : 80);
+		connect_tcp(b, amount & 1, amount & 2 ? 81 : 80, amount >> 5 == FAST);
 		break;
 	case DEED_SET:
 		set_option(b, amount, c);
@@ -742,8 +748,8 @@ static void bench_init(struct bench *b)
 	check(b->pool);
 	for (unsigned i = 0; i < HOSTS; i++)
 		side_init(b, i);
-	connect_tcp(b, 0, 80);
-	connect_tcp(b, 1, 80);
+	connect_tcp(b, 0, 80, false);
+	connect_tcp(b, 1, 80, false);
 	pass(b, 100);
 	for (unsigned i = 0; i < HOSTS; i++)
 		check(reeve_tcp_state(b->sides[i].ends[1].tcp) == REEVE_TCP_ESTABLISHED);

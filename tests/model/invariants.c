@@ -98,8 +98,7 @@ static void check_socket(const struct reeve_tcp *tcp)
 {
 	check(tcp->state <= REEVE_TCP_TIME_WAIT);
 	check(tcp->owned || tcp->is_orphan || tcp->parent || tcp->intercepted);
-	check(!tcp_is_synchronized(tcp) ||
-	      tcp->syn_unanswered == (tcp->busy && tcp->busy->fast));
+	check(!tcp_is_synchronized(tcp) || tcp->syn_unanswered == (tcp->busy && tcp->busy->fast));
 	if (!tcp->busy) {
 		check(seq_equal(tcp->una, tcp->nxt) || !tcp_is_synchronized(tcp));
 		return;

@@ -15,9 +15,9 @@ struct flow {
 	bool is_closed;  /* its descriptor was closed */
 	uint32_t offset; /* of the host's sequence numbers: wire less script */
 	bool has_peer_start;
-	uint32_t peer_start; /* the peer's SYN */
+	uint32_t peer_start;      /* the peer's SYN */
 	uint32_t peer_syn_length; /* bytes of data in its first SYN */
-	uint32_t sent;       /* the sequence number that the host has sent last, on the wire */
+	uint32_t sent;            /* the sequence number that the host has sent last, on the wire */
 	bool has_timestamp;
 	uint32_t first_script, first_wire; /* timestamps: the first pair */
 	unsigned pairs;                    /* so many were seen */

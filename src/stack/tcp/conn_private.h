@@ -252,9 +252,9 @@ struct reeve_tcp {
 	bool is_probing_tail : 1; /* a tail loss probe is out */
 	bool has_challenged : 1;
 	bool syn_unanswered : 1; /* Fast Open's server: data flows, our SYN is not acknowledged */
-	int16_t error;      /* pending, positive */
-	int16_t soft_error; /* RFC 1122, 4.2.3.9: told when the connection fails */
-	uint16_t path_mtu;  /* by ICMP, or by search; 0: the route's */
+	int16_t error;           /* pending, positive */
+	int16_t soft_error;      /* RFC 1122, 4.2.3.9: told when the connection fails */
+	uint16_t path_mtu;       /* by ICMP, or by search; 0: the route's */
 
 	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back, but over a SYN's data that the peer
 	 * did not take. */

@@ -91,8 +91,8 @@ static void note_answer(struct reeve_tcp *tcp, const struct tcp_fast_open *grant
 {
 	struct tcp_host *const t = tcp_of(tcp);
 	const bool is_granted = granted->is_there && granted->length > 0;
-	struct tcp_fast_note *const n = is_granted ? find_or_make(t, &tcp->flow, ANY_PORT)
-						   : find(t, &tcp->flow, ANY_PORT);
+	struct tcp_fast_note *const n =
+		is_granted ? find_or_make(t, &tcp->flow, ANY_PORT) : find(t, &tcp->flow, ANY_PORT);
 
 	if (n)
 		n->mss = tcp->peer_mss;

@@ -386,10 +386,8 @@ static void test_steady_transfer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_datagrams),
-		cmocka_unit_test(test_connections),
-		cmocka_unit_test(test_lossy_transfer),
-		cmocka_unit_test(test_fast_opens),
+		cmocka_unit_test(test_datagrams),       cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_lossy_transfer),  cmocka_unit_test(test_fast_opens),
 		cmocka_unit_test(test_steady_transfer),
 	};
 

@@ -334,10 +334,14 @@ static void test_guesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_limit),           cmocka_unit_test(test_memory_is_bounded),
-		cmocka_unit_test(test_flood_falls_back), cmocka_unit_test(test_listener_closes),
-		cmocka_unit_test(test_no_slot),         cmocka_unit_test(test_backlog),
-		cmocka_unit_test(test_keepalive_waits), cmocka_unit_test(test_window_is_closed),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_flood_falls_back),
+		cmocka_unit_test(test_listener_closes),
+		cmocka_unit_test(test_no_slot),
+		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_keepalive_waits),
+		cmocka_unit_test(test_window_is_closed),
 		cmocka_unit_test(test_guesses),
 	};
 

@@ -172,7 +172,8 @@ static void test_fast_open(void **state)
 
 	(void)state;
 	for (uint8_t length = 2; length <= 36; length++) {
-		const bool is_good = length == 2 || (length % 2 == 0 && length >= 6 && length <= 18);
+		const bool is_good =
+			length == 2 || (length % 2 == 0 && length >= 6 && length <= 18);
 
 		memset(bytes + TCP_HEADER_MIN, 1, TCP_HEADER_MAX - TCP_HEADER_MIN);
 		bytes[TCP_HEADER_MIN] = 34;
