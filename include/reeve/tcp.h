@@ -106,7 +106,8 @@ bool reeve_tcp_awaits_write(const struct reeve_tcp *tcp);
 /*
  * The key of this host's Fast Open cookies, and the one before, whose cookies are still good but are
  * replaced; NULL: none are. Without a call the key comes from the host's seed. For hosts behind one
- * name, which share theirs, and for a rotation besides that by time (RFC 7413, 4.1.2).
+ * name, which share theirs and are given one time, and for a rotation besides that by time (RFC 7413,
+ * 4.1.2; 6.3.4).
  */
 void reeve_tcp_set_fast_open_keys(struct reeve_host *host, const uint8_t key[16],
 				  const uint8_t old[16]);
