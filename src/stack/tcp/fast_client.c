@@ -73,9 +73,20 @@ static void note_failure(struct reeve_tcp *tcp)
 
 	if (!n)
 		return;
-	n->silent_until = reeve_time_add_ms(t->host->now, (int64_t)SILENCE_MS << n->losses);
 	if (n->losses < LOSSES_MOST)
 		n->losses++;
+	n->silent_until = reeve_time_add_ms(t->host->now, (int64_t)SILENCE_MS << (n->losses - 1));
+}
+
+/* The same attempt has failed once more: the time counts from now. */
+static void note_again(struct reeve_tcp *tcp)
+{
+	struct tcp_host *const t = tcp_of(tcp);
+	struct tcp_fast_note *const n = find(t, &tcp->flow, tcp->flow.remote_port);
+
+	if (n && n->losses > 0)
+		n->silent_until =
+			reeve_time_add_ms(t->host->now, (int64_t)SILENCE_MS << (n->losses - 1));
 }
 
 static void note_success(struct reeve_tcp *tcp)
@@ -164,15 +175,18 @@ bool reeve_tcp_awaits_write(const struct reeve_tcp *tcp)
 	return tcp->state == REEVE_TCP_SYN_SENT && tcp->busy->fast && tcp->busy->fast->waits;
 }
 
-/* Once a handshake. */
+/* It counts once a handshake. */
 void tcp_fast_failed(struct reeve_tcp *tcp)
 {
 	struct tcp_fast_handshake *const fast = tcp->busy ? tcp->busy->fast : NULL;
 
-	if (!fast || fast->is_over || tcp->state != REEVE_TCP_SYN_SENT)
+	if (!fast || tcp->state != REEVE_TCP_SYN_SENT)
 		return;
+	if (fast->is_over)
+		note_again(tcp);
+	else
+		note_failure(tcp);
 	fast->is_over = true;
-	note_failure(tcp);
 }
 
 /* What of the SYN's data was acknowledged leaves the queue; the rest was not taken. */

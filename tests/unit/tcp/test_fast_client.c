@@ -161,6 +161,34 @@ static void test_silence_is_of_a_port(void **state)
 	rig_deinit(&r);
 }
 
+/* No answer at all: whoever gives up, and the host itself after two minutes, tries without next. */
+static void test_no_answer(void **state)
+{
+	struct rig r = { 0 };
+	struct far f;
+
+	(void)state;
+	rig_init(&r);
+	get_cookie(&r, 2, 80);
+	f = open_fast(&r, 2, 80, NULL);
+	rig_pass_ms(&r, 3000);
+	leave(&f);
+	assert_int_equal(begins_with(&r, 2, 80, NULL), NOTHING);
+	rig_pass_ms(&r, 61000);
+	assert_int_equal(begins_with(&r, 2, 80, NULL), DATA);
+	f = open_fast(&r, 2, 81, NULL);
+	rig_pass_ms(&r, 200000);
+	assert_int_equal(reeve_tcp_error(f.tcp), ETIMEDOUT);
+	leave(&f);
+	rig_discard(&r);
+	f = open_fast(&r, 2, 82, NULL);
+	rig_pass_ms(&r, 127000 + 50000); /* it has ended at 127 s */
+	assert_int_equal(reeve_tcp_error(f.tcp), ETIMEDOUT);
+	leave(&f);
+	assert_int_equal(begins_with(&r, 2, 82, NULL), NOTHING);
+	rig_deinit(&r);
+}
+
 /* The MSS is what was told last, with or without a cookie (RFC 7413, 4.2.2). */
 static void test_told_mss(void **state)
 {
@@ -274,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_cookie_is_of_both_addresses),
 		cmocka_unit_test(test_notes_are_bounded),
 		cmocka_unit_test(test_silence_is_of_a_port),
+		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_told_mss),
 		cmocka_unit_test(test_icmp_error),
 		cmocka_unit_test(test_nothing_is_written),
