@@ -86,10 +86,12 @@ struct guest_socket {
 	bool is_deaf;        /* UDP: shut down for receiving; */
 	bool is_mute;        /* for sending */
 	bool has_shut_read;  /* its receiving, before there was a peer */
+	bool is_fast_open;   /* its connect() was to use Fast Open */
 	uint16_t filler;     /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;     /* SO_SNDBUF to restore, while there is filler */
 	int error;           /* SO_ERROR */
 	uint8_t congestion;  /* enum reeve_congestion */
+	uint8_t fast_open_key_length, fast_open_key[32]; /* TCP_FASTOPEN_KEY, once it was set */
 	struct reeve_sockaddr local, remote;
 
 	int end;            /* -1: none */

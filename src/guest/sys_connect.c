@@ -9,6 +9,7 @@
 #include "guest/sys.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -292,6 +293,8 @@ static void connect_stream(struct supervisor *s, struct call *c, const struct na
 		break;
 	}
 	socket->is_confirmed = false;
+	socket->is_fast_open =
+		c->then || socket_option(&socket->options, IPPROTO_TCP, TCP_FASTOPEN_CONNECT) != 0;
 	start(s, c, name);
 }
 

@@ -118,7 +118,8 @@ static int set_window(struct supervisor *s, struct call *c, struct guest_socket 
 	return 0;
 }
 
-/* Fast Open is granted to no peer: the length of its queue is kept for who asks. */
+/* As where net.ipv4.tcp_fastopen is what it is at first, 1, no listener grants a cookie: the length of the
+ * queue is kept for who asks, and so is the key. */
 static int set_fast_open(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	int32_t value = 0;
@@ -149,13 +150,26 @@ static int set_before_connect(struct supervisor *s, struct call *c, struct guest
 
 static int set_fast_open_key(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
-	uint8_t key[32];
+	uint8_t key[sizeof(socket->fast_open_key)];
+	const uint32_t length = option_length(c);
 
 	(void)s;
-	(void)socket;
-	if (option_length(c) != sizeof(key) && option_length(c) != sizeof(key) / 2)
+	if (length != sizeof(key) && length != sizeof(key) / 2)
 		return -EINVAL;
-	return option_read_bytes(c, key, option_length(c));
+
+	const int r = option_read_bytes(c, key, length);
+
+	if (r < 0)
+		return r;
+	memcpy(socket->fast_open_key, key, length);
+	socket->fast_open_key_length = (uint8_t)length;
+	return 0;
+}
+
+static int get_fast_open_key(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	(void)s;
+	return option_write(c, socket->fast_open_key, socket->fast_open_key_length);
 }
 
 /* Accepted, and of no effect (since Linux 4.15). */
@@ -298,6 +312,8 @@ static void got_info(struct supervisor *s, struct request *r, const struct guest
 	}
 	tcp_info_fill(&ours, &info);
 	info.info.tcpi_notsent_bytes += (uint32_t)peer_unread(c->socket);
+	if (c->socket->is_fast_open)
+		info.info.tcpi_fastopen_client_fail = TFO_COOKIE_UNAVAILABLE;
 	(void)call_answer(s, c, option_write(c, &info, sizeof(info)));
 }
 
@@ -358,7 +374,7 @@ const struct option_special options_of_tcp[] = {
 	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, set_before_connect, NULL },
 	{ IPPROTO_TCP, TCP_ULP, set_upper, get_nothing },
 	{ IPPROTO_TCP, TCP_MD5SIG_EXT, set_invalid, NULL },
-	{ IPPROTO_TCP, TCP_FASTOPEN_KEY, set_fast_open_key, get_nothing },
+	{ IPPROTO_TCP, TCP_FASTOPEN_KEY, set_fast_open_key, get_fast_open_key },
 	{ IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, set_before_connect, NULL },
 	{ IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, NULL, get_invalid },
 	{ IPPROTO_TCP, TCP_AO_REPAIR, set_forbidden, get_forbidden },

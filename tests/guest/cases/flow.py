@@ -18,6 +18,8 @@ PEEK, WAITALL, DONTWAIT = socket.MSG_PEEK, socket.MSG_WAITALL, socket.MSG_DONTWA
 TRUNC, OOB, NOSIGNAL, MORE = socket.MSG_TRUNC, socket.MSG_OOB, socket.MSG_NOSIGNAL, socket.MSG_MORE
 FASTOPEN, ERRQUEUE, ZEROCOPY, CLOEXEC = 0x20000000, socket.MSG_ERRQUEUE, 0x4000000, 0x40000000
 SO_PEEK_OFF, SO_ZEROCOPY = 42, 60
+FASTOPEN_CONNECT = 30
+OPTIONS, SYN_DATA = 4, 0x20  # a word of struct tcp_info, and a bit of its second byte
 
 
 def waiting(near, far, text=b"abcdef"):
@@ -547,6 +549,10 @@ def zero_copy(near, far):
     yield "poll", until(a, select.POLLOUT)
 
 
+def fast_open_failure(s):
+    return info(s, OPTIONS) >> 25 & 3
+
+
 @case
 def fast_open(near, far):
     l = far(listener, address=far.address)
@@ -555,8 +561,10 @@ def fast_open(near, far):
     yield "without a name", said(a.send, b"x", FASTOPEN)
     a = near(tcp)
     yield "sendto", said(a.sendto, b"hello", FASTOPEN, name)
+    yield "no cookie", fast_open_failure(a)
     c, _ = l.accept()
     yield "peer", said(c.recv, 9)
+    yield "the peer asked for none", fast_open_failure(c)
     yield "again", said(a.sendto, b"again", FASTOPEN, name)
     yield "connected, without a name", said(a.send, b"x", FASTOPEN)
     yield "by sendmsg", said(near(tcp).sendmsg, [b"he", b"llo"], [], FASTOPEN, name)
@@ -576,6 +584,23 @@ def fast_open_without_waiting(near, far):
     yield "send", said(a.send, b"x")
     c, _ = l.accept()
     yield "peer", said(c.recv, 9)
+
+
+@case
+def fast_open_by_connect(near, far):
+    """As a host whose net.ipv4.tcp_fastopen is 1, where listeners grant no cookies."""
+    l = far(listener, address=far.address)
+    yield "of a listener", said(l.setsockopt, socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
+    for _ in range(2):
+        a = near(tcp)
+        yield "set", said(a.setsockopt, socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+        yield "connect", said(a.connect, l.getsockname())
+        c, _ = l.accept()
+        yield "no cookie", fast_open_failure(a)
+        yield "the peer", fast_open_failure(c)
+        yield "send", said(a.send, b"hello")
+        yield "recv", said(c.recv, 9)
+        yield "what the SYN brought", info(c, OPTIONS) >> 8 & SYN_DATA
 
 
 @case
