@@ -6,12 +6,10 @@
 
 #include "guest/supervisor.h"
 
-void interfaces_take(struct interfaces *i, const uint8_t *data, uint32_t length)
+void interfaces_take(struct interfaces *i, const void *records, uint32_t count)
 {
-	const uint32_t count = length / (uint32_t)sizeof(i->list[0]);
-
-	i->count = count < INTERFACES_MAX ? count : INTERFACES_MAX;
-	memcpy(i->list, data, i->count * sizeof(i->list[0]));
+	i->count = count < GUEST_INTERFACES_MAX ? count : GUEST_INTERFACES_MAX;
+	memcpy(i->list, records, i->count * sizeof(i->list[0]));
 	for (uint32_t n = 0; n < i->count; n++) {
 		i->list[n].name[sizeof(i->list[n].name) - 1] = '\0';
 		if (i->list[n].address_count > 8)
@@ -24,8 +22,8 @@ static void refreshed(struct supervisor *s, struct request *r, const struct gues
 {
 	(void)r;
 	if (answer->error == 0)
-		interfaces_take(&s->interfaces, data, answer->data_length);
-	supervisor_go(s);
+		interfaces_take(&s->interfaces, data,
+				answer->data_length / (uint32_t)sizeof(struct guest_interface));
 }
 
 int interfaces_refresh(struct supervisor *s)

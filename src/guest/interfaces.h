@@ -6,18 +6,16 @@
 
 #include "guest/protocol.h"
 
-#define INTERFACES_MAX 16
-
 struct supervisor;
 
 struct interfaces {
-	struct guest_interface list[INTERFACES_MAX];
+	struct guest_interface list[GUEST_INTERFACES_MAX];
 	uint32_t count;
 	struct reeve_address gateway; /* all zeroes: none */
 };
 
-/* Takes the data of an answer to GUEST_INTERFACES. */
-void interfaces_take(struct interfaces *i, const uint8_t *data, uint32_t length);
+/* So many struct guest_interface of the network process. */
+void interfaces_take(struct interfaces *i, const void *records, uint32_t count);
 
 /* Asks for news, which come later. 0 or -ENOMEM. */
 int interfaces_refresh(struct supervisor *s);

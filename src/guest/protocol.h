@@ -55,10 +55,11 @@
 #include "port/policy.h"
 #include "reeve/address.h"
 
-#define GUEST_PROTOCOL_VERSION 5
+#define GUEST_PROTOCOL_VERSION 6
 #define GUEST_INCOMING         (UINT64_C(1) << 63)
 #define GUEST_DATA_MAX         65536
 #define GUEST_HOST_NAME        64
+#define GUEST_INTERFACES_MAX   16
 #define GUEST_ERROR_TEXT       256
 
 enum guest_message_type {
@@ -186,15 +187,6 @@ struct guest_hello {
 	char command[256]; /* for listings */
 };
 
-struct guest_welcome {
-	uint32_t version;
-	uint32_t pid; /* the network process's */
-	char host[GUEST_HOST_NAME];
-	struct reeve_address address;
-	uint8_t prefix_length;
-	struct reeve_address gateway;
-};
-
 struct guest_interface {
 	char name[16];
 	uint32_t index, mtu;
@@ -203,4 +195,15 @@ struct guest_interface {
 	uint32_t address_count;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	struct reeve_prefix addresses[8];
+};
+
+struct guest_welcome {
+	uint32_t version;
+	uint32_t pid; /* the network process's */
+	char host[GUEST_HOST_NAME];
+	struct reeve_address address;
+	uint8_t prefix_length;
+	struct reeve_address gateway;
+	uint32_t interface_count;
+	struct guest_interface interfaces[GUEST_INTERFACES_MAX]; /* a program may ask at once */
 };

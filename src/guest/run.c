@@ -169,30 +169,34 @@ static int await_answer(int network_fd, int front_fd)
 	return p[1].revents ? -ECANCELED : 0;
 }
 
-/* 0, or a line of text in `error`. */
-static int shake_hands(const struct run *run, pid_t program, struct guest_welcome *ret,
-		       char error[GUEST_ERROR_TEXT])
+static int say_hello(const struct run_options *o, pid_t program)
 {
-	const struct run_options *o = run->options;
-	const int front_fd = run->front_fd;
 	struct guest_hello hello;
 	const struct guest_message m = { .type = GUEST_HELLO,
 					 .request = 1,
 					 .data_length = sizeof(hello) };
-	struct {
-		struct guest_message message;
-		uint8_t data[1024];
-	} answer = { 0 };
 	const int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
 	fill_hello(o, program, &hello);
-	int r = send_hello(o->network_fd, &m, &hello, pidfd);
+	const int r = send_hello(o->network_fd, &m, &hello, pidfd);
 
 	close(pidfd);
-	if (r == 0)
-		r = await_answer(o->network_fd, front_fd);
+	return r;
+}
+
+/* 0, or a line of text in `error`. `said`: what has become of the hello. */
+static int hear_welcome(const struct run *run, int said, struct guest_welcome *ret,
+			char error[GUEST_ERROR_TEXT])
+{
+	const int network_fd = run->options->network_fd;
+	struct {
+		struct guest_message message;
+		uint8_t data[sizeof(*ret)];
+	} answer = { 0 };
+	int r = said < 0 ? said : await_answer(network_fd, run->front_fd);
+
 	if (r == 0) {
-		const ssize_t n = recv(o->network_fd, &answer, sizeof(answer), MSG_DONTWAIT);
+		const ssize_t n = recv(network_fd, &answer, sizeof(answer), MSG_DONTWAIT);
 
 		r = n < (ssize_t)sizeof(answer.message) ? -ECONNRESET : 0;
 	}
@@ -242,7 +246,7 @@ static int fetch_listener(pid_t program, const struct program_report *report,
 	return -e;
 }
 
-static int prepare(const struct run *r, pid_t program, int report_fd, struct supervisor_start *ret,
+static int prepare(const struct run *r, int report_fd, int said, struct supervisor_start *ret,
 		   struct guest_welcome *ret_welcome)
 {
 	struct program_report report;
@@ -251,9 +255,9 @@ static int prepare(const struct run *r, pid_t program, int report_fd, struct sup
 	/* Without a report the program has said itself what is wrong. */
 	if (read(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
 		return 0;
-	int fd = fetch_listener(program, &report, error);
+	int fd = fetch_listener(ret->program, &report, error);
 
-	if (fd >= 0 && shake_hands(r, program, ret_welcome, error) < 0) {
+	if (fd >= 0 && hear_welcome(r, said, ret_welcome, error) < 0) {
 		close(fd);
 		fd = -EPROTO;
 	}
@@ -304,6 +308,9 @@ static int supervisor_main(const struct run *r)
 	}
 	int keep[] = { report[0], go[1], start.network_fd, start.front_fd };
 
+	/* The network process makes up its mind while the program puts its filter on. */
+	const int said = start.program < 0 ? 0 : say_hello(r->options, start.program);
+
 	qsort(keep, 4, sizeof(keep[0]), compare_ints);
 	leave(keep, 4);
 	if (start.program < 0) {
@@ -311,16 +318,19 @@ static int supervisor_main(const struct run *r)
 		return 1;
 	}
 	find_private_directory(start.network_fd, private_directory, sizeof(private_directory));
-	const int prepared = prepare(r, start.program, report[0], &start, &welcome);
+	const int prepared = prepare(r, report[0], said, &start, &welcome);
 
 	close(report[0]);
+	if (prepared > 0) {
+		front_started(r->front_fd, start.program);
+		(void)!write(go[1], "", 1);
+	}
+	close(go[1]);
 	if (prepared <= 0) {
-		close(go[1]);
 		end_program(r, start.program);
 		return prepared < 0;
 	}
-	front_started(r->front_fd, start.program);
-	start.go_fd = go[1];
+	/* Its calls wait until they are received. */
 	const int status = supervisor_run(&start);
 
 	/* The keeper does so too, unless it was killed. */

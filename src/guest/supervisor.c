@@ -357,7 +357,6 @@ static int watch_all(struct supervisor *s)
 static int init(struct supervisor *s, const struct supervisor_start *start)
 {
 	s->front_fd = start->front_fd;
-	s->go_fd = start->go_fd;
 	s->program = start->program;
 	s->is_killable = start->is_killable;
 	s->is_direct = start->is_direct;
@@ -365,6 +364,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->is_detached = start->is_detached;
 	s->welcome = *start->welcome;
 	s->interfaces.gateway = start->welcome->gateway;
+	interfaces_take(&s->interfaces, start->welcome->interfaces, start->welcome->interface_count);
 	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",
 		       start->private_directory);
 	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/log", start->private_directory);
@@ -428,15 +428,6 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void supervisor_go(struct supervisor *s)
-{
-	if (s->go_fd < 0)
-		return;
-	(void)!write(s->go_fd, "", 1);
-	close(s->go_fd);
-	s->go_fd = -1;
-}
-
 int supervisor_run(const struct supervisor_start *start)
 {
 	static struct supervisor s;
@@ -448,11 +439,7 @@ int supervisor_run(const struct supervisor_start *start)
 		front_say(start->front_fd, strerror(-r));
 		return 1;
 	}
-	/* The program begins when its host's interfaces are known: it may ask for them at once. */
-	if (interfaces_refresh(&s) < 0)
-		supervisor_go(&s);
 	loop(&s);
-	supervisor_go(&s);
 	if (s.is_counting)
 		front_count(s.front_fd, &s.counts);
 	say_done(&s);

@@ -26,7 +26,6 @@
 
 struct supervisor {
 	int epoll_fd, signal_fd, front_fd;
-	int go_fd; /* the program waits for a byte from it; -1: it has begun */
 	pid_t program;
 	uint32_t kept;   /* calls that wait */
 	uint32_t logged; /* lines */
@@ -68,7 +67,6 @@ enum { SUPERVISOR_TIMER_SWEEP = 8, SUPERVISOR_TIMER_PARCEL };
 /* What the program's start needs of the supervisor; kept by value. */
 struct supervisor_start {
 	int notify_fd, network_fd, front_fd; /* taken */
-	int go_fd;                           /* a byte lets the program begin; taken */
 	pid_t program;
 	bool is_killable;
 	bool is_direct;
@@ -78,9 +76,6 @@ struct supervisor_start {
 	const char *private_directory;
 	const struct guest_welcome *welcome;
 };
-
-/* Lets the program begin, if it has not yet. */
-void supervisor_go(struct supervisor *s);
 
 /* Runs until the last process of the tree has ended. An exit status. */
 int supervisor_run(const struct supervisor_start *start);

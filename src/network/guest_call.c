@@ -113,6 +113,37 @@ static struct network_host *find_host(struct guest_call *call, const struct gues
 	return NULL;
 }
 
+/* Returns how many. */
+static unsigned list_interfaces(const struct network_host *host,
+				struct guest_interface ret[GUEST_INTERFACES_MAX])
+{
+	struct reeve_iface_info info;
+	unsigned count = 0;
+
+	memset(ret, 0, GUEST_INTERFACES_MAX * sizeof(ret[0]));
+	while (count < GUEST_INTERFACES_MAX && reeve_host_iface(host->stack, count, &info) == 0) {
+		struct guest_interface *i = &ret[count];
+		unsigned n = 0;
+
+		memcpy(i->name, info.name, sizeof(i->name));
+		memcpy(i->mac, info.mac, sizeof(i->mac));
+		i->index = count + 1; /* Linux counts from 1 */
+		i->mtu = info.mtu;
+		i->up = info.up;
+		i->loopback = count == 0;
+		i->rx_packets = info.rx_packets;
+		i->rx_bytes = info.rx_bytes;
+		i->tx_packets = info.tx_packets;
+		i->tx_bytes = info.tx_bytes;
+		while (n < array_length(i->addresses) &&
+		       reeve_host_address(host->stack, count, n, &i->addresses[n]) == 0)
+			n++;
+		i->address_count = n;
+		count++;
+	}
+	return count;
+}
+
 static void welcome(struct guest_session *session)
 {
 	const struct guest_message m = { .type = GUEST_WELCOME };
@@ -124,6 +155,7 @@ static void welcome(struct guest_session *session)
 		.gateway = reeve_address_from_ipv4(NETWORK_GATEWAY),
 	};
 
+	w.interface_count = list_interfaces(session->host, w.interfaces);
 	snprintf(w.host, sizeof(w.host), "%s", session->host->name);
 	guest_send(session, &m, &w, sizeof(w));
 }
@@ -510,32 +542,9 @@ static void do_close(struct guest_call *call)
 
 static void interfaces(struct guest_call *call)
 {
-	const struct reeve_host *stack = call->session->host->stack;
-	struct guest_interface list[16];
-	struct reeve_iface_info info;
-	unsigned count = 0;
+	struct guest_interface list[GUEST_INTERFACES_MAX];
+	const unsigned count = list_interfaces(call->session->host, list);
 
-	memset(list, 0, sizeof(list));
-	while (count < array_length(list) && reeve_host_iface(stack, count, &info) == 0) {
-		struct guest_interface *i = &list[count];
-		unsigned n = 0;
-
-		memcpy(i->name, info.name, sizeof(i->name));
-		memcpy(i->mac, info.mac, sizeof(i->mac));
-		i->index = count + 1; /* Linux counts from 1 */
-		i->mtu = info.mtu;
-		i->up = info.up;
-		i->loopback = count == 0;
-		i->rx_packets = info.rx_packets;
-		i->rx_bytes = info.rx_bytes;
-		i->tx_packets = info.tx_packets;
-		i->tx_bytes = info.tx_bytes;
-		while (n < array_length(i->addresses) &&
-		       reeve_host_address(stack, count, n, &i->addresses[n]) == 0)
-			n++;
-		i->address_count = n;
-		count++;
-	}
 	answer_with_data(call, list, count * sizeof(list[0]));
 }
 
