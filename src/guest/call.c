@@ -224,7 +224,7 @@ void call_keep(struct supervisor *s, struct call *c, call_retry *retry, int64_t 
 void call_try_again(struct supervisor *s, struct call *c)
 {
 	/* For a caller that has ended meanwhile nothing is taken: it would be lost. */
-	if (!notify_is_waiting(&s->notify, &c->trapped))
+	if (!c->tells_itself && !notify_is_waiting(&s->notify, &c->trapped))
 		call_drop(s, c);
 	else
 		c->retry(s, c);

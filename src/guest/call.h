@@ -47,6 +47,7 @@ struct call {
 	int timeout_error;   /* what the deadline answers; positive */
 	struct reeve_time begun;
 	unsigned looks;
+	bool tells_itself; /* when it is tried again, whether its caller is still there */
 	bool has_signal;   /* seen at the last look, sent to the process as a whole */
 	bool is_abreast;   /* see call_catch_up() */
 	uint64_t progress; /* the handler's own */

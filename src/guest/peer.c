@@ -88,7 +88,7 @@ void peer_tell_options(struct supervisor *s, struct guest_socket *socket)
 
 		m.value = setting;
 		m.value2 = told_value(socket, row, socket->options.values[i]);
-		channel_send(s, &m, NULL, -1);
+		channel_send_later(s, &m);
 	}
 	socket->is_known = true;
 }

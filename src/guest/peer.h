@@ -25,7 +25,8 @@ struct supervisor;
 struct guest_message peer_message(const struct guest_socket *socket, enum guest_message_type type,
 				  int fd);
 
-/* What has changed of the options goes out; the network process learns of the socket. */
+/* What has changed of the options goes out in front of the next message, which is to follow; the network
+ * process learns of the socket. */
 void peer_tell_options(struct supervisor *s, struct guest_socket *socket);
 
 /* What SO_SNDBUF and SO_RCVBUF of a TCP socket say, set or not. */

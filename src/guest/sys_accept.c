@@ -98,7 +98,7 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 
 	if (r == 0 && descriptor_cookie(fd, &cookie) < 0)
 		r = -ENOBUFS;
-	if (r < 0) {
+	if (r < 0 && notify_is_waiting(&s->notify, &c->trapped)) {
 		/* As Linux has it, the connection was accepted and is closed again. */
 		if (!socket->has_reset)
 			peer_tell(s, socket, GUEST_CLOSE);
@@ -108,7 +108,8 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		(void)call_answer(s, c, r);
 		return;
 	}
-	const int number = notify_add(&s->notify, &c->trapped, fd, flags & SOCK_CLOEXEC);
+	const int number =
+		r < 0 ? (int)r : notify_add(&s->notify, &c->trapped, fd, flags & SOCK_CLOEXEC);
 
 	if (number < 0) {
 		give_back(s, c->socket, socket, fd);
@@ -180,7 +181,10 @@ static void try_accept(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EINVAL);
 		return;
 	}
-	const int fd = next_end(s, c, &socket);
+	/* Nothing is taken that is not announced. */
+	const bool waits = list_is_empty(&listener->queue) && !s->channel.is_lost &&
+			   !descriptor_is_nonblocking(c->fd);
+	const int fd = waits ? -EAGAIN : next_end(s, c, &socket);
 
 	if (fd < 0 && fd != -EAGAIN) {
 		(void)call_answer(s, c, fd == -EMFILE ? -ENFILE : fd);
@@ -193,7 +197,7 @@ static void try_accept(struct supervisor *s, struct call *c)
 		return;
 	}
 	/* One that is there and not yet announced will be at any moment: then it is tried again. */
-	if (fd < 0 && descriptor_is_nonblocking(c->fd)) {
+	if (fd < 0 && !waits && descriptor_is_nonblocking(c->fd)) {
 		(void)call_answer(s, c, -EAGAIN);
 		return;
 	}
@@ -221,6 +225,7 @@ static void accept_with(struct supervisor *s, struct call *c, int flags)
 		return;
 	}
 	c->progress = (uint64_t)flags;
+	c->tells_itself = true; /* what nobody takes is given back */
 	listener->hint_fd = call_int(c, 0);
 	try_accept(s, c);
 }

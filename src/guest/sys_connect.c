@@ -81,12 +81,14 @@ static void try_connect(struct supervisor *s, struct call *c)
 			wait_for(s, c);
 		return;
 	case SOCKET_CONNECTED:
-		if (c->progress == WAITS)
+		if (c->progress == DOES_NOT_WAIT) {
+			(void)call_answer(s, c, -EINPROGRESS);
+		} else if (c->then) {
 			socket->is_confirmed = true;
-		if (c->progress == WAITS && c->then)
 			c->then(s, c);
-		else
-			(void)call_answer(s, c, c->progress == WAITS ? 0 : -EINPROGRESS);
+		} else {
+			socket->is_confirmed = call_answer(s, c, 0);
+		}
 		return;
 	case SOCKET_FRESH:
 	case SOCKET_FAILED:
@@ -98,10 +100,8 @@ static void try_connect(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EINPROGRESS);
 		return;
 	}
-	const int error = socket->error ? socket->error : ECONNABORTED;
-
-	socket->error = 0;
-	(void)call_answer(s, c, -error);
+	if (call_answer(s, c, socket->error ? -socket->error : -ECONNABORTED))
+		socket->error = 0;
 }
 
 static struct call *first_waiting(struct guest_socket *socket)
@@ -200,14 +200,15 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 		socket->is_bound = true;
 		socket->state = SOCKET_CONNECTED;
 		/* A direct one has no other end that would say when the program has closed. */
-		if (!socket->is_direct) {
+		if (!socket->is_direct)
 			liveness_remove(&s->liveness, socket);
-			peer_attach(s, socket);
-		}
 	} else {
 		fail(s, socket, error);
 	}
 	call_retry_all(s, socket);
+	/* Behind the answer: what the program writes at once is met with the end itself. */
+	if (error == 0 && !socket->is_direct)
+		peer_attach(s, socket);
 }
 
 static bool is_own(const struct supervisor *s, const struct reeve_address *a)
@@ -261,6 +262,7 @@ static void connect_stream(struct supervisor *s, struct call *c, const struct na
 {
 	struct guest_socket *socket = c->socket;
 
+	c->tells_itself = !c->then; /* there is nothing to take */
 	switch (socket->state) {
 	case SOCKET_LISTENING:
 		(void)call_answer(s, c, -EISCONN);

@@ -128,8 +128,10 @@ void option_keep(struct supervisor *s, const struct call *c, struct guest_socket
 	check(index >= 0);
 	socket->options.values[index] = value;
 	socket_options_change(&socket->options, index);
-	if (socket->is_known)
-		peer_tell_options(s, socket);
+	if (!socket->is_known)
+		return;
+	peer_tell_options(s, socket);
+	channel_send_parcel(s);
 }
 
 int32_t option_value(const struct call *c, const struct guest_socket *socket)

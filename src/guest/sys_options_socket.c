@@ -118,8 +118,10 @@ static int bind_to(struct supervisor *s, struct call *c, struct guest_socket *so
 	if (index < 0)
 		return -EINVAL;
 	socket_option_set(&socket->options, SOL_SOCKET, SO_BINDTOIFINDEX, index);
-	if (socket->is_known)
+	if (socket->is_known) {
 		peer_tell_options(s, socket);
+		channel_send_parcel(s);
+	}
 	return 0;
 }
 

@@ -85,16 +85,10 @@ void guest_direct_join(struct guest_socket *listener, struct guest_socket *accep
 	accepted->peer = offer;
 	guest_socket_name(accepted, &incoming);
 	guest_socket_name(offer, &answer);
-	/* In this order: who accepts knows of the connection before it can be there. */
-	const char *path = listener->path;
-
-	if (guest_send(listener->session, &incoming, NULL, 0)) {
-		guest_send(offer->session, &answer, path, strlen(path) + 1);
-		return;
-	}
-	answer.flags = 0;
-	answer.error = ECONNREFUSED;
-	guest_send(offer->session, &answer, NULL, 0);
+	/* In this order: mostly the connection is there when who accepts hears of it, and need not be
+	 * waited for. One that is met unannounced waits for its announcement. */
+	guest_send(offer->session, &answer, listener->path, strlen(listener->path) + 1);
+	guest_send(listener->session, &incoming, NULL, 0);
 }
 
 void guest_direct_end(struct guest_socket *s, bool was_joined)

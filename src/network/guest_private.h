@@ -94,6 +94,7 @@ struct guest_socket {
 	bool is_shut;              /* behind the program's last byte stands a mark (GUEST_SHUT) */
 	bool read_on;              /* a short read is not all: urgent data, or an end */
 	bool hung_up;              /* the program has closed */
+	bool left_nothing;         /* and had read all that it was sent */
 	bool read_ended;           /* nothing more will come from the program */
 	bool all_heard;            /* what the supervisor said before the program closed */
 	bool fin_sent, fin_passed; /* to the network; to the program */

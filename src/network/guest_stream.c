@@ -186,9 +186,12 @@ enum head { HEAD_NOTHING, HEAD_DATA, HEAD_URGENT, HEAD_MARK };
 static enum head at_urgent_byte(struct guest_socket *s, short revents)
 {
 	const bool is_last = revents & POLLRDHUP;
+	const int on = 1;
 	int unread = 0;
 	char mark;
 
+	/* Else it would be lost to reads. */
+	(void)setsockopt(s->source.fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	/* It may have been put there a moment ago; or could not be, which is said before the end. */
 	if (!s->is_shut || is_last)
 		guest_session_hear(s->session);
@@ -247,6 +250,8 @@ static void end_reading(struct guest_socket *s)
 {
 	s->can_read = false;
 	s->read_ended = true;
+	/* Of what a close has left unread a read behind it would have told. */
+	s->left_nothing = s->hung_up;
 	s->hung_up = s->hung_up || has_hung_up(s);
 }
 
@@ -325,7 +330,8 @@ static bool has_left_unread(const struct guest_socket *s)
 	int error = 0;
 	socklen_t length = sizeof(error);
 
-	return getsockopt(s->source.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+	return !s->left_nothing &&
+	       getsockopt(s->source.fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
 	       error == ECONNRESET;
 }
 
@@ -548,14 +554,10 @@ const struct socket_owner_ops guest_stream_ops = {
 
 bool guest_stream_attach(struct guest_socket *s, int fd_take)
 {
-	const int on = 1;
-
 	if (!s->connected || loop_add(s->session->network->loop, &s->source, fd_take, EVENTS) < 0) {
 		close(fd_take);
 		return false;
 	}
-	/* Else the byte that a program sends as urgent would be lost to reads. */
-	setsockopt(fd_take, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	s->read_size = READ_LEAST;
 	s->can_write = true;
 	/* Not at once: this is one message of several, and the end may have been closed. */
