@@ -364,7 +364,8 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	s->is_detached = start->is_detached;
 	s->welcome = *start->welcome;
 	s->interfaces.gateway = start->welcome->gateway;
-	interfaces_take(&s->interfaces, start->welcome->interfaces, start->welcome->interface_count);
+	interfaces_take(&s->interfaces, start->welcome->interfaces,
+			start->welcome->interface_count);
 	(void)snprintf(s->private_directory, sizeof(s->private_directory), "%s",
 		       start->private_directory);
 	(void)snprintf(s->log_path, sizeof(s->log_path), "%s/log", start->private_directory);
