@@ -19,11 +19,16 @@ struct records_block {
 	_Alignas(uint64_t) char places[];
 };
 
-void records_init(struct records *r, size_t size)
+void records_init(struct records *r, size_t size, unsigned bits)
 {
-	check(size > 0 && size % LINK == 0);
-	*r = (struct records){ .size = size };
+	check(size > 0 && size % LINK == 0 && bits < 16);
+	*r = (struct records){ .size = size, .bits = bits };
 	list_init(&r->open);
+}
+
+static uint32_t block_records(const struct records *r)
+{
+	return UINT32_C(1) << r->bits;
 }
 
 static void *place_at(const struct records *r, struct records_block *b, uint32_t place)
@@ -34,12 +39,17 @@ static void *place_at(const struct records *r, struct records_block *b, uint32_t
 /* Numbers begin with 1. */
 static struct records_block *block_of(const struct records *r, uint32_t number)
 {
-	return r->blocks[(number - 1) / RECORDS_BLOCK];
+	return r->blocks[(number - 1) >> r->bits];
+}
+
+static uint32_t place_of(const struct records *r, uint32_t number)
+{
+	return (number - 1) & (block_records(r) - 1);
 }
 
 void *records_at(const struct records *r, uint32_t number)
 {
-	return place_at(r, block_of(r, number), (number - 1) % RECORDS_BLOCK);
+	return place_at(r, block_of(r, number), place_of(r, number));
 }
 
 static void give_place(const struct records *r, struct records_block *b, uint32_t place)
@@ -56,7 +66,7 @@ static int make_room(struct records *r)
 {
 	const uint32_t room = r->room ? r->room * 2 : LEAST_ROOM;
 
-	if (room > UINT32_MAX / RECORDS_BLOCK)
+	if (room > UINT32_MAX >> r->bits)
 		return -ENOMEM;
 
 	uint32_t *const vacant = realloc(r->vacant, room * sizeof(*vacant));
@@ -84,7 +94,7 @@ static struct records_block *block_new(struct records *r)
 	if (!r->vacant_count && make_room(r))
 		return NULL;
 
-	struct records_block *const b = malloc(sizeof(*b) + RECORDS_BLOCK * r->size);
+	struct records_block *const b = malloc(sizeof(*b) + block_records(r) * r->size);
 
 	if (!b)
 		return NULL;
@@ -92,7 +102,7 @@ static struct records_block *block_new(struct records *r)
 	b->free = 0;
 	b->index = r->vacant[--r->vacant_count];
 	r->blocks[b->index] = b;
-	for (uint32_t i = RECORDS_BLOCK; i-- > 0;)
+	for (uint32_t i = block_records(r); i-- > 0;)
 		give_place(r, b, i);
 	list_init(&b->node);
 	list_append(&r->open, &b->node);
@@ -119,7 +129,7 @@ void records_deinit(struct records *r)
 	check(r->vacant_count == r->room);
 	free(r->blocks);
 	free(r->vacant);
-	records_init(r, r->size);
+	records_init(r, r->size, r->bits);
 }
 
 uint32_t records_new(struct records *r)
@@ -141,7 +151,7 @@ uint32_t records_new(struct records *r)
 	r->count++;
 	if (!b->free)
 		list_remove(&b->node);
-	return b->index * RECORDS_BLOCK + place + 1;
+	return (b->index << r->bits) + place + 1;
 }
 
 void records_free(struct records *r, uint32_t number)
@@ -151,7 +161,7 @@ void records_free(struct records *r, uint32_t number)
 	check(b->taken > 0);
 	if (!b->free)
 		list_prepend(&r->open, &b->node);
-	give_place(r, b, (number - 1) % RECORDS_BLOCK);
+	give_place(r, b, place_of(r, number));
 	r->count--;
 	if (--b->taken > 0)
 		return;

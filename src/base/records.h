@@ -9,12 +9,11 @@
 
 #include "base/list.h"
 
-#define RECORDS_BLOCK 128 /* records that are allocated together */
-
 struct records_block;
 
 struct records {
 	size_t size;
+	unsigned bits;                 /* 2^bits records are allocated together */
 	struct records_block **blocks; /* NULL where none is */
 	uint32_t *vacant;              /* where in `blocks` none is; as many have room */
 	uint32_t room, vacant_count;
@@ -22,8 +21,8 @@ struct records {
 	struct list open; /* blocks with a free place, those with taken ones first */
 };
 
-void records_init(struct records *r, size_t size); /* a multiple of eight bytes */
-void records_deinit(struct records *r);            /* every record has been freed */
+void records_init(struct records *r, size_t size, unsigned bits); /* a multiple of eight bytes */
+void records_deinit(struct records *r);                           /* every record has been freed */
 
 uint32_t records_new(struct records *r); /* zeroed; 0 without memory */
 void records_free(struct records *r, uint32_t number);

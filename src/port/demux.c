@@ -140,7 +140,7 @@ static void link_flow(struct port_demux *d, struct port_flow *f, struct port_flo
 
 int port_demux_add_absent(struct port_demux *d, struct port_flow *f, uint64_t hash)
 {
-	if (d->flow_count + d->waits.count >= d->config.max_flows)
+	if (d->flow_count + waits_count(&d->waits) >= d->config.max_flows)
 		return -ENOBUFS;
 	if (port_table_add(&d->flows, hash, f))
 		return -ENOMEM;
@@ -494,7 +494,7 @@ uint32_t port_demux_flow_count(const struct port_demux *d)
 
 uint32_t port_demux_wait_count(const struct port_demux *d)
 {
-	return d->waits.count;
+	return waits_count(&d->waits);
 }
 
 uint32_t port_demux_listener_count(const struct port_demux *d)

@@ -111,47 +111,9 @@ struct destination *destinations_add(struct destinations *d, const struct hash_k
 	return fresh;
 }
 
-static void queue_remove(struct destination *d, const struct waits *waits, struct port_wait *w)
+static bool is_queued(const struct port_wait *w)
 {
-	if (w->queue_older)
-		waits_at(waits, w->queue_older)->queue_newer = w->queue_newer;
-	else
-		d->oldest = w->queue_newer;
-	if (w->queue_newer)
-		waits_at(waits, w->queue_newer)->queue_older = w->queue_older;
-	else
-		d->newest = w->queue_older;
-	w->queue_older = 0;
-	w->queue_newer = 0;
-	w->is_queued = false;
-}
-
-static void queue_append(struct destination *d, const struct waits *waits, struct port_wait *w)
-{
-	const uint32_t number = waits_number(waits, w);
-
-	w->queue_older = d->newest;
-	w->queue_newer = 0;
-	w->is_queued = true;
-	if (d->newest)
-		waits_at(waits, d->newest)->queue_newer = number;
-	else
-		d->oldest = number;
-	d->newest = number;
-}
-
-static void queue_prepend(struct destination *d, const struct waits *waits, struct port_wait *w)
-{
-	const uint32_t number = waits_number(waits, w);
-
-	w->queue_older = 0;
-	w->queue_newer = d->oldest;
-	w->is_queued = true;
-	if (d->oldest)
-		waits_at(waits, d->oldest)->queue_older = number;
-	else
-		d->newest = number;
-	d->oldest = number;
+	return w->queue.next;
 }
 
 static bool is_known(const struct destination *d, uint16_t port)
@@ -179,7 +141,7 @@ static void leave(struct destinations *d, const struct hash_key *key, const stru
 	    !(destination_is_complete(to) && to->taken.count < to->range->count / SPARSE_PART))
 		return;
 	while (to->oldest)
-		queue_remove(to, waits, waits_at(waits, to->oldest));
+		ring_remove(&waits->queues, &to->oldest, to->oldest);
 	port_table_remove(&d->table, hash_like(key, like), to);
 	if (d->recent == to)
 		d->recent = NULL;
@@ -203,7 +165,7 @@ void destinations_flow_retired(struct destinations *d, const struct hash_key *ke
 	struct destination *to = destinations_find(d, key, f);
 
 	if (to && w->is_recyclable && is_known(to, f->local_port))
-		queue_append(to, waits, w);
+		ring_append(&waits->queues, &to->oldest, waits_number(waits, w));
 }
 
 void destinations_wait_removed(struct destinations *d, const struct hash_key *key,
@@ -217,8 +179,8 @@ void destinations_wait_removed(struct destinations *d, const struct hash_key *ke
 
 	if (!to)
 		return;
-	if (w->is_queued)
-		queue_remove(to, waits, w);
+	if (is_queued(w))
+		ring_remove(&waits->queues, &to->oldest, waits_number(waits, w));
 	if (!w->is_replaced && is_known(to, name.local_port))
 		leave(d, key, waits, to, &name);
 }
@@ -226,14 +188,15 @@ void destinations_wait_removed(struct destinations *d, const struct hash_key *ke
 void destinations_wait_renewed(struct destinations *d, const struct hash_key *key,
 			       const struct waits *waits, struct port_wait *w)
 {
-	if (!w->is_queued)
+	if (!is_queued(w))
 		return;
 
 	const struct port_flow name = waits_name(w);
 	struct destination *to = destinations_find(d, key, &name);
+	const uint32_t number = waits_number(waits, w);
 
-	queue_remove(to, waits, w);
-	queue_append(to, waits, w);
+	ring_remove(&waits->queues, &to->oldest, number);
+	ring_append(&waits->queues, &to->oldest, number);
 }
 
 void destination_enter(struct destination *d, bool is_taken, const struct waits *waits,
@@ -245,5 +208,5 @@ void destination_enter(struct destination *d, bool is_taken, const struct waits 
 		return;
 	check(!ephemeral_set_add(&d->taken, d->range, port));
 	if (found && found->is_recyclable)
-		queue_prepend(d, waits, found);
+		ring_prepend(&waits->queues, &d->oldest, waits_number(waits, found));
 }

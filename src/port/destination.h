@@ -27,7 +27,7 @@ struct destination {
 	uint32_t scanned; /* the next port whose older flows are to be entered; 65536: complete */
 	const struct ephemeral *range;
 	struct ephemeral_set taken;
-	uint32_t oldest, newest; /* recyclable TIME-WAITs, linked by queue_older and queue_newer */
+	uint32_t oldest; /* recyclable TIME-WAITs, a ring of their `queue` */
 };
 
 struct destinations {

@@ -257,17 +257,19 @@ static int choose_from(struct port_space *s, const struct destination *to, struc
 {
 	const struct ephemeral_set *bound = &s->taken.bound;
 	const struct waits *const waits = port_demux_waits(a->demux);
-	struct port_wait *w = waits_at(waits, to->oldest);
+	uint32_t number = to->oldest;
 	uint16_t port = ephemeral_choose(&s->range, &to->taken, bound, within);
 
-	for (unsigned i = 0; !port && w && i < OLDEST_LOOK; i++) {
+	for (unsigned i = 0; !port && number && i < OLDEST_LOOK; i++) {
+		struct port_wait *const w = waits_at(waits, number);
+
 		s->range.steps++;
 		if (is_recyclable(w, a->now) &&
 		    !ephemeral_set_has(bound, &s->range, w->local_port)) {
 			port = w->local_port;
 			a->replaced = w;
 		}
-		w = waits_at(waits, w->queue_newer);
+		number = ring_next(&waits->queues, to->oldest, number);
 	}
 	if (!port)
 		return -EADDRNOTAVAIL;

@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/chains.h"
 #include "base/hash.h"
 #include "base/records.h"
+#include "base/ring.h"
 #include "base/slab.h"
 #include "reeve/address.h"
 #include "reeve/time.h"
@@ -24,7 +26,6 @@ struct port_wait_pair {
 	struct reeve_address local, remote;
 };
 
-/* Links are numbers of records, 0: none. */
 struct port_wait {
 	union {
 		struct {
@@ -33,27 +34,24 @@ struct port_wait {
 		struct port_wait_pair *ipv6;
 	};
 	uint16_t local_port, remote_port;
-	uint32_t since;                    /* when it began, or began anew: wait_tick_after() */
-	uint32_t next;                     /* in its bucket */
-	uint32_t older, newer;             /* among all */
-	uint32_t queue_older, queue_newer; /* in its destination's queue */
-	uint16_t owner;                    /* the owner's: what fits beside the flags */
-	uint8_t hold;                      /* the owner's: for port_space_end_wait() */
+	uint32_t since;         /* when it began, or began anew: wait_tick_after() */
+	uint32_t next;          /* in its chain */
+	struct ring_link age;   /* among all */
+	struct ring_link queue; /* in its destination's queue, if it is in one */
+	uint16_t answered;      /* the owner's: when it has answered last, 0 at first */
+	uint8_t hold;           /* the owner's: for port_space_end_wait() */
 	bool is_ipv6 : 1;
 	bool is_recyclable : 1; /* connect() may take it over when it is old enough */
-	bool is_queued : 1;
-	bool is_replaced : 1; /* a new flow has its name already */
+	bool is_replaced : 1;   /* a new flow has its name already */
 };
 
 struct waits {
 	struct hash_key key;
 	struct records records;
 	struct slab pairs;
-	uint32_t **heads; /* of buckets, in chunks */
-	uint32_t chunk_room;
-	uint32_t bucket_count;
-	uint32_t count;
-	uint32_t oldest, newest;
+	struct chains names;
+	struct rings ages, queues;
+	uint32_t oldest;
 };
 
 /* Milliseconds, which come round after 49 days: only differences mean anything. Whatever lasts from
@@ -88,6 +86,7 @@ struct port_wait *waits_find(const struct waits *t, const struct reeve_sockaddr 
 
 struct port_wait *waits_at(const struct waits *t, uint32_t number); /* NULL of 0 */
 uint32_t waits_number(const struct waits *t, const struct port_wait *w);
+uint32_t waits_count(const struct waits *t);
 
 /* The addresses and ports; all else is zero. */
 struct port_flow waits_name(const struct port_wait *w);

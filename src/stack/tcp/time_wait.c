@@ -134,9 +134,9 @@ bool tcp_time_wait_new(struct reeve_tcp *tcp)
 /* When it has answered is kept as milliseconds since its beginning, and one: 0 is never. */
 static bool may_answer(const struct tcp_host *t, const struct tcp_time_wait *w)
 {
-	const uint32_t last = w->wait.since + w->wait.owner - 1;
+	const uint32_t last = w->wait.since + w->wait.answered - 1;
 
-	return w->wait.owner == 0 ||
+	return w->wait.answered == 0 ||
 	       (int32_t)(wait_tick_before(t->host->now) - last) >= TCP_CHALLENGE_MS;
 }
 
@@ -144,7 +144,7 @@ static void note_answer(const struct tcp_host *t, struct tcp_time_wait *w)
 {
 	const uint32_t ms = wait_tick_after(t->host->now) - w->wait.since;
 
-	w->wait.owner = (uint16_t)(ms < UINT16_MAX ? ms + 1 : UINT16_MAX);
+	w->wait.answered = (uint16_t)(ms < UINT16_MAX ? ms + 1 : UINT16_MAX);
 }
 
 /* `limited`: not more often than a challenge ACK, where an answer could cause another. */
@@ -212,7 +212,7 @@ static bool replace(struct tcp_host *t, struct tcp_time_wait *w, struct tcp_segm
 /* 2 MSL from now again: the peer has not got our last ACK (RFC 9293, 3.10.7.4, eighth). */
 static void restart(struct tcp_host *t, struct tcp_time_wait *w)
 {
-	w->wait.owner = 0;
+	w->wait.answered = 0;
 	port_demux_renew_wait(t->demux, &w->wait, t->host->now);
 }
 

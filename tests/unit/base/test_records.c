@@ -9,6 +9,7 @@
 #include "seed.h"
 
 #define MOST 3000
+#define BITS 7
 
 static unsigned count_blocks(const struct records *r)
 {
@@ -23,6 +24,7 @@ static unsigned count_blocks(const struct records *r)
 static void test_against_a_reference(void **state)
 {
 	static const size_t sizes[] = { 8, 56, 168 };
+	static const unsigned bits[] = { 7, 5, 0 };
 	struct random random = seeded(1);
 
 	(void)state;
@@ -34,7 +36,7 @@ static void test_against_a_reference(void **state)
 		unsigned have = 0;
 		struct records r;
 
-		records_init(&r, size);
+		records_init(&r, size, bits[k]);
 		for (unsigned step = 0; step < 50000; step++) {
 			if (random_below(&random, MOST) >= have) {
 				numbers[have] = records_new(&r);
@@ -72,19 +74,19 @@ static void test_against_a_reference(void **state)
 /* First in, first out: what is left takes no more blocks than it needs. */
 static void test_blocks_go_in_order(void **state)
 {
-	enum { ALL = 64 * RECORDS_BLOCK };
+	enum { ALL = 64 << BITS };
 	static uint32_t numbers[ALL];
 	struct records r;
 
 	(void)state;
-	records_init(&r, 56);
+	records_init(&r, 56, BITS);
 	for (unsigned i = 0; i < ALL; i++)
 		numbers[i] = records_new(&r);
 	assert_int_equal(count_blocks(&r), 64);
 	for (unsigned i = 0; i < ALL; i++) {
 		records_free(&r, numbers[i]);
 		/* The last one that is empty is kept. */
-		assert_true(count_blocks(&r) <= (ALL - i - 2) / RECORDS_BLOCK + 2);
+		assert_true(count_blocks(&r) <= ((ALL - i - 2) >> BITS) + 2);
 	}
 	assert_int_equal(count_blocks(&r), 0);
 	records_deinit(&r);
@@ -96,7 +98,7 @@ static void test_the_last_block_is_kept(void **state)
 	struct records r;
 
 	(void)state;
-	records_init(&r, 8);
+	records_init(&r, 8, BITS);
 
 	const uint32_t first = records_new(&r);
 

@@ -135,11 +135,13 @@ static void agree_on(const struct reference *r, unsigned name)
 /* In order, and each once by the walk. */
 static void agree_on_all(const struct reference *r)
 {
-	const struct port_wait *w = waits_at(&r->table, r->table.oldest);
+	const struct rings *const ages = &r->table.ages;
+	uint32_t number = r->table.oldest;
 	uint64_t cursor = 0;
 	unsigned walked = 0;
 
-	for (unsigned i = 0; i < r->count; i++, w = waits_at(&r->table, w->newer)) {
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct port_wait *const w = waits_at(&r->table, number);
 		const struct port_flow f = name_number(r->list[i].name);
 		const struct port_flow got = waits_name(w);
 
@@ -149,14 +151,16 @@ static void agree_on_all(const struct reference *r)
 		assert_memory_equal(&got.remote_address, &f.remote_address, 16);
 		assert_int_equal(got.local_port, f.local_port);
 		assert_int_equal(got.remote_port, f.remote_port);
+		assert_int_equal(waits_number(&r->table, w), number);
+		number = ring_next(ages, r->table.oldest, number);
 	}
-	assert_null(w);
+	assert_int_equal(number, 0);
 	while (waits_walk(&r->table, &cursor))
 		walked++;
 	assert_int_equal(walked, r->count);
-	assert_int_equal(r->table.count, r->count);
-	assert_true(r->table.bucket_count <= r->count + 1);
-	assert_true(r->table.bucket_count * 2 >= r->count);
+	assert_int_equal(waits_count(&r->table), r->count);
+	assert_true(r->table.names.bucket_count <= r->count + 1);
+	assert_true(r->table.names.bucket_count * 2 >= r->count);
 }
 
 static void step(struct reference *r, unsigned name, unsigned what, struct reeve_time now)
