@@ -100,7 +100,7 @@ static void enter(struct port_space *s, struct port_reservation *r, enum port_st
 {
 	s->count += (r->state == PORT_NONE);
 	r->state = state & 0xf;
-	taken_recount(r);
+	taken_recount(&s->taken, r);
 }
 
 /* A port of the range that is free at the address, 0 if there is none. */
@@ -376,14 +376,14 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 	int error = choose_for_connect(s, r, &a);
 
 	next.state = PORT_CONNECTED;
-	next.use = NULL;
+	next.use = 0;
 	next.implicit = r->implicit || !r->port;
 	if (!error)
 		error = taken_enter(&s->taken, &next, &flow->local_address, flow->local_port);
 	if (!error) {
 		error = add_to_demux(&a);
 		if (error) {
-			next.home = NULL;
+			next.home = 0;
 			taken_leave(&s->taken, &next);
 		}
 	}
@@ -394,10 +394,10 @@ int port_space_connect(struct port_space *s, struct port_reservation *r, struct 
 
 	/* A wildcard bound by number stays its home, to go back to; it no longer counts there. */
 	if (r->state == PORT_BOUND && r->use && (r->any_ipv4 || r->any_ipv6))
-		taken_set_home(&next, r);
+		taken_set_home(&s->taken, &next, r);
 	s->held -= holds_promise(r);
 	s->count += (r->state == PORT_NONE);
-	r->home = NULL;
+	r->home = 0;
 	taken_leave(&s->taken, r);
 	*r = next;
 	if (a.replaced)
@@ -522,8 +522,8 @@ void port_space_move(struct port_space *s, struct port_reservation *from,
 {
 	check(to->state == PORT_NONE && from->state != PORT_NONE && state != PORT_NONE);
 	*to = *from;
-	from->use = NULL;
-	from->home = NULL;
+	from->use = 0;
+	from->home = 0;
 	from->port = 0;
 	from->state = PORT_NONE;
 	from->deferred = false;
@@ -548,8 +548,7 @@ void port_space_release(struct port_space *s, struct port_reservation *r)
 void port_space_set_reuse(struct port_space *s, struct port_reservation *r, bool reuse_address,
 			  bool reuse_port)
 {
-	(void)s;
 	r->reuse_address = reuse_address;
 	r->reuse_port = reuse_port;
-	taken_recount(r);
+	taken_recount(&s->taken, r);
 }

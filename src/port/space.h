@@ -42,8 +42,8 @@ enum port_state {
  * compares the flags as they are at the time of the later bind, so setting SO_REUSEADDR after bind
  * counts: change flags only through port_space_set_reuse(). */
 struct port_reservation {
-	struct port_use *use;  /* the space's: what of the port this counts in */
-	struct port_use *home; /* the space's: the wildcard's, while connected from it */
+	uint32_t use;  /* the space's: what of the port this counts in, by number; 0: nothing */
+	uint32_t home; /* the space's: the wildcard's, while connected from it */
 	struct reeve_address address;
 	uint32_t owner;    /* uid */
 	uint16_t port;     /* 0: none yet */

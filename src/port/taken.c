@@ -2,10 +2,13 @@
  * The ports of a space that are taken (see taken.h).
  *
  * Theory of operation. A port that somebody has is a *bucket*; in it, all reservations of one
- * address, family, IPV6_V6ONLY and owner are a *use*, which only counts them, by the class that
- * Linux's conflict rules tell apart: SO_REUSEADDR (worth nothing to a listener), SO_REUSEPORT,
- * TIME-WAIT. So a server with a million connections on its port is one bucket with few uses, and
- * to ask whether one may bind beside them costs no walk over them.
+ * address, family, IPV6_V6ONLY and owner are a *use*, and all TIME-WAITs of those another. A use only
+ * counts them, by the class that Linux's conflict rules tell apart: SO_REUSEADDR (worth nothing to a
+ * listener) and SO_REUSEPORT. So a server with a million connections on its port is one bucket with
+ * few uses, and to ask whether one may bind beside them costs no walk over them; if it has many
+ * addresses, all but a few uses are found by theirs.
+ *
+ * A client has many ports, each a bucket with a use or two: so uses are small, and known by number.
  *
  *	a bucket exists     <=> the port has a use         <=> the port is in `used`
  *	a use exists        <=> it has references           => the port is in its address's set
@@ -23,40 +26,37 @@
  */
 #include "port/taken.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/list.h"
 
-#define INDEX_FROM 8 /* uses from which a bucket has an index */
+#define FEW        8 /* uses of a port that are looked at one by one */
+#define BLOCK_BITS 3 /* eight uses are allocated together: few, for hosts with few ports */
 
 enum {
 	CLASS_REUSE_ADDRESS = 1,
 	CLASS_REUSE_PORT = 2,
-	CLASS_TIME_WAIT = 4,
-	CLASS_COUNT = 8,
+	CLASS_COUNT = 4,
 };
 
 struct port_use {
-	struct list node;
-	struct bucket *bucket; /* NULL: a bucket's `first`, not in use */
+	uint32_t next; /* in its chain */
+	struct ring_link sibling;
 	struct reeve_address address;
 	uint32_t owner;
-	bool ipv6, ipv6_only;
 	uint32_t references;
 	uint32_t counts[CLASS_COUNT];
+	uint16_t port;
+	bool ipv6 : 1, ipv6_only : 1;
+	bool waits : 1;      /* of TIME-WAITs */
+	bool is_crowded : 1; /* and in a chain; those that are not come first in their bucket */
 };
 
-struct bucket {
-	struct list uses;
-	struct port_table *index; /* by address; NULL while there are few */
-	uint32_t use_count;
-	uint32_t bound; /* reservations that are not implicit */
-	uint16_t port;
-	struct port_use first; /* most ports have no other */
-};
+static_assert(sizeof(struct port_use) == 56, "there is one for each port of a client");
 
 /* The ports of the range that are taken at one local address. */
 struct local {
@@ -64,26 +64,32 @@ struct local {
 	struct ephemeral_set taken;
 };
 
-/* There are too few ports for an attacker to need anything stronger. */
-static uint64_t hash_port(const struct taken *t, uint16_t port)
-{
-	const uint64_t product = (port ^ t->key[0]) * (t->key[1] | 1);
-
-	return product ^ product >> 32;
-}
-
 static uint64_t hash_address(const struct taken *t, const struct reeve_address *a)
 {
-	const struct hash_key key = { t->key[0], t->key[1] };
+	return hash_bytes(&t->key, a->bytes, sizeof(a->bytes));
+}
 
-	return hash_bytes(&key, a->bytes, sizeof(a->bytes));
+static uint64_t hash_name(const struct taken *t, const struct reeve_address *a, uint16_t port)
+{
+	return hash_address(t, a) + bucket_hash(&t->key, port);
+}
+
+static uint64_t hash_use(const struct chains *c, const void *record)
+{
+	const struct port_use *const u = record;
+
+	return hash_name(container_of_const(c, struct taken, crowded), &u->address, u->port);
 }
 
 void taken_init(struct taken *t, struct ephemeral *range)
 {
 	*t = (struct taken){ .range = range };
-	t->key[0] = random_u64(&range->random);
-	t->key[1] = random_u64(&range->random);
+	t->key.k0 = random_u64(&range->random);
+	t->key.k1 = random_u64(&range->random);
+	buckets_init(&t->buckets, &t->key);
+	records_init(&t->uses, sizeof(struct port_use), BLOCK_BITS);
+	chains_init(&t->crowded, &t->uses, offsetof(struct port_use, next), hash_use);
+	t->siblings = (struct rings){ &t->uses, offsetof(struct port_use, sibling) };
 }
 
 void taken_deinit(struct taken *t)
@@ -91,129 +97,98 @@ void taken_deinit(struct taken *t)
 	ephemeral_set_deinit(&t->used);
 	ephemeral_set_deinit(&t->bound);
 	ephemeral_set_deinit(&t->wild);
-	port_table_deinit(&t->buckets);
+	buckets_deinit(&t->buckets);
+	chains_deinit(&t->crowded);
+	records_deinit(&t->uses);
 	port_table_deinit(&t->locals);
 }
 
-static struct bucket *find_bucket(const struct taken *t, uint16_t port)
+static struct port_use *use_at(const struct taken *t, uint32_t number)
 {
-	struct port_table_probe probe = { 0 };
-	const uint64_t hash = hash_port(t, port);
-	struct bucket *b;
-
-	while ((b = port_table_find(&t->buckets, hash, &probe)) && b->port != port)
-		;
-	return b;
+	return number ? records_at(&t->uses, number) : NULL;
 }
 
 bool taken_has(const struct taken *t, uint16_t port)
 {
-	return find_bucket(t, port);
+	return buckets_find(&t->buckets, port);
 }
 
 static struct bucket *new_bucket(struct taken *t, uint16_t port)
 {
-	struct bucket *b = malloc(sizeof(*b));
+	struct bucket *const b = buckets_add(&t->buckets, port);
 
 	if (!b)
 		return NULL;
-	*b = (struct bucket){ .port = port };
-	list_init(&b->uses);
-	if (port_table_add(&t->buckets, hash_port(t, port), b)) {
-		free(b);
-		return NULL;
-	}
 	if (ephemeral_covers(t->range, port) && ephemeral_set_add(&t->used, t->range, port)) {
-		port_table_remove(&t->buckets, hash_port(t, port), b);
-		free(b);
+		buckets_remove(&t->buckets, port);
 		return NULL;
 	}
 	return b;
 }
 
-static void drop_bucket_if_empty(struct taken *t, struct bucket *b)
+static void drop_bucket_if_empty(struct taken *t, const struct bucket *b, uint16_t port)
 {
-	if (b->use_count)
+	if (b->first)
 		return;
-	if (ephemeral_covers(t->range, b->port))
-		ephemeral_set_remove(&t->used, t->range, b->port);
-	port_table_remove(&t->buckets, hash_port(t, b->port), b);
-	if (b->index)
-		port_table_deinit(b->index);
-	free(b->index);
-	free(b);
+	if (ephemeral_covers(t->range, port))
+		ephemeral_set_remove(&t->used, t->range, port);
+	buckets_remove(&t->buckets, port);
 }
 
-/* The next use of this address after `previous`, whatever its owner and family. */
-static struct port_use *next_use(const struct taken *t, const struct bucket *b,
-				 const struct reeve_address *address,
-				 struct port_table_probe *probe, const struct port_use *previous)
+static bool has_name(const struct port_use *u, const struct reeve_address *address, uint16_t port)
 {
-	if (b->index) {
-		const uint64_t hash = hash_address(t, address);
-		struct port_use *u;
-
-		while ((u = port_table_find(b->index, hash, probe))) {
-			if (reeve_address_equal(&u->address, address))
-				return u;
-		}
-		return NULL;
-	}
-
-	bool behind = !previous;
-
-	list_for_each(node, &b->uses) {
-		struct port_use *u = list_entry(node, struct port_use, node);
-
-		if (behind && reeve_address_equal(&u->address, address))
-			return u;
-		behind |= u == previous;
-	}
-	return NULL;
+	return u->port == port && reeve_address_equal(&u->address, address);
 }
 
-static struct port_use *find_use(const struct taken *t, const struct bucket *b,
-				 const struct reeve_address *address,
-				 const struct port_reservation *r)
+static uint32_t next_crowded(const struct taken *t, const struct reeve_address *address,
+			     uint16_t port, uint32_t number)
 {
-	struct port_table_probe probe = { 0 };
-	struct port_use *u = NULL;
+	while (number && !has_name(use_at(t, number), address, port))
+		number = use_at(t, number)->next;
+	return number;
+}
 
-	while ((u = next_use(t, b, address, &probe, u))) {
-		if (u->owner == r->owner && u->ipv6 == r->ipv6 && u->ipv6_only == r->ipv6_only)
+/* The next use of this name after `previous`, whatever its owner and family: among the few that are
+ * looked at one by one, then among those found by it. */
+static uint32_t next_use(const struct taken *t, const struct bucket *b,
+			 const struct reeve_address *address, uint16_t port, uint32_t previous)
+{
+	const struct port_use *u = use_at(t, previous);
+
+	if (u && u->is_crowded)
+		return next_crowded(t, address, port, u->next);
+
+	uint32_t number = u ? ring_next(&t->siblings, b->first, previous) : b->first;
+
+	for (; (u = use_at(t, number)); number = ring_next(&t->siblings, b->first, number)) {
+		if (u->is_crowded)
+			return next_crowded(t, address, port,
+					    chains_first(&t->crowded, hash_name(t, address, port)));
+		if (has_name(u, address, port))
 			break;
 	}
-	return u;
+	return number;
 }
 
-static int index_use(struct taken *t, struct bucket *b, struct port_use *u)
+static bool is_waiting(const struct port_reservation *r)
 {
-	if (!b->index && b->use_count < INDEX_FROM)
-		return 0;
-	if (b->index)
-		return port_table_add(b->index, hash_address(t, &u->address), u);
+	return r->state == PORT_TIME_WAIT;
+}
 
-	struct port_table *index = malloc(sizeof(*index));
-	int error = index ? 0 : -ENOMEM;
+static uint32_t find_use(const struct taken *t, const struct bucket *b,
+			 const struct reeve_address *address, uint16_t port,
+			 const struct port_reservation *r)
+{
+	uint32_t number = 0;
 
-	if (!error) {
-		port_table_init(index);
-		error = port_table_add(index, hash_address(t, &u->address), u);
-	}
-	list_for_each(node, &b->uses) {
-		struct port_use *other = list_entry(node, struct port_use, node);
+	while ((number = next_use(t, b, address, port, number))) {
+		const struct port_use *const u = use_at(t, number);
 
-		if (!error)
-			error = port_table_add(index, hash_address(t, &other->address), other);
+		if (u->owner == r->owner && u->ipv6 == r->ipv6 && u->ipv6_only == r->ipv6_only &&
+		    u->waits == is_waiting(r))
+			break;
 	}
-	if (error) {
-		if (index)
-			port_table_deinit(index);
-		free(index);
-		return error;
-	}
-	b->index = index;
-	return 0;
+	return number;
 }
 
 /* The sets of taken ports by local address */
@@ -300,69 +275,81 @@ static void leave_at(struct taken *t, const struct reeve_address *address, uint1
 }
 
 static bool has_use_at(const struct taken *t, const struct bucket *b,
-		       const struct reeve_address *address)
+		       const struct reeve_address *address, uint16_t port)
 {
-	struct port_table_probe first = { 0 }, second = { 0 };
-
 	if (!reeve_address_is_unspecified(address))
-		return next_use(t, b, address, &first, NULL);
-	return next_use(t, b, &reeve_any_ipv4, &first, NULL) ||
-	       next_use(t, b, &reeve_any_ipv6, &second, NULL);
+		return next_use(t, b, address, port, 0);
+	return next_use(t, b, &reeve_any_ipv4, port, 0) || next_use(t, b, &reeve_any_ipv6, port, 0);
 }
 
-static void free_use(struct bucket *b, struct port_use *u)
+static bool has_few(const struct taken *t, const struct bucket *b)
 {
-	if (u == &b->first)
-		u->bucket = NULL;
-	else
-		free(u);
+	uint32_t number = b->first;
+	unsigned count = 0;
+
+	for (; number && !use_at(t, number)->is_crowded; count++)
+		number = ring_next(&t->siblings, b->first, number);
+	return count < FEW;
 }
 
-static struct port_use *new_use(struct taken *t, struct bucket *b,
-				const struct reeve_address *address,
-				const struct port_reservation *r)
+static int link_use(struct taken *t, struct bucket *b, uint32_t number)
 {
-	const bool first = !has_use_at(t, b, address);
-	struct port_use *u = b->first.bucket ? malloc(sizeof(*u)) : &b->first;
+	if (has_few(t, b)) {
+		ring_prepend(&t->siblings, &b->first, number);
+		return 0;
+	}
+	if (chains_add(&t->crowded, number))
+		return -ENOMEM;
+	ring_append(&t->siblings, &b->first, number);
+	use_at(t, number)->is_crowded = true;
+	return 0;
+}
 
-	if (!u)
-		return NULL;
-	*u = (struct port_use){
-		.bucket = b,
+static void unlink_use(struct taken *t, struct bucket *b, uint32_t number)
+{
+	if (use_at(t, number)->is_crowded)
+		chains_remove(&t->crowded, number);
+	ring_remove(&t->siblings, &b->first, number);
+}
+
+static uint32_t new_use(struct taken *t, struct bucket *b, const struct reeve_address *address,
+			uint16_t port, const struct port_reservation *r)
+{
+	const uint32_t number = records_new(&t->uses);
+
+	if (!number)
+		return 0;
+	*use_at(t, number) = (struct port_use){
 		.address = *address,
 		.owner = r->owner,
+		.port = port,
 		.ipv6 = r->ipv6,
 		.ipv6_only = r->ipv6_only,
+		.waits = is_waiting(r),
 	};
-	if (take_at(t, address, b->port)) {
-		free_use(b, u);
-		return NULL;
+	if (link_use(t, b, number)) {
+		records_free(&t->uses, number);
+		return 0;
 	}
-	if (index_use(t, b, u)) {
-		if (first)
-			leave_at(t, address, b->port);
-		free_use(b, u);
-		return NULL;
+	if (take_at(t, address, port)) {
+		unlink_use(t, b, number);
+		records_free(&t->uses, number);
+		return 0;
 	}
-	list_prepend(&b->uses, &u->node);
-	b->use_count++;
-	return u;
+	return number;
 }
 
-static void drop_use_if_unreferenced(struct taken *t, struct port_use *u)
+static void drop_use_if_unreferenced(struct taken *t, struct bucket *b, uint32_t number)
 {
-	struct bucket *b = u->bucket;
+	const struct port_use u = *use_at(t, number);
 
-	if (u->references)
+	if (u.references)
 		return;
-	list_remove(&u->node);
-	if (b->index)
-		port_table_remove(b->index, hash_address(t, &u->address), u);
-	b->use_count--;
-	if (!has_use_at(t, b, &u->address))
-		leave_at(t, &u->address, b->port);
-	free_use(b, u);
-	drop_bucket_if_empty(t, b);
+	unlink_use(t, b, number);
+	records_free(&t->uses, number);
+	if (!has_use_at(t, b, &u.address, u.port))
+		leave_at(t, &u.address, u.port);
+	drop_bucket_if_empty(t, b, u.port);
 }
 
 /* Counting reservations in and out */
@@ -375,48 +362,51 @@ static uint8_t class_of(const struct port_reservation *r)
 		class |= CLASS_REUSE_ADDRESS;
 	if (r->reuse_port)
 		class |= CLASS_REUSE_PORT;
-	if (r->state == PORT_TIME_WAIT)
-		class |= CLASS_TIME_WAIT;
 	return (uint8_t) class;
 }
 
-void taken_recount(struct port_reservation *r)
+static void count_in(struct port_use *u, struct port_reservation *r)
 {
-	if (!r->use)
-		return;
-	r->use->counts[r->class]--;
 	r->class = class_of(r) & (CLASS_COUNT - 1);
-	r->use->counts[r->class]++;
+	u->counts[r->class]++;
+}
+
+void taken_recount(const struct taken *t, struct port_reservation *r)
+{
+	struct port_use *const u = use_at(t, r->use);
+
+	if (!u)
+		return;
+	u->counts[r->class]--;
+	count_in(u, r);
 }
 
 int taken_enter(struct taken *t, struct port_reservation *r, const struct reeve_address *address,
 		uint16_t port)
 {
-	struct bucket *b = find_bucket(t, port);
+	struct bucket *const known = buckets_find(&t->buckets, port);
+	struct bucket *const b = known ? known : new_bucket(t, port);
 
-	if (!b)
-		b = new_bucket(t, port);
 	if (!b)
 		return -ENOMEM;
 
-	struct port_use *u = find_use(t, b, address, r);
+	const uint32_t found = find_use(t, b, address, port, r);
+	const uint32_t use = found ? found : new_use(t, b, address, port, r);
+	struct port_use *const u = use_at(t, use);
 
-	if (!u)
-		u = new_use(t, b, address, r);
 	if (!u) {
-		drop_bucket_if_empty(t, b);
+		drop_bucket_if_empty(t, b, port);
 		return -ENOMEM;
 	}
 	if (!r->implicit && !b->bound && ephemeral_covers(t->range, port) &&
 	    ephemeral_set_add(&t->bound, t->range, port)) {
-		drop_use_if_unreferenced(t, u);
+		drop_use_if_unreferenced(t, b, use);
 		return -ENOMEM;
 	}
 	b->bound += !r->implicit;
 	u->references++;
-	r->class = class_of(r) & (CLASS_COUNT - 1);
-	u->counts[r->class]++;
-	r->use = u;
+	count_in(u, r);
+	r->use = use;
 	r->address = *address;
 	r->port = port;
 	return 0;
@@ -425,57 +415,63 @@ int taken_enter(struct taken *t, struct port_reservation *r, const struct reeve_
 void taken_find(const struct taken *t, struct port_reservation *r,
 		const struct reeve_address *address, uint16_t port)
 {
-	const struct bucket *b = find_bucket(t, port);
-	struct port_use *u = b ? find_use(t, b, address, r) : NULL;
+	const struct bucket *const b = buckets_find(&t->buckets, port);
 
+	r->use = b ? find_use(t, b, address, port, r) : 0;
 	r->class = class_of(r) & (CLASS_COUNT - 1);
-	check(u && u->counts[r->class] > 0);
-	r->use = u;
+	check(r->use && use_at(t, r->use)->counts[r->class] > 0);
 	r->address = *address;
 	r->port = port;
 }
 
+static void drop_home(struct taken *t, struct port_reservation *r, struct bucket *b)
+{
+	if (!r->home)
+		return;
+	use_at(t, r->home)->references--;
+	drop_use_if_unreferenced(t, b, r->home);
+	r->home = 0;
+}
+
 void taken_leave(struct taken *t, struct port_reservation *r)
 {
-	struct port_use *u = r->use;
+	struct port_use *const u = use_at(t, r->use);
 
 	if (!u)
 		return;
 
-	struct bucket *b = u->bucket;
+	struct bucket *const b = buckets_find(&t->buckets, r->port);
 
 	b->bound -= !r->implicit;
-	if (!r->implicit && !b->bound && ephemeral_covers(t->range, b->port))
-		ephemeral_set_remove(&t->bound, t->range, b->port);
+	if (!r->implicit && !b->bound && ephemeral_covers(t->range, r->port))
+		ephemeral_set_remove(&t->bound, t->range, r->port);
 	u->counts[r->class]--;
 	u->references--;
-	if (r->home) {
-		r->home->references--;
-		drop_use_if_unreferenced(t, r->home);
-	}
-	drop_use_if_unreferenced(t, u);
-	r->use = NULL;
-	r->home = NULL;
+	drop_home(t, r, b);
+	drop_use_if_unreferenced(t, b, r->use);
+	r->use = 0;
 	r->port = 0;
 }
 
-void taken_set_home(struct port_reservation *r, const struct port_reservation *from)
+void taken_set_home(const struct taken *t, struct port_reservation *r,
+		    const struct port_reservation *from)
 {
 	r->home = from->use;
-	r->home->references++;
+	use_at(t, r->home)->references++;
 }
 
 void taken_go_home(struct taken *t, struct port_reservation *r)
 {
-	struct port_use *left = r->use;
+	const uint32_t left = r->use;
+	struct port_use *const u = use_at(t, left);
 
-	left->counts[r->class]--;
-	left->references--;
+	u->counts[r->class]--;
+	u->references--;
 	r->use = r->home;
-	r->home = NULL;
-	r->use->counts[r->class]++;
-	r->address = r->use->address;
-	drop_use_if_unreferenced(t, left);
+	r->home = 0;
+	use_at(t, r->use)->counts[r->class]++;
+	r->address = use_at(t, r->use)->address;
+	drop_use_if_unreferenced(t, buckets_find(&t->buckets, r->port), left);
 }
 
 /* Conflicts */
@@ -503,32 +499,39 @@ static bool overlaps(const struct port_reservation *r, const struct reeve_addres
 }
 
 /* inet_bind_conflict(): whether one that is counted in `u` bars `r`. */
-static bool is_barred_by(const struct port_reservation *r, const struct port_use *u)
+static bool is_barred_by(const struct port_reservation *r, const struct port_use *u, bool is_its)
 {
 	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-		const uint32_t self = r->use == u && r->class == class;
+		const uint32_t self = is_its && r->class == class;
 
 		if (u->counts[class] == self)
 			continue;
 		if (r->reuse_address && (class & CLASS_REUSE_ADDRESS))
 			continue;
 		if (r->reuse_port && (class & CLASS_REUSE_PORT) &&
-		    ((class & CLASS_TIME_WAIT) || r->owner == u->owner))
+		    (u->waits || r->owner == u->owner))
 			continue;
 		return true;
 	}
 	return false;
 }
 
+static bool conflicts_with(const struct taken *t, const struct port_reservation *r,
+			   const struct reeve_address *address, uint32_t number)
+{
+	const struct port_use *const u = use_at(t, number);
+
+	return overlaps(r, address, u) && is_barred_by(r, u, r->use == number);
+}
+
 static bool conflicts_at(const struct taken *t, const struct bucket *b,
 			 const struct port_reservation *r, const struct reeve_address *address,
-			 const struct reeve_address *at)
+			 uint16_t port, const struct reeve_address *at)
 {
-	struct port_table_probe probe = { 0 };
-	struct port_use *u = NULL;
+	uint32_t number = 0;
 
-	while ((u = next_use(t, b, at, &probe, u))) {
-		if (overlaps(r, address, u) && is_barred_by(r, u))
+	while ((number = next_use(t, b, at, port, number))) {
+		if (conflicts_with(t, r, address, number))
 			return true;
 	}
 	return false;
@@ -537,18 +540,16 @@ static bool conflicts_at(const struct taken *t, const struct bucket *b,
 bool taken_conflicts(const struct taken *t, const struct port_reservation *r,
 		     const struct reeve_address *address, uint16_t port)
 {
-	const struct bucket *b = find_bucket(t, port);
+	const struct bucket *const b = buckets_find(&t->buckets, port);
 
 	if (!b)
 		return false;
-	if (b->index && !reeve_address_is_unspecified(address))
-		return conflicts_at(t, b, r, address, address) ||
-		       conflicts_at(t, b, r, address, &reeve_any_ipv4) ||
-		       conflicts_at(t, b, r, address, &reeve_any_ipv6);
-	list_for_each(node, &b->uses) {
-		const struct port_use *u = list_entry(node, struct port_use, node);
-
-		if (overlaps(r, address, u) && is_barred_by(r, u))
+	if (!reeve_address_is_unspecified(address))
+		return conflicts_at(t, b, r, address, port, address) ||
+		       conflicts_at(t, b, r, address, port, &reeve_any_ipv4) ||
+		       conflicts_at(t, b, r, address, port, &reeve_any_ipv6);
+	for (uint32_t i = b->first; i; i = ring_next(&t->siblings, b->first, i)) {
+		if (conflicts_with(t, r, address, i))
 			return true;
 	}
 	return false;

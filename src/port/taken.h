@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/chains.h"
+#include "base/hash.h"
+#include "base/records.h"
+#include "base/ring.h"
+#include "port/buckets.h"
 #include "port/ephemeral.h"
 #include "port/space.h"
 #include "port/table.h"
@@ -15,11 +20,15 @@
 struct local;
 
 struct taken {
-	uint64_t key[2]; /* of the hash of ports and addresses */
+	struct hash_key key; /* of ports and addresses */
 	struct ephemeral *range;
 	/* Ports of the range that somebody has; that somebody asked for; that a wildcard has. */
 	struct ephemeral_set used, bound, wild;
-	struct port_table buckets, locals;
+	struct buckets buckets;
+	struct records uses;
+	struct rings siblings; /* the uses of one port */
+	struct chains crowded; /* uses by address and port, of ports that have many */
+	struct port_table locals;
 	struct local *recent; /* the local address looked for last, or NULL */
 };
 
@@ -48,10 +57,11 @@ void taken_find(const struct taken *t, struct port_reservation *r,
 void taken_leave(struct taken *t, struct port_reservation *r);
 
 /* The state or flags of `r` have changed. */
-void taken_recount(struct port_reservation *r);
+void taken_recount(const struct taken *t, struct port_reservation *r);
 
 /* `r` has left `from` for another address of the same port, and will go back. */
-void taken_set_home(struct port_reservation *r, const struct port_reservation *from);
+void taken_set_home(const struct taken *t, struct port_reservation *r,
+		    const struct port_reservation *from);
 
 /* From its address back to its home. */
 void taken_go_home(struct taken *t, struct port_reservation *r);

@@ -500,7 +500,7 @@ static void test_bind_to_any_port_by_address(void **state)
 static void test_sizes(void **state)
 {
 	(void)state;
-	assert_true(sizeof(struct port_reservation) <= 56);
+	assert_true(sizeof(struct port_reservation) <= 32);
 	assert_true(sizeof(struct port_flow) <= 64);
 	assert_true(sizeof(struct port_listener) <= 48);
 }

@@ -1,8 +1,6 @@
-/* TIME-WAITs: found by their names, in order of their end, and small. */
+/* TIME-WAITs: found by their names, and in order of their end. */
 #include "port/wait.h"
 
-#include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../base/cmocka_all.h"
@@ -10,57 +8,6 @@
 #include "port/demux.h"
 
 #define NAMES 4096 /* to draw from */
-
-/* What is allocated, with the word that malloc puts in front. */
-static size_t allocated;
-
-/* The linker chose these names. NOLINTBEGIN(readability-identifier-naming) */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *p);
-
-static size_t size_of(void *p)
-{
-	return p ? malloc_usable_size(p) + sizeof(size_t) : 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	void *const p = __real_malloc(size);
-
-	allocated += size_of(p);
-	return p;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	void *const p = __real_calloc(count, size);
-
-	allocated += size_of(p);
-	return p;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	allocated -= size_of(old);
-
-	void *const p = __real_realloc(old, size);
-
-	allocated += size_of(p ? p : old);
-	return p;
-}
-
-void __wrap_free(void *p)
-{
-	allocated -= size_of(p);
-	__real_free(p);
-}
-/* NOLINTEND(readability-identifier-naming) */
 
 /* The slow and obvious one: a list, oldest first. */
 struct reference {
@@ -229,46 +176,11 @@ static void test_age(void **state)
 	assert_true(wait_age_ms(&w, reeve_time_add(begin, 1002 * REEVE_NS_PER_MS)) >= 1000);
 }
 
-/* As the allocator counts it, with all its own: a record of 56 bytes as TCP's, and its bucket. */
-static void test_bytes_of_each(void **state)
-{
-	enum { COUNT = 100000 };
-	static const struct hash_key key = { 3, 4 };
-	const struct reeve_time now = { 0 };
-	const size_t before = allocated;
-	struct port_wait *w;
-	struct waits t;
-
-	(void)state;
-	waits_init(&t, &key, 56);
-	for (uint32_t i = 0; i < COUNT; i++) {
-		const struct port_flow f = {
-			.local_address = reeve_address_from_ipv4(0xc0000201),
-			.remote_address = reeve_address_from_ipv4(0xc6336400 + i / 50000),
-			.local_port = 80,
-			.remote_port = (uint16_t)(1024 + i % 50000),
-		};
-
-		assert_non_null(waits_add(&t, &f, now));
-	}
-
-	const size_t bytes = allocated - before;
-
-	while ((w = waits_at(&t, t.oldest)))
-		waits_remove(&t, w);
-	assert_true(allocated - before < 16384);
-	waits_deinit(&t);
-	assert_int_equal(allocated, before);
-	print_message("# %.1f bytes each\n", (double)bytes / COUNT);
-	assert_true(bytes <= (size_t)60 * COUNT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_a_reference),
 		cmocka_unit_test(test_age),
-		cmocka_unit_test(test_bytes_of_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
