@@ -146,6 +146,10 @@ bool reeve_tcp_peer_closed(const struct reeve_tcp *tcp);
 /* FIN behind what is queued; receiving goes on. -ENOTCONN. */
 int reeve_tcp_shutdown(struct reeve_tcp *tcp);
 
+/* The owner takes no more, and sends no more: data that come from now on are lost, of which the peer
+ * hears by RST and the owner by FAILED (RFC 1122, 4.2.2.13). What has come stays to be read. */
+void reeve_tcp_deafen(struct reeve_tcp *tcp);
+
 /*
  * Ends the owner's use; the socket must not be touched again. Close delivers what is queued and
  * then FIN, as RFC 9293, 3.6 has it (RST if received data was never consumed, RFC 2525, 2.17);

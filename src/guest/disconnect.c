@@ -13,6 +13,7 @@
  * name, which the program keeps. */
 static void start_anew(struct supervisor *s, struct guest_socket *socket)
 {
+	watch_stop(s->epoll_fd, &socket->watch);
 	if (socket->end >= 0)
 		close(socket->end);
 	socket->end = -1;

@@ -146,6 +146,19 @@ static void look(struct supervisor *s, struct liveness_set *set)
 	end_if_done(&s->liveness, set);
 }
 
+bool liveness_is_held(struct supervisor *s, const struct guest_socket *socket)
+{
+	const uint64_t number = ++s->liveness.looks;
+
+	return !socket->set || !mark(s, socket->set) || socket->seen == number;
+}
+
+void liveness_look_at(struct supervisor *s, const struct guest_socket *socket)
+{
+	if (socket->set)
+		look(s, socket->set);
+}
+
 static bool has_port(const struct liveness_set *set, uint16_t port)
 {
 	list_for_each(node, &set->members) {

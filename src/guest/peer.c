@@ -217,6 +217,7 @@ static void tell_shut(struct supervisor *s, const struct guest_socket *socket)
 	struct guest_message m = peer_message(socket, GUEST_SHUT, -1);
 
 	m.value = socket->is_marked;
+	m.value2 = socket->is_both;
 	channel_send(s, &m, NULL, -1);
 }
 
@@ -228,11 +229,31 @@ static bool has_urgent_byte(int end)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLPRI);
 }
 
-void peer_announce_mark(struct supervisor *s, struct guest_socket *socket)
+void peer_announce_shut(struct supervisor *s, struct guest_socket *socket, bool wants_mark)
 {
-	if (!urgent_is_polled() || has_urgent_byte(socket->end))
+	if (wants_mark)
+		socket->is_marked = urgent_is_polled() && !has_urgent_byte(socket->end);
+	if (socket->is_marked || socket->is_both)
+		tell_shut(s, socket);
+}
+
+/* Its end's hang-up comes again when the program closes. */
+bool peer_watch_both(struct supervisor *s, struct guest_socket *socket, int fd)
+{
+	liveness_add(&s->liveness, socket, fd);
+	socket->is_both =
+		socket->set && watch_start(s->epoll_fd, &socket->watch, socket->end, EPOLLET) == 0;
+	supervisor_sweep_later(s);
+	return socket->is_both;
+}
+
+void peer_take_back_both(struct supervisor *s, struct guest_socket *socket)
+{
+	if (!socket->is_both)
 		return;
-	socket->is_marked = true;
+	socket->is_both = false;
+	watch_stop(s->epoll_fd, &socket->watch);
+	liveness_remove(&s->liveness, socket);
 	tell_shut(s, socket);
 }
 
@@ -291,6 +312,21 @@ void peer_reset_end(struct guest_socket *socket, int fd)
 	socket->end = -1;
 }
 
+static int find_end(struct supervisor *s, const struct guest_socket *socket)
+{
+	return descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd, socket->cookie);
+}
+
+/* Without its other end. Of one that has been watched before, no duplicate may have been found. */
+static void stay_watched(struct supervisor *s, struct guest_socket *socket, int fd)
+{
+	supervisor_sweep_later(s);
+	if (fd < 0)
+		return;
+	liveness_add(&s->liveness, socket, fd);
+	close(fd);
+}
+
 /* Both sides have said their last, and the program may hold on to its end: it has shut it down, by
  * which its other end is hung up as by a close. */
 static void end_in_order(struct supervisor *s, struct guest_socket *socket)
@@ -298,20 +334,18 @@ static void end_in_order(struct supervisor *s, struct guest_socket *socket)
 	if (socket->is_marked && socket->end >= 0)
 		throw_away_unread(socket->end);
 
-	const int fd = socket->is_shut ? descriptor_find(&s->descriptors, socket->hint_pid,
-							 socket->hint_fd, socket->cookie)
-				       : -1;
+	const bool is_held = socket->is_both ? liveness_is_held(s, socket) : socket->is_shut;
+	const int fd = is_held ? find_end(s, socket) : -1;
 
-	if (fd < 0) {
+	if (!is_held || (fd < 0 && !socket->is_both)) {
 		peer_drop(s, socket);
 		return;
 	}
+	watch_stop(s->epoll_fd, &socket->watch);
 	socket->state = SOCKET_RESET;
 	close(socket->end);
 	socket->end = -1;
-	liveness_add(&s->liveness, socket, fd);
-	supervisor_sweep_later(s);
-	close(fd);
+	stay_watched(s, socket, fd);
 }
 
 static bool program_has_closed(const struct guest_socket *socket)
@@ -335,20 +369,18 @@ void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 		socket->has_reset = true;
 		return;
 	}
-	const int fd = socket->end < 0 || program_has_closed(socket)
-			       ? -1
-			       : descriptor_find(&s->descriptors, socket->hint_pid, socket->hint_fd,
-						 socket->cookie);
+	const bool is_held = socket->is_both ? liveness_is_held(s, socket)
+					     : socket->end >= 0 && !program_has_closed(socket);
+	const int fd = is_held ? find_end(s, socket) : -1;
 
-	if (fd < 0) {
+	if (!is_held || (fd < 0 && !socket->is_both)) {
 		peer_drop(s, socket);
 		return;
 	}
+	watch_stop(s->epoll_fd, &socket->watch);
 	socket->state = SOCKET_RESET;
 	peer_reset_end(socket, fd);
-	liveness_add(&s->liveness, socket, fd);
-	supervisor_sweep_later(s);
-	close(fd);
+	stay_watched(s, socket, fd);
 	call_retry_all(s, socket);
 }
 
@@ -384,7 +416,7 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 		socket->path = 0;
 	}
 	/* Of a stream's attached end the network process sees for itself that it is closed. */
-	if (socket->is_known && socket->is_direct)
+	if (socket->is_known && (socket->is_direct || socket->is_both))
 		peer_tell_later(s, socket, GUEST_CLOSE);
 	else if (socket->is_known && (!socket->is_attached || socket->kind == SOCKET_UDP))
 		peer_tell(s, socket,

@@ -56,9 +56,16 @@ void peer_unfill(struct supervisor *s, struct guest_socket *socket);
 /* Before it listens or connects: the address that bind() had given it before a disconnect. */
 void peer_bind_again(struct supervisor *s, struct guest_socket *socket);
 
-/* Before the program shuts down the sending of its end `fd` a byte is left behind its last, by which it
- * can be told of a reset later; when the network process has been told of that byte. */
-void peer_announce_mark(struct supervisor *s, struct guest_socket *socket);
+/*
+ * Before the program shuts down the sending of its end `fd` a byte is left behind its last, by which it
+ * can be told of a reset later; when the network process has been told of that byte.
+ *
+ * And before it shuts down the last direction: from then on the other end says nothing of a close.
+ * Whoever has announced that in vain takes it back.
+ */
+void peer_announce_shut(struct supervisor *s, struct guest_socket *socket, bool wants_mark);
+bool peer_watch_both(struct supervisor *s, struct guest_socket *socket, int fd); /* false: can't */
+void peer_take_back_both(struct supervisor *s, struct guest_socket *socket);
 void peer_take_back_mark(struct supervisor *s, struct guest_socket *socket);
 void peer_leave_mark(struct supervisor *s, struct guest_socket *socket, int fd);
 

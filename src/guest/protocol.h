@@ -40,6 +40,8 @@
  *	half	the program shuts down its sending: SHUT, and behind what it has written one urgent
  *		byte of the supervisor's, which the network process leaves where it is: the program's
  *		end learns of a reset only while something that it has sent is unread
+ *	both	SHUT says so too when it has shut down its receiving as well: HUP at the attached end
+ *		is no close then. The supervisor looks whether the program has closed, and says CLOSE
  *
  * Urgent data, one byte of it, is AF_UNIX's own at the attached end (MSG_OOB), both ways, so that
  * SIGURG, EPOLLPRI and SO_OOBINLINE are the kernel's.
@@ -82,9 +84,11 @@ enum guest_message_type {
 			    of the one that did not */
 	GUEST_MEMBER,    /* UDP: `remote`: the group, `local`: the source; value: enum
 			    reeve_udp_membership; value2: the interface, from 1, or 0. Answered */
-	GUEST_SHUT,      /* an urgent byte follows that is the end, unless value is 0; no answer */
+	GUEST_SHUT,      /* value: whether an urgent byte follows that is the end; value2: whether
+			    both directions end; no answer */
 	GUEST_POKE,      /* UDP: the program's end is to poll an error again; no answer */
-	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end; no answer */
+	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end, or one that says
+			    nothing (both); no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_SYNC,       /* answered, and so behind all that was said before it came */

@@ -12,7 +12,8 @@
  *	             not yet accepted, in the order of its backlog
  *	CONNECTING   asked of the network process. `end` is there, and filler lies in it, when the
  *	             program does not wait in connect()
- *	CONNECTED    `end` attached
+ *	CONNECTED    `end` attached. It says when the program has closed, but of one that has been
+ *	             shut down both ways, which is watched then
  *	FAILED       an asynchronous connect failed: the program's end is dead; a new connect() is
  *	             given a new one
  *	RESET        was connected; the program's end reads ECONNRESET, or the end of the data if both
@@ -85,7 +86,8 @@ struct guest_socket {
 	bool is_echo;        /* UDP: an echo socket (IPPROTO_ICMP) */
 	bool is_deaf;        /* UDP: shut down for receiving; */
 	bool is_mute;        /* for sending */
-	bool has_shut_read;  /* its receiving, before there was a peer */
+	bool has_shut_read;  /* TCP: its receiving */
+	bool is_both;        /* and its sending: `watch` and `set` tell of a close */
 	bool is_fast_open;   /* its connect() was to use Fast Open */
 	uint16_t filler;     /* bytes of ours in the program's end while CONNECTING */
 	int send_buffer;     /* SO_SNDBUF to restore, while there is filler */
@@ -95,7 +97,7 @@ struct guest_socket {
 	struct reeve_sockaddr local, remote;
 
 	int end;            /* -1: none */
-	struct watch watch; /* of `end`, while it is not attached */
+	struct watch watch; /* of `end`, while it is not attached, or is_both */
 	pid_t hint_pid;     /* where the program's end was last seen */
 	int hint_fd;
 

@@ -198,6 +198,10 @@ static void receive_messages(struct supervisor *s)
  * more). */
 static void receive_end(struct supervisor *s, struct guest_socket *socket)
 {
+	if (socket->is_both) {
+		liveness_look_at(s, socket);
+		return;
+	}
 	const ssize_t n = recv(socket->end, s->scratch, GUEST_DATA_MAX, MSG_DONTWAIT);
 	struct pollfd p = { .fd = socket->end, .events = POLLRDHUP };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -233,13 +234,21 @@ static void shut_datagrams(struct supervisor *s, struct call *c, int how)
 /* Here, and not by the program's own call, which might not come to it: the end must follow the mark. */
 static void shut(struct supervisor *s, struct call *c)
 {
-	if (c->socket->is_marked && c->socket->state == SOCKET_CONNECTED)
+	/* If the sending has not been shut down before. */
+	if (c->progress && c->socket->is_marked && c->socket->state == SOCKET_CONNECTED)
 		peer_leave_mark(s, c->socket, c->fd);
 	(void)call_answer(s, c, shutdown(c->fd, call_int(c, 1)) < 0 ? -errno : 0);
 }
 
-static void mark_is_known(struct supervisor *s, struct request *r,
-			  const struct guest_message *answer, const uint8_t *data)
+static bool sending_has_ended(const struct guest_socket *socket)
+{
+	struct pollfd p = { .fd = socket->end, .events = POLLRDHUP };
+
+	return socket->end >= 0 && poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP);
+}
+
+static void end_is_known(struct supervisor *s, struct request *r,
+			 const struct guest_message *answer, const uint8_t *data)
 {
 	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
 
@@ -247,39 +256,49 @@ static void mark_is_known(struct supervisor *s, struct request *r,
 	(void)data;
 	if (r->call && r->call->socket) {
 		shut(s, r->call);
-	} else if (socket) {
-		/* Its caller has ended before. */
-		socket->is_shut = false;
-		peer_take_back_mark(s, socket);
+		return;
 	}
+	if (!socket)
+		return;
+	/* Its caller has ended before. */
+	peer_take_back_both(s, socket);
+	if (sending_has_ended(socket))
+		return;
+	socket->is_shut = false;
+	peer_take_back_mark(s, socket);
 }
 
-/* What was said of the mark is still here, behind much else: an answer to what comes behind it says
+/* What was said of the end is still here, behind much else: an answer to what comes behind it says
  * that it has been heard. */
 static void shut_later(struct supervisor *s, struct call *c)
 {
 	struct guest_message m = peer_message(c->socket, GUEST_NAME, c->fd);
 
-	if (call_ask(s, c, &m, NULL, mark_is_known) == 0)
+	if (call_ask(s, c, &m, NULL, end_is_known) == 0)
 		return;
-	peer_take_back_mark(s, c->socket);
+	peer_take_back_both(s, c->socket);
+	if (c->progress)
+		peer_take_back_mark(s, c->socket);
 	shut(s, c);
 }
 
-static void shut_sending(struct supervisor *s, struct call *c)
+static void shut_stream(struct supervisor *s, struct call *c, int how)
 {
 	struct guest_socket *socket = c->socket;
-	const bool is_first = !socket->is_shut && !socket->is_direct;
+	const bool is_first = how != SHUT_RD && !socket->is_shut;
 
-	socket->is_shut = true;
-	if (is_first)
-		peer_announce_mark(s, socket);
-	if (is_first && socket->is_marked && !list_is_empty(&s->channel.queue))
+	socket->is_shut |= how != SHUT_RD;
+	socket->has_shut_read |= how != SHUT_WR;
+	const bool is_last = socket->is_shut && socket->has_shut_read && !socket->is_both &&
+			     peer_watch_both(s, socket, c->fd);
+
+	c->progress = is_first;
+	if (is_first || is_last)
+		peer_announce_shut(s, socket, is_first);
+	if ((is_first || is_last) && !list_is_empty(&s->channel.queue))
 		shut_later(s, c);
-	else if (is_first)
-		shut(s, c);
 	else
-		(void)call_answer(s, c, shutdown(c->fd, call_int(c, 1)) < 0 ? -errno : 0);
+		shut(s, c);
 }
 
 void sys_shutdown(struct supervisor *s, struct call *c)
@@ -288,10 +307,11 @@ void sys_shutdown(struct supervisor *s, struct call *c)
 	const int how = call_int(c, 1);
 
 	if (!socket || (socket->state == SOCKET_CONNECTED && socket->kind != SOCKET_UDP)) {
-		if (socket && socket->kind == SOCKET_TCP && (how == SHUT_WR || how == SHUT_RDWR))
-			shut_sending(s, c);
-		else
+		if (!socket || socket->kind != SOCKET_TCP || socket->is_direct || how < SHUT_RD ||
+		    how > SHUT_RDWR)
 			call_continue(s, c);
+		else
+			shut_stream(s, c, how);
 		return;
 	}
 	if (how < SHUT_RD || how > SHUT_RDWR)

@@ -518,8 +518,8 @@ static void shut(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
 
-	if (s)
-		s->is_shut = call->message->value;
+	if (s && s->tcp && s->source.fd >= 0)
+		guest_stream_shut(s, call->message->value, call->message->value2);
 }
 
 static void do_close(struct guest_call *call)
@@ -528,6 +528,10 @@ static void do_close(struct guest_call *call)
 
 	if (!s)
 		return;
+	if (s->is_both && call->message->type == GUEST_CLOSE) {
+		guest_stream_closed(s);
+		return;
+	}
 	if (s->udp)
 		guest_datagram_catch_up(s);
 	guest_direct_end(s, call->message->type == GUEST_CLOSE);

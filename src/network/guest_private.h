@@ -92,6 +92,7 @@ struct guest_socket {
 	bool is_plain;             /* no urgent byte is at the head of what can be read */
 	int64_t read_at;           /* the turn of the loop in which it was last read, by its time */
 	bool is_shut;              /* behind the program's last byte stands a mark (GUEST_SHUT) */
+	bool is_both;              /* it has shut down both directions: a HUP is no close */
 	bool read_on;              /* a short read is not all: urgent data, or an end */
 	bool hung_up;              /* the program has closed */
 	bool left_nothing;         /* and had read all that it was sent */
@@ -157,6 +158,8 @@ void guest_handle(struct guest_call *call);
 /* guest_stream.c */
 bool guest_stream_attach(struct guest_socket *s, int fd_take); /* false: it cannot be watched */
 void guest_stream_accepted(struct guest_socket *s);
+void guest_stream_shut(struct guest_socket *s, bool has_mark, bool is_both);
+void guest_stream_closed(struct guest_socket *s); /* by the program, after a shutdown of both */
 void guest_stream_accept(struct guest_socket *listener);
 
 /* guest_listener.c. Joins `fd` to the listener's file; 0 or a negative errno. */

@@ -222,6 +222,8 @@ void guest_socket_drop_all(struct guest_session *session, bool deliver)
 
 		for (struct guest_socket *s = session->sockets[i]; s; s = next) {
 			next = s->next;
+			if (deliver && s->is_both)
+				guest_stream_closed(s);
 			if (s->udp && deliver)
 				guest_datagram_catch_up(s);
 			else if (deliver && s->source.fd >= 0)

@@ -9,6 +9,8 @@
  *
  *	the program will write no more (EOF)	FIN to the network
  *	the program has closed (HUP)		close, or reset if it left data unread
+ *	it has shut down both (GUEST_SHUT, HUP)	FIN to the network; whether it has closed, the
+ *						supervisor says (GUEST_CLOSE)
  *	FIN from the network			shutdown of the attached end, which stays open
  *	the connection failed			RESET, when what came before it is passed on
  */
@@ -201,7 +203,8 @@ static enum head at_urgent_byte(struct guest_socket *s, short revents)
 		return HEAD_URGENT;
 	if (!is_last)
 		return HEAD_NOTHING; /* the end follows */
-	if (!(revents & POLLHUP) && ioctl(s->source.fd, FIONREAD, &unread) == 0 && unread == 1)
+	if ((s->is_both || !(revents & POLLHUP)) && ioctl(s->source.fd, FIONREAD, &unread) == 0 &&
+	    unread == 1)
 		return HEAD_MARK;
 	/* There is nobody to be told; or another thread has written behind it. */
 	(void)recv(s->source.fd, &mark, sizeof(mark), MSG_DONTWAIT);
@@ -343,7 +346,11 @@ static void settle(struct guest_socket *s)
 			end_failed(s);
 		return;
 	}
-	if (s->read_ended && s->hung_up) {
+	if (s->is_both && s->fin_sent && reeve_tcp_state(s->tcp) == REEVE_TCP_CLOSED) {
+		end_in_order(s);
+		return;
+	}
+	if (s->read_ended && s->hung_up && !s->is_both) {
 		const bool fin_is_due = s->is_shut && !s->fin_sent;
 
 		if (!s->deaf && has_left_unread(s))
@@ -374,7 +381,8 @@ static void settle(struct guest_socket *s)
 		s->fin_sent = true;
 		reeve_tcp_shutdown(s->tcp);
 	}
-	if (!s->fin_passed && reeve_tcp_peer_closed(s->tcp) && reeve_tcp_readable(s->tcp) == 0) {
+	if (!s->fin_passed && !s->is_both && reeve_tcp_peer_closed(s->tcp) &&
+	    reeve_tcp_readable(s->tcp) == 0) {
 		s->fin_passed = true;
 		shutdown(s->source.fd, SHUT_WR);
 	}
@@ -386,6 +394,9 @@ static void pump(struct guest_socket *s)
 
 	if (s->source.fd < 0)
 		return;
+	/* It refuses what waits for room in it. */
+	if (s->is_both && s->hung_up)
+		s->can_write = true;
 	more = pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);
@@ -563,4 +574,19 @@ bool guest_stream_attach(struct guest_socket *s, int fd_take)
 	/* Not at once: this is one message of several, and the end may have been closed. */
 	socket_owner_resume(&s->owner);
 	return true;
+}
+
+void guest_stream_shut(struct guest_socket *s, bool has_mark, bool is_both)
+{
+	s->is_shut = has_mark;
+	s->is_both = is_both;
+	if (is_both)
+		reeve_tcp_deafen(s->tcp);
+}
+
+void guest_stream_closed(struct guest_socket *s)
+{
+	s->is_both = s->left_nothing = false; /* what was read before was not behind the close */
+	s->hung_up = s->can_read = s->read_on = true;
+	socket_owner_resume(&s->owner);
 }

@@ -1,5 +1,6 @@
 """Ends that nobody chose, and what many connections leave behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -402,3 +403,128 @@ def test_many_connections_leave_nothing(reeve):
     assert usage(supervisor)[1] < before[0][1] + 1024
     # 20,000 TIME-WAITs of 64 bytes and their index.
     assert usage(process)[1] < before[1][1] + 16384
+
+
+SHUT = """
+import os, socket, sys
+l = socket.create_server(("", 7000))
+def pair():
+    a = socket.create_connection(("127.0.0.1", 7000))
+    return a, l.accept()[0]
+"""
+
+
+def sockets(reeve):
+    """The states of connections that are not over."""
+    listed = json.loads(reeve.command("ports", "-t", "--json").stdout or "[]")
+    return [s["state"] for s in listed if s["state"] not in ("LISTEN", "TIME-WAIT")]
+
+
+def test_shut_down_and_closed_leaves_nothing(reeve):
+    """Whoever is first, and with the descriptor held by another for a while."""
+    code = SHUT + """
+for i in range(1000):
+    a, b = pair()
+    copy = a.dup() if i % 4 == 3 else None
+    a.shutdown(socket.SHUT_RDWR)
+    if i % 2:
+        a.close()
+        b.close()
+    else:
+        b.close()
+        a.close()
+    if copy:
+        copy.close()
+print("closed", flush=True)
+sys.stdin.read()
+"""
+    p = reeve.start_python(code, stdin=subprocess.PIPE)
+    reeve.wait_for_text(p, "closed\n")
+    assert wait_until(lambda: sockets(reeve) == []), sockets(reeve)
+    assert p.communicate("", timeout=WAIT) == ("", None)
+
+
+def test_shut_down_and_killed_leaves_nothing(reeve):
+    """Whoever holds it last."""
+    code = SHUT + """
+import signal
+held = [pair() for _ in range(100)]
+for a, _ in held:
+    a.shutdown(socket.SHUT_RDWR)
+if (child := os.fork()) == 0:
+    signal.pause()
+print(child, os.getpid(), flush=True)
+signal.pause()
+"""
+    p = reeve.start("--", "/bin/sh", "-c", '"$@"; read line', "sh", PYTHON, "-c", code,
+                    stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    child, parent = map(int, reeve.wait_for_text(p, "\n").split())
+    assert wait_until(lambda: sockets(reeve).count("FIN-WAIT-2") == 100), sockets(reeve)
+    kill(parent)
+    assert sockets(reeve).count("FIN-WAIT-2") == 100
+    kill(child)
+    assert wait_until(lambda: sockets(reeve) == []), sockets(reeve)
+    p.communicate("\n", timeout=WAIT)
+
+
+def test_shut_down_when_the_tree_ends(reeve):
+    """What was written comes, though nobody has closed before."""
+    receiver = reeve.start_python("""
+import socket, time
+l = socket.create_server(("", 7000))
+print("ready", flush=True)
+c, _ = l.accept()
+c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+total = 0
+while d := c.recv(1 << 16):
+    total += len(d)
+print(total, flush=True)
+""", "--host", "far")
+    reeve.wait_for_text(receiver, "ready\n")
+    r = reeve.python("""
+import socket
+c = socket.create_connection(("far", 7000))
+c.sendall(bytes(1000000))
+c.shutdown(socket.SHUT_RDWR)
+""")
+    assert r.returncode == 0, r.stderr
+    assert receiver.communicate(timeout=WAIT)[0] == "1000000\n"
+
+
+def test_shut_down_when_the_network_is_killed(reeve):
+    code = SHUT + """
+import select
+a, b = pair()
+a.shutdown(socket.SHUT_RDWR)
+b.recv(1)
+print("shut", flush=True)
+p = select.poll()
+p.register(b, 0)
+p.poll()
+print(a.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+try:
+    a.getpeername()
+except OSError as e:
+    print(e.errno)
+a.close()
+"""
+    p = reeve.start_python(code, stderr=subprocess.PIPE)
+    reeve.wait_for_text(p, "shut\n")
+    kill_network(reeve)
+    out, err = p.communicate(timeout=WAIT)
+    assert out.split() == ["104", "107"], err
+
+
+def test_shut_down_when_the_supervisor_is_killed(reeve):
+    """Its connections are reset, and nothing is left."""
+    p = reeve.start_python(SHUT + """
+a, b = pair()
+a.shutdown(socket.SHUT_RDWR)
+print(os.getppid(), flush=True)
+sys.stdin.read()
+""", stdin=subprocess.PIPE)
+    supervisor = int(reeve.wait_for_text(p, "\n"))
+    assert wait_until(lambda: "FIN-WAIT-2" in sockets(reeve)), sockets(reeve)
+    kill(supervisor)
+    assert wait_until(lambda: sockets(reeve) == []), sockets(reeve)
+    p.communicate(timeout=WAIT)

@@ -222,6 +222,8 @@ static bool try_shutdown(struct call *c, int64_t *ret)
 		h->is_shut_read |= how != SHUT_WR;
 		h->is_shut_write |= how != SHUT_RD;
 	}
+	if (h->is_shut_read && h->is_shut_write)
+		reeve_tcp_deafen(h->tcp);
 	return true;
 }
 

@@ -124,6 +124,7 @@ static void renew(struct reeve_tcp *tcp)
 		false;
 	tcp->probe_due = tcp->tail_due = tcp->push_partial = tcp->syn_resent = false;
 	tcp->fin_queued = tcp->fin_sent = tcp->fin_received = tcp->fin_known = false;
+	tcp->is_deaf = false;
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
 	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
 	tcp->ecn = tcp->ecn_seen = tcp->echo_due = tcp->cwr_due = false;
@@ -259,6 +260,11 @@ int reeve_tcp_shutdown(struct reeve_tcp *tcp)
 		break;
 	}
 	return 0;
+}
+
+void reeve_tcp_deafen(struct reeve_tcp *tcp)
+{
+	tcp->is_deaf = true;
 }
 
 void reeve_tcp_close(struct reeve_tcp *tcp)

@@ -228,6 +228,7 @@ struct reeve_tcp {
 	uint8_t retries;        /* of the handshake, of probes, of keepalives */
 	bool owned : 1;         /* somebody has the handle */
 	bool is_orphan : 1;     /* its owner has closed it, and it is not done yet */
+	bool is_deaf : 1;       /* its owner wants no more data */
 	bool has_flow : 1;      /* the flow is in the demux */
 	bool is_accepted : 1;   /* came from a listener */
 	bool was_connected : 1; /* the handshake was done once */

@@ -122,10 +122,11 @@ static void take_beyond_gap(struct reeve_tcp *tcp, struct tcp_segment *s)
 	}
 }
 
-/* A peer that goes on sending to a socket that is closed has to hear of it: RFC 2525, 2.17. */
+/* A peer that goes on sending to a socket that is closed, or shut down both ways, has to hear of it:
+ * RFC 2525, 2.17. */
 static bool is_for_nobody(const struct reeve_tcp *tcp, const struct tcp_segment *s)
 {
-	return tcp->is_orphan && s->length > 0;
+	return (tcp->is_orphan || tcp->is_deaf) && s->length > 0;
 }
 
 void tcp_take_text(struct reeve_tcp *tcp, struct tcp_segment *s)

@@ -9,7 +9,6 @@ ENDED = f"{RESET} reset_after_end reset_said ended refused_unsaid refused_said"
 SENDS = "send send_waiting send_quietly send_nothing write send_file"
 RECEIVES = "recv recv_waiting recv_peek recv_all recv_urgent read"
 CONNECTED = "connected connected_unsaid accepted data_waits shut_write shut_read shut_both lingering"
-SHUT = "getpeername then|shutdown again|peer's poll|peer's recv|peer's send"
 POLLED = "poll then|poll at last|poll|poll for nothing|level, first|level, second|edge, first"
 SENT = "send|send again|write|writev|sendfile|signals|signals then"
 RECEIVED = "recv|recv again|recv once more|read|read again"
@@ -30,15 +29,8 @@ KNOWN = (
     ("bind-after-end", ENDED, "bind", "bind"),
     ("reset-after-end", "reset_after_end peer_closed", "*", POLLED),
     ("reset-after-end", f"listening_queued {CONNECTED}", "*", "peer's poll then"),
-    ("reset-after-end", "shut_write", "abort connect_unspecified", "peer's poll"),
+    ("reset-after-end", "shut_write shut_both", "abort connect_unspecified", "peer's poll"),
     ("error-of-send", "peer_closed", SENDS, "SO_ERROR then"),
     ("error-behind-data", "data_and_reset", "recv_all", "poll then|recvmsg then"),
     ("mark-of-listener", "listening_queued", "ioctls", "SIOCATMARK"),
-    ("shut-both", "shut_both", "*", f"{SHUT}|state|SIOCOUTQ"),
-    ("shut-both", "shut_both", "names", "getpeername"),
-    ("shut-both", "shut_both", "shutdown_read shutdown_write shutdown_both", "shutdown"),
-    ("shut-both", "shut_both", "connect_unspecified", "recvmsg then"),
-    ("shut-both", CONNECTED, "shutdown_both", SHUT),
-    ("shut-both", "shut_write", "shutdown_read", SHUT),
-    ("shut-both", "shut_read", "shutdown_write", SHUT),
 )

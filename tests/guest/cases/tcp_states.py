@@ -43,7 +43,9 @@ class Situation:
 
     def settle(self):
         """What was done before has come to the other side, and what that led to has come back: a
-        byte goes the same way, and the answer to a question that the stack must be asked."""
+        byte goes the same way, and the answer to a question that the stack must be asked. That of a
+        close behind a shutdown of both the supervisor says, which is asked first."""
+        self.mark.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
         for a, b in (self.mark, self.far_mark), (self.far_mark, self.mark):
             a.send(b".")
             b.recv(1)

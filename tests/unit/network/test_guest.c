@@ -366,6 +366,82 @@ static void test_data_after_close(void **state)
 	close(c.client);
 }
 
+/* Both directions, which the supervisor says before. */
+static void shut_both(struct pair *p, const struct connection *c)
+{
+	struct guest_message m = message(GUEST_SHUT, c->client_socket);
+	char byte;
+
+	m.value2 = true;
+	rig_send(&p->client, &m, NULL, 0, -1);
+	assert_int_equal(shutdown(c->client, SHUT_RDWR), 0);
+	assert_int_equal(rig_read(p->rig, c->server, &byte, 1), 0);
+}
+
+static enum reeve_tcp_state state_of(struct pair *p, uint64_t socket)
+{
+	struct guest_message m = message(GUEST_GET, socket);
+	struct reeve_tcp_info info = { 0 };
+
+	m.request = 77;
+	m.value = GUEST_SETTING_TCP_INFO;
+	rig_send(&p->client, &m, NULL, 0, -1);
+	m = rig_receive(&p->client, &info, sizeof(info));
+	assert_int_equal(m.type, GUEST_ANSWER);
+	return info.state;
+}
+
+/* It lives until its supervisor says that the program has closed; */
+static void test_shut_both(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	shut_both(p, &c);
+	assert_int_equal(state_of(p, c.client_socket), REEVE_TCP_FIN_WAIT_2);
+	close(c.client);
+	assert_int_equal(state_of(p, c.client_socket), REEVE_TCP_FIN_WAIT_2);
+	m = message(GUEST_CLOSE, c.client_socket);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+}
+
+/* or the peer ends, too; */
+static void test_shut_both_and_ended(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	shut_both(p, &c);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
+	close(c.client);
+}
+
+/* or it sends. */
+static void test_data_after_shut_both(void **state)
+{
+	struct pair *p = *state;
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	shut_both(p, &c);
+	assert_true(rig_write(p->rig, c.server, "late", 4));
+	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
+	expect(&p->server, GUEST_RESET, c.server_socket, EPIPE);
+	close(c.client);
+	close(c.server);
+}
+
 static void test_refused(void **state)
 {
 	struct pair *p = *state;
@@ -776,6 +852,9 @@ int main(void)
 		CASE(test_linger_zero),
 		CASE(test_urgent),
 		CASE(test_data_after_close),
+		CASE(test_shut_both),
+		CASE(test_shut_both_and_ended),
+		CASE(test_data_after_shut_both),
 		CASE(test_refused),
 		CASE(test_outside),
 		CASE(test_well_known_is_granted),

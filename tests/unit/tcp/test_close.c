@@ -207,6 +207,28 @@ static void test_data_after_close(void **state)
 	end(&s);
 }
 
+/* Of one that is shut down both ways the owner hears, too; what had come can still be read. */
+static void test_data_after_shutdown(void **state)
+{
+	struct scene s = { 0 };
+	uint8_t read[20];
+
+	(void)state;
+	set(&s, &peer_modern);
+	peer_send(&s.p, TCP_ACK, bytes, 10);
+	assert_int_equal(reeve_tcp_shutdown(s.tcp), 0);
+	reeve_tcp_deafen(s.tcp);
+	peer_take(&s.p);
+	assert_int_equal(reeve_tcp_read(s.tcp, read, sizeof(read)), 10);
+	peer_send(&s.p, TCP_ACK, bytes, 10);
+	assert_true(rig_take(&s.r)->h.flags & TCP_RST);
+	assert_int_equal(rig_drops(&s.r, REEVE_DROP_TCP_AFTER_CLOSE), 1);
+	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
+	assert_int_equal(reeve_tcp_error(s.tcp), ECONNRESET);
+	reeve_tcp_close(s.tcp);
+	end(&s);
+}
+
 /* FIN-WAIT-2 of a closed socket ends after a while; of an open one never by itself. */
 static void test_fin_wait_2(void **state)
 {
@@ -475,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_orphan_delivers),
 		cmocka_unit_test(test_close_with_unread_data),
 		cmocka_unit_test(test_data_after_close),
+		cmocka_unit_test(test_data_after_shutdown),
 		cmocka_unit_test(test_fin_wait_2),
 		cmocka_unit_test(test_reset_by_peer),
 		cmocka_unit_test(test_host_goes),
