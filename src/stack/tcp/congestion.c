@@ -140,7 +140,7 @@ void congestion_sent(struct tcp_congestion *c, uint32_t in_flight, bool is_full,
 	if (now_ms - c->used_ms < rto_ms)
 		return;
 	validate(c);
-	c->used = 0;
+	c->used = in_flight;
 	c->used_ms = now_ms;
 }
 

@@ -207,6 +207,18 @@ static uint32_t sample_us(const struct reeve_tcp *tcp)
 	return k->is_valid && seq_equal(k->end, tcp->una) ? k->rtt_us : 0;
 }
 
+/* In slow start a window that has been filled by half may grow: to twice of what was in flight, as
+ * Linux has it, also where a program stops short of it. */
+static bool is_window_in_use(const struct reeve_tcp *tcp, uint32_t acked)
+{
+	const struct tcp_congestion *const c = &tcp->busy->congestion;
+	const uint32_t flight = tcp_in_flight(tcp) + acked;
+	const uint32_t most = flight > c->used ? flight : c->used;
+
+	return tcp->window_limited || tcp->busy->recovery == TCP_RECOVERY_LOSS ||
+	       (congestion_in_slow_start(c) && most > c->window / 2);
+}
+
 static void grow_window(struct reeve_tcp *tcp, uint32_t acked)
 {
 	struct tcp_congestion *const c = &tcp->busy->congestion;
@@ -217,9 +229,7 @@ static void grow_window(struct reeve_tcp *tcp, uint32_t acked)
 		.now = tcp_now(tcp),
 		.rtt_us = tcp->rtt.smoothed_us,
 		.sample_us = sample_us(tcp),
-		.is_full =
-			tcp->window_limited || tcp->busy->recovery == TCP_RECOVERY_LOSS ||
-			(congestion_in_slow_start(c) && tcp_in_flight(tcp) + acked > c->window / 2),
+		.is_full = is_window_in_use(tcp, acked),
 	};
 
 	congestion_acked(c, &news);
