@@ -68,13 +68,18 @@ static inline uint64_t add_tail(uint64_t sum, const uint8_t *p, size_t length)
 
 typedef uint64_t narrow __attribute__((vector_size(16))); /* SSE2, NEON: always there */
 
-uint64_t checksum_add_narrow(uint64_t sum, const void *bytes, size_t length)
+static inline uint64_t add_narrow(uint64_t sum, const void *bytes, size_t length)
 {
 	const uint8_t *p = bytes;
 
 	if (length >= 2 * sizeof(narrow))
 		ADD_BLOCKS(narrow, sum, p, length);
 	return add_tail(sum, p, length);
+}
+
+uint64_t checksum_add_narrow(uint64_t sum, const void *bytes, size_t length)
+{
+	return add_narrow(sum, bytes, length);
 }
 
 #ifdef __x86_64__
@@ -94,23 +99,24 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
 {
 	if (length >= 2 * sizeof(wide) && __builtin_cpu_supports("avx2"))
 		return add_wide(sum, bytes, length);
-	return checksum_add_narrow(sum, bytes, length);
+	return add_narrow(sum, bytes, length);
 }
 
 #else
 
 uint64_t checksum_add(uint64_t sum, const void *bytes, size_t length)
 {
-	return checksum_add_narrow(sum, bytes, length);
+	return add_narrow(sum, bytes, length);
 }
 
 #endif
 
+/* The halves' sum comes out in the upper half, with the lower one's carry, which belongs there too. */
 static uint16_t fold_native(uint64_t sum)
 {
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	const uint32_t words = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (uint16_t)((words + (words << 16 | words >> 16)) >> 16);
 }
 
 /* At an odd offset every byte has the other place in its word: the folded sum, swapped. */

@@ -514,7 +514,7 @@ struct reeve_packet *iface_output(struct reeve_host *host, unsigned *ret_iface)
 		const unsigned i = t->turn;
 		struct reeve_packet *const p = next_frame(host, &t->ifaces[i]);
 
-		t->turn = (i + 1) % t->count;
+		t->turn = i + 1 < t->count ? i + 1 : IFACE_LO + 1; /* nothing waits at lo */
 		if (!p)
 			continue;
 		*ret_iface = i;

@@ -36,13 +36,13 @@ static bool checksums_are_right(struct reeve_packet *p)
 {
 	const uint8_t *const ip = packet_data(p) + IP;
 	const uint32_t length = p->length - TCP;
-	const uint8_t rest[4] = { 0, IP_TCP, (uint8_t)(length >> 8), (uint8_t)length };
 
 	if (!ipv4_checksum_ok(ip, IPV4_HEADER))
 		return false;
 	if (p->offload.checksum != REEVE_CHECKSUM_UNKNOWN)
 		return true;
-	const uint64_t pseudo = checksum_add(checksum_add(0, ip + 12, 8), rest, sizeof(rest));
+	const uint64_t pseudo = checksum_add(0, ip + 12, 8) + checksum_word(IP_TCP) +
+				checksum_word((uint16_t)length);
 
 	return checksum_fold(packet_sum(p, TCP, length, pseudo)) == 0xffff;
 }

@@ -166,20 +166,12 @@ static struct reeve_packet *next_piece(struct reeve_packet *from, const struct l
 	uint8_t *head = packet_push(piece, l->payload + by_copy);
 
 	memcpy(head, packet_data(from), l->payload);
-	memcpy(head + l->payload, packet_data(from) + at->head, by_copy);
+	if (by_copy)
+		memcpy(head + l->payload, packet_data(from) + at->head, by_copy);
 	at->head += by_copy;
 	give_slices(piece, from, at, size - by_copy);
 	at->payload_given += size;
 	return piece;
-}
-
-/* Two bytes as they count in a sum. */
-static uint64_t word_at(const uint8_t *at)
-{
-	uint16_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word;
 }
 
 /* Reads what each piece has of its own, and sums the rest. */
@@ -211,10 +203,12 @@ static void write_ip(uint8_t *ip, const struct layout *l, const struct common *c
 		store_be16(ip + 4, (uint16_t)(length - IPV6_HEADER));
 		return;
 	}
+	const uint16_t id = (uint16_t)(c->id + index);
+	const uint64_t fields = checksum_word((uint16_t)length) + checksum_word(id);
+
 	store_be16(ip + 2, (uint16_t)length);
-	store_be16(ip + 4, (uint16_t)(c->id + index));
-	store_be16(ip + 10,
-		   (uint16_t)~checksum_fold(c->ip_sum + word_at(ip + 2) + word_at(ip + 4)));
+	store_be16(ip + 4, id);
+	store_be16(ip + 10, (uint16_t)~checksum_fold(c->ip_sum + fields));
 }
 
 /*
@@ -224,6 +218,7 @@ static void write_ip(uint8_t *ip, const struct layout *l, const struct common *c
  */
 static uint64_t write_tcp(uint8_t *tcp, const struct common *c, uint32_t offset, bool last)
 {
+	const uint32_t sequence = c->sequence + offset;
 	uint16_t urgent = c->urgent;
 	uint8_t flags = c->flags;
 
@@ -236,12 +231,11 @@ static uint64_t write_tcp(uint8_t *tcp, const struct common *c, uint32_t offset,
 			flags &= (uint8_t)~TCP_URG;
 		urgent = urgent > offset ? (uint16_t)(urgent - offset) : 0;
 	}
-	const uint8_t alone[2] = { 0, flags }; /* what is beside it is summed already */
-
-	store_be32(tcp + 4, c->sequence + offset);
-	tcp[13] = flags;
+	store_be32(tcp + 4, sequence);
+	tcp[13] = flags; /* what is beside it is summed already */
 	store_be16(tcp + 18, urgent);
-	return word_at(tcp + 4) + word_at(tcp + 6) + word_at(alone) + word_at(tcp + 18);
+	return checksum_word((uint16_t)(sequence >> 16)) + checksum_word((uint16_t)sequence) +
+	       checksum_word(flags) + checksum_word(urgent);
 }
 
 /* Never 0: see packet_checksum(). */
@@ -264,10 +258,8 @@ static void write_headers(struct reeve_packet *p, const struct layout *l, const 
 			  const struct place *at, uint32_t offloads)
 {
 	uint8_t *const bytes = packet_data(p), *const tcp = bytes + l->tcp;
-	uint8_t rest[4] = { [1] = IP_TCP }; /* of the pseudo-header */
-
-	store_be16(rest + 2, (uint16_t)(p->length - l->tcp));
-	const uint64_t pseudo = l->addresses + word_at(rest) + word_at(rest + 2);
+	const uint64_t pseudo = l->addresses + checksum_word(IP_TCP) +
+				checksum_word((uint16_t)(p->length - l->tcp));
 
 	write_ip(bytes + l->ip, l, c, p->length - l->ip, at->index);
 	const uint64_t fields = write_tcp(tcp, c, at->offset, at->is_last);

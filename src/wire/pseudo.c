@@ -21,18 +21,10 @@ uint64_t pseudo_sum(const struct reeve_address *source, const struct reeve_addre
 		    uint8_t protocol, uint32_t length)
 {
 	const size_t skip = reeve_address_is_ipv4(source) ? 12 : 0;
-	const uint8_t rest[8] = {
-		(uint8_t)(length >> 24),
-		(uint8_t)(length >> 16),
-		(uint8_t)(length >> 8),
-		(uint8_t)length,
-		0,
-		0,
-		0,
-		protocol,
-	};
+	const uint64_t rest = checksum_word((uint16_t)(length >> 16)) +
+			      checksum_word((uint16_t)length) + checksum_word(protocol);
 	uint64_t sum = checksum_add(0, source->bytes + skip, sizeof(source->bytes) - skip);
 
 	sum = checksum_add(sum, destination->bytes + skip, sizeof(destination->bytes) - skip);
-	return checksum_add(sum, rest, sizeof(rest));
+	return sum + rest;
 }

@@ -75,6 +75,41 @@ static void test_carries(void **state)
 	assert_int_equal(checksum_fold(sum), 0xffff);
 }
 
+/* Every carry that folding can make, and 0 for nothing but 0 (RFC 1071: 0xffff is the same number). */
+static void test_fold(void **state)
+{
+	static const uint64_t halves[] = { 0,       1,          0xfffe,     0xffff,
+					   0x10000, 0xfffeffff, 0xffff0000, 0xffffffff };
+	struct random r = seeded(6);
+
+	(void)state;
+	for (int round = 0; round < 100000; round++) {
+		const uint64_t high = round % 2 ? halves[random_below(&r, 8)] : random_u32(&r);
+		const uint64_t low = round % 4 < 2 ? halves[random_below(&r, 8)] : random_u32(&r);
+		uint64_t native = high << 32 | low;
+		uint16_t right;
+		uint8_t bytes[2];
+
+		const uint16_t folded = checksum_fold(native);
+
+		while (native >> 16)
+			native = (native & 0xffff) + (native >> 16);
+		right = (uint16_t)native;
+		memcpy(bytes, &right, sizeof(bytes));
+		assert_int_equal(folded, bytes[0] << 8 | bytes[1]);
+	}
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	for (uint32_t value = 0; value <= UINT16_MAX; value++) {
+		const uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
+
+		assert_int_equal(checksum_word((uint16_t)value), checksum_add(0, bytes, 2));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +117,8 @@ int main(void)
 		cmocka_unit_test(test_every_length_and_alignment),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_carries),
+		cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests_name("checksum", tests, NULL, NULL);
