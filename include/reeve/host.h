@@ -39,6 +39,9 @@ struct reeve_host_config {
 	/* Bytes: as far as TCP's receive buffers grow by themselves, and window scales are chosen for
 	 * it. 0: 16 MiB; most 64 MiB. */
 	uint32_t tcp_receive_max;
+	/* TCP sends at once what its windows allow, also on paths with round trips of 2 ms and more, where
+	 * it is spread over the round trip else. REEVE_TCP_MAX_PACING_RATE holds all the same. */
+	bool tcp_without_pacing;
 };
 
 /* NULL: out of memory, or a config outside the limits above. Interface 0, "lo", is there with

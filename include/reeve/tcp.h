@@ -53,8 +53,13 @@ enum reeve_tcp_option {
 	/* 0 or 1. Of what connects: asks the peer for a cookie, or, if there is one, holds the SYN back
 	 * until something is written and sends that along (reeve_tcp_awaits_write()). */
 	REEVE_TCP_FAST_OPEN_CONNECT,
+	/* The most bytes a second that new data is sent with, 1..REEVE_TCP_PACING_RATE_MOST. 0: as
+	 * many as the path gives (struct reeve_host_config, tcp_without_pacing) */
+	REEVE_TCP_MAX_PACING_RATE,
 	REEVE_TCP_OPTION_COUNT,
 };
+
+#define REEVE_TCP_PACING_RATE_MOST ((INT64_C(1) << 38) - 1)
 
 enum reeve_congestion {
 	REEVE_CUBIC, /* the default */
@@ -201,6 +206,10 @@ struct reeve_tcp_info {
 	uint32_t delivered_marked; /* segments acknowledged with an echo of ECN */
 	bool syn_data;             /* what was in the SYN, ours or the peer's, was taken */
 	enum reeve_tcp_fast_open_failure fast_open_failure;
+	/* Bytes a second. The rate follows from window and round trip, and is told though the path may be
+	 * too short to be paced. UINT64_MAX: not known yet; no ceiling. */
+	uint64_t pacing_rate, pacing_rate_max;
+	bool is_paced;
 	uint32_t accept_queue, backlog; /* a listener's: how many wait, how many may */
 	const char *congestion_control;
 };

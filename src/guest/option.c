@@ -64,6 +64,8 @@ static const struct option_row rows[] = {
 	{ SOL_SOCKET, SO_KEEPALIVE, REEVE_TCP_KEEPALIVE, -1, 0, 1, 0, BOTH | BOOL },
 	{ SOL_SOCKET, SO_REUSEPORT, REEVE_TCP_REUSE_PORT, REEVE_UDP_REUSE_PORT, 0, 1, 0,
 	  BOTH | BOOL },
+	/* 1 when it is set: socket.h has the rate. */
+	{ SOL_SOCKET, SO_MAX_PACING_RATE, REEVE_TCP_MAX_PACING_RATE, -1, 0, 1, 0, TCP },
 	{ SOL_SOCKET, SO_BINDTOIFINDEX, -1, REEVE_UDP_DEVICE, 0, INT_MAX, 0, BOTH },
 	{ SOL_SOCKET, SO_TXREHASH, -1, -1, -1, 1, 1, TCP | BACK },
 

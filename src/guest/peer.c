@@ -13,6 +13,7 @@
 
 #include "guest/supervisor.h"
 #include "guest/urgent.h"
+#include "reeve/tcp.h"
 #include "reeve/udp.h"
 
 #define FILLER_FIRST 2048
@@ -64,6 +65,10 @@ static int64_t told_value(const struct guest_socket *socket, const struct option
 	/* Sizes are kept as the kernel tells them: twice what was asked for. */
 	if (row->level == SOL_SOCKET && (row->name == SO_SNDBUF || row->name == SO_RCVBUF))
 		return value / 2;
+	if (row->level == SOL_SOCKET && row->name == SO_MAX_PACING_RATE)
+		return socket->pacing_max <= REEVE_TCP_PACING_RATE_MOST
+			       ? (int64_t)socket->pacing_max
+			       : 0;
 	if (row->level == IPPROTO_TCP && row->name == TCP_LINGER2 && value < 0)
 		return 0;
 	if (socket->kind == SOCKET_UDP && row->udp == REEVE_UDP_PROBLEMS)
@@ -461,6 +466,7 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 	socket->local = m->local;
 	socket->remote = m->remote;
 	socket->options = listener->options;
+	socket->pacing_max = listener->pacing_max;
 	memset(socket->options.changed, 0, sizeof(socket->options.changed));
 	socket->state = SOCKET_CONNECTED;
 	socket->is_bound = socket->is_known = socket->is_confirmed = true;

@@ -109,6 +109,7 @@ struct guest_socket *socket_new(struct socket_table *t, enum socket_kind kind, i
 	s->kind = kind;
 	s->family = family;
 	s->end = s->early_fd = -1;
+	s->pacing_max = UINT64_MAX;
 	s->watch = (struct watch){ .kind = WATCH_END, .fd = -1 };
 	list_init(&s->calls);
 	list_init(&s->queue);

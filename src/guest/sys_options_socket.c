@@ -82,6 +82,38 @@ static int set_size(struct supervisor *s, struct call *c, struct guest_socket *s
 	return 0;
 }
 
+/* In bytes a second, as an int or, with as much room, a long; ~0 is none. 0 paces nothing either. */
+static int set_pacing(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	int32_t value = 0;
+	uint64_t rate = 0;
+	int r = option_read(c, &value);
+
+	if (socket->kind != SOCKET_TCP)
+		return OPTION_NATIVE;
+	if (r == 0 && option_length(c) >= sizeof(rate))
+		r = option_read_bytes(c, &rate, sizeof(rate));
+	else
+		rate = value == -1 ? UINT64_MAX : (uint32_t)value;
+	if (r < 0)
+		return r;
+	socket->pacing_max = rate;
+	option_keep(s, c, socket, rate != UINT64_MAX);
+	return 0;
+}
+
+static int get_pacing(struct supervisor *s, struct call *c, struct guest_socket *socket)
+{
+	const uint64_t rate = socket->pacing_max;
+
+	(void)s;
+	if (socket->kind != SOCKET_TCP)
+		return OPTION_NATIVE;
+	if (option_room(c) >= (int32_t)sizeof(rate))
+		return option_write(c, &rate, sizeof(rate));
+	return option_write_int(c, (int32_t)(rate < UINT32_MAX ? rate : UINT32_MAX));
+}
+
 static int set_forced_size(struct supervisor *s, struct call *c, struct guest_socket *socket)
 {
 	(void)s;
@@ -337,6 +369,7 @@ const struct option_special options_of_socket[] = {
 	{ SOL_SOCKET, SO_PEERCRED, NULL, get_credentials },
 	{ SOL_SOCKET, SO_BINDTODEVICE, set_device, get_device },
 	{ SOL_SOCKET, SO_ATTACH_FILTER, set_filter, NULL },
+	{ SOL_SOCKET, SO_MAX_PACING_RATE, set_pacing, get_pacing },
 	{ SOL_SOCKET, SO_PEERNAME, NULL, get_peer_name },
 	{ SOL_SOCKET, SO_ACCEPTCONN, NULL, get_listening },
 	{ SOL_SOCKET, SO_PEERSEC, NULL, get_unknown },

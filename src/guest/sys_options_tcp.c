@@ -336,6 +336,8 @@ static int get_info(struct supervisor *s, struct call *c, struct guest_socket *s
 	/* Of one whose network is gone, too. */
 	const struct reeve_tcp_info nothing = {
 		.state = socket->state == SOCKET_LISTENING ? REEVE_TCP_LISTEN : REEVE_TCP_CLOSED,
+		.pacing_rate = socket->pacing_max,
+		.pacing_rate_max = socket->pacing_max,
 	};
 
 	tcp_info_fill(&nothing, &info);

@@ -77,8 +77,8 @@ void tcp_info_fill(const struct reeve_tcp_info *from, struct guest_tcp_info *ret
 	info->tcpi_reordering = REORDERING;
 	info->tcpi_snd_cwnd =
 		from->cwnd_bytes ? (from->cwnd_bytes + mss - 1) / mss : INITIAL_WINDOW;
-	info->tcpi_pacing_rate = UINT64_MAX; /* as ever: nothing is paced */
-	info->tcpi_max_pacing_rate = UINT64_MAX;
+	info->tcpi_pacing_rate = from->pacing_rate;
+	info->tcpi_max_pacing_rate = from->pacing_rate_max;
 	if (from->state == REEVE_TCP_LISTEN) {
 		info->tcpi_unacked = from->accept_queue;
 		info->tcpi_sacked = from->backlog;

@@ -17,6 +17,7 @@ static const struct option {
 	{ SOL_SOCKET, SO_KEEPALIVE, REEVE_TCP_KEEPALIVE, 1 },
 	{ SOL_SOCKET, SO_SNDBUF, REEVE_TCP_SEND_BUFFER, 2 },
 	{ SOL_SOCKET, SO_RCVBUF, REEVE_TCP_RECEIVE_BUFFER, 2 },
+	{ SOL_SOCKET, SO_MAX_PACING_RATE, REEVE_TCP_MAX_PACING_RATE, 1 },
 	{ IPPROTO_IP, IP_TOS, REEVE_TCP_TOS, 1 },
 	{ IPPROTO_IP, IP_TTL, REEVE_TCP_TTL, 1 },
 	{ IPPROTO_TCP, TCP_NODELAY, REEVE_TCP_NO_DELAY, 1 },
@@ -128,11 +129,24 @@ static bool is_allowed(const struct run *r, enum reeve_tcp_option option)
 	       (option != REEVE_TCP_FAST_OPEN_CONNECT || r->fast_open & 1);
 }
 
+/* No ceiling is ~0 for Linux, and 0 for us. */
+static int64_t ceiling_from(int64_t value)
+{
+	return value == -1 || value == UINT32_MAX ? 0 : value;
+}
+
+static int64_t ceiling_to(int64_t value)
+{
+	return value == 0 ? -1 : value;
+}
+
 static bool set_number(struct call *c, struct handle *h, const struct option *o, int64_t level,
 		       int64_t name, int64_t *ret)
 {
-	const int64_t value = call_value(c, call_argument(c, 3));
+	int64_t value = call_value(c, call_argument(c, 3));
 
+	if (o && o->option == REEVE_TCP_MAX_PACING_RATE)
+		value = ceiling_from(value);
 	check_length(c, level);
 	if (o && !is_allowed(c->run, o->option)) {
 		*ret = o->option == REEVE_TCP_FAST_OPEN ? 0 : -EOPNOTSUPP; /* as Linux */
@@ -214,6 +228,8 @@ static bool try_getsockopt(struct call *c, int64_t *ret)
 		value = reeve_tcp_get(h->tcp, o->option);
 	else
 		return unsupported(c, ret);
+	if (o && o->option == REEVE_TCP_MAX_PACING_RATE)
+		value = ceiling_to(value);
 	*ret = 0;
 	call_compare_length(c, 4, 4);
 	call_compare_integer(c, call_argument(c, 3), value, "the option");

@@ -146,7 +146,7 @@ static void run_events(struct run *r)
 {
 	const struct script *const s = r->script;
 
-	world_init(&r->world, &s->settings, r->receive_max);
+	world_init(&r->world, &s->settings, &r->config);
 	r->is_running = true;
 	r->previous = r->world.begin;
 	for (const struct script_event *e = s->first; e && !r->fault->is_set; e = e->next)

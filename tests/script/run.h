@@ -30,8 +30,8 @@ struct run {
 	struct script *script;
 	struct script_fault *fault;
 	const struct run_how *how;
-	bool is_running;                         /* the host is there */
-	uint32_t receive_max;                    /* of the host's configuration */
+	bool is_running; /* the host is there */
+	struct world_config config;
 	unsigned fast_open;                      /* net.ipv4.tcp_fastopen: 1 clients, 2 servers */
 	int64_t options[REEVE_TCP_OPTION_COUNT]; /* of new sockets; -1: as they are */
 	struct world world;

@@ -16,6 +16,7 @@ enum effect {
 	CONGESTION,
 	FAST_OPEN,
 	FAST_OPEN_KEY,
+	QUEUEING, /* fq is what paces in Linux */
 };
 
 static const struct setting {
@@ -27,6 +28,7 @@ static const struct setting {
 	{ "net.ipv4.tcp_rmem", NULL, RECEIVE_MAX, 0 },
 	{ "net.ipv4.tcp_wmem", NULL, SEND_BUFFER, 0 },
 	{ "net.ipv4.tcp_congestion_control", NULL, CONGESTION, 0 },
+	{ "net.core.default_qdisc", NULL, QUEUEING, 0 },
 	{ "net.ipv4.tcp_syn_retries", NULL, OPTION, REEVE_TCP_SYN_COUNT },
 	{ "net.ipv4.tcp_synack_retries", NULL, OPTION, REEVE_TCP_SYN_COUNT },
 	{ "net.ipv4.tcp_keepalive_time", NULL, OPTION, REEVE_TCP_KEEPALIVE_IDLE_S },
@@ -57,8 +59,8 @@ static const struct setting {
 	{ "net.ipv4.tcp_max_syn_backlog", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_min_tso_segs", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_notsent_lowat", NULL, IGNORED, 0 },
-	{ "net.ipv4.tcp_pacing_ca_ratio", NULL, IGNORED, 0 },
-	{ "net.ipv4.tcp_pacing_ss_ratio", NULL, IGNORED, 0 },
+	{ "net.ipv4.tcp_pacing_ca_ratio", " 120 ", FIXED, 0 },
+	{ "net.ipv4.tcp_pacing_ss_ratio", " 200 ", FIXED, 0 },
 	{ "net.ipv4.tcp_slow_start_after_idle", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_syncookies", NULL, IGNORED, 0 },
 	{ "net.ipv4.tcp_tso_win_divisor", NULL, IGNORED, 0 },
@@ -123,7 +125,7 @@ static void set_buffer(struct run *r, struct script_place place, const struct se
 	} else if (r->is_running) {
 		script_refuse(r->fault, place, "%s can't be set when the host is there", s->name);
 	} else {
-		r->receive_max = (uint32_t)most;
+		r->config.receive_max = (uint32_t)most;
 	}
 }
 
@@ -190,6 +192,15 @@ static void set_key(struct run *r, struct script_place place, const char *value)
 		reeve_tcp_set_fast_open_keys(r->world.host, keys[0], has_old ? keys[1] : NULL);
 }
 
+static void set_queueing(struct run *r, struct script_place place, const struct setting *s,
+			 const char *value)
+{
+	if (r->is_running)
+		script_refuse(r->fault, place, "%s can't be set when the host is there", s->name);
+	else
+		r->config.is_pacing = strcmp(value, "fq") == 0;
+}
+
 void sysctl_set(struct run *r, struct script_place place, const char *name, const char *value)
 {
 	const struct setting *const s = find(name);
@@ -218,6 +229,9 @@ void sysctl_set(struct run *r, struct script_place place, const char *name, cons
 		break;
 	case FAST_OPEN_KEY:
 		set_key(r, place, value);
+		break;
+	case QUEUEING:
+		set_queueing(r, place, s, value);
 		break;
 	case RECEIVE_MAX:
 	case SEND_BUFFER:

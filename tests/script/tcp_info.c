@@ -30,12 +30,15 @@ enum info {
 	INFO_SND_WND,
 	INFO_RCV_WND,
 	INFO_FASTOPEN_CLIENT_FAIL,
+	INFO_PACING_RATE,
+	INFO_MAX_PACING_RATE,
 	/* Ours, where Linux counts segments. */
 	INFO_CWND_BYTES,
 	INFO_SSTHRESH_BYTES,
 	INFO_FLIGHT_BYTES,
 	INFO_ACCEPT_QUEUE,
 	INFO_BACKLOG,
+	INFO_IS_PACED,
 };
 
 static const char *const names[TCP_INFO_VALUES] = {
@@ -64,14 +67,17 @@ static const char *const names[TCP_INFO_VALUES] = {
 	[INFO_SND_WND] = "tcpi_snd_wnd",
 	[INFO_RCV_WND] = "tcpi_rcv_wnd",
 	[INFO_FASTOPEN_CLIENT_FAIL] = "tcpi_fastopen_client_fail",
+	[INFO_PACING_RATE] = "tcpi_pacing_rate",
+	[INFO_MAX_PACING_RATE] = "tcpi_max_pacing_rate",
 	[INFO_CWND_BYTES] = "reeve_cwnd_bytes",
 	[INFO_SSTHRESH_BYTES] = "reeve_ssthresh_bytes",
 	[INFO_FLIGHT_BYTES] = "reeve_flight_bytes",
 	[INFO_ACCEPT_QUEUE] = "reeve_accept_queue",
 	[INFO_BACKLOG] = "reeve_backlog",
+	[INFO_IS_PACED] = "reeve_is_paced",
 };
 
-static_assert(INFO_BACKLOG + 1 == TCP_INFO_VALUES, "a value without a name");
+static_assert(INFO_IS_PACED + 1 == TCP_INFO_VALUES, "a value without a name");
 
 /* Linux's numbers (RFC 793's order, more or less). */
 static int64_t state_number(enum reeve_tcp_state state)
@@ -112,6 +118,12 @@ static int64_t threshold(const struct reeve_tcp_info *i)
 	return i->ssthresh_bytes / i->send_mss;
 }
 
+/* Linux's number for none is ~0, which is -1 here. */
+static int64_t rate(uint64_t bytes)
+{
+	return bytes == UINT64_MAX ? -1 : (int64_t)bytes;
+}
+
 void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
 {
 	struct reeve_tcp_info i;
@@ -148,11 +160,14 @@ void tcp_info_read(const struct reeve_tcp *tcp, struct tcp_info_values *ret)
 			queued > i.bytes_in_flight ? (int64_t)(queued - i.bytes_in_flight) : 0,
 		[INFO_SND_WND] = i.send_window,
 		[INFO_RCV_WND] = i.receive_window,
+		[INFO_PACING_RATE] = rate(i.pacing_rate),
+		[INFO_MAX_PACING_RATE] = rate(i.pacing_rate_max),
 		[INFO_CWND_BYTES] = i.cwnd_bytes,
 		[INFO_SSTHRESH_BYTES] = i.ssthresh_bytes,
 		[INFO_FLIGHT_BYTES] = i.bytes_in_flight,
 		[INFO_ACCEPT_QUEUE] = i.accept_queue,
 		[INFO_BACKLOG] = i.backlog,
+		[INFO_IS_PACED] = i.is_paced,
 	} };
 }
 

@@ -5,7 +5,7 @@
 
 #include "reeve/tcp.h"
 
-#define TCP_INFO_VALUES 30
+#define TCP_INFO_VALUES 33
 
 struct tcp_info_values {
 	int64_t list[TCP_INFO_VALUES];

@@ -10,13 +10,15 @@
 #define ANNOUNCED_MS 10000
 #define SENT_MAX     100000
 
-static void add_host(struct world *w, const struct script_settings *settings, uint32_t receive_max)
+static void add_host(struct world *w, const struct script_settings *settings,
+		     const struct world_config *said)
 {
 	const struct reeve_host_config config = {
 		.pool = w->pool,
 		.seed = { 4 },
 		.max_sockets = 4096,
-		.tcp_receive_max = receive_max,
+		.tcp_receive_max = said->receive_max,
+		.tcp_without_pacing = !said->is_pacing,
 	};
 	const struct reeve_prefix own = { settings->local, settings->prefix_length };
 	const struct reeve_prefix all = { reeve_any_ipv4, 0 };
@@ -40,7 +42,8 @@ static void add_host(struct world *w, const struct script_settings *settings, ui
 	memcpy(w->station.mac, (const uint8_t[6]){ 2, 0, 0, 0, 0, 2 }, 6);
 }
 
-void world_init(struct world *w, const struct script_settings *settings, uint32_t receive_max)
+void world_init(struct world *w, const struct script_settings *settings,
+		const struct world_config *config)
 {
 	static const struct reeve_pool_config pool = {
 		.max_packets = 65536,
@@ -52,7 +55,7 @@ void world_init(struct world *w, const struct script_settings *settings, uint32_
 	w->mtu = settings->mtu;
 	w->now.ns = 1000 * REEVE_NS_PER_S;
 	w->last = &w->first;
-	add_host(w, settings, receive_max);
+	add_host(w, settings, config);
 
 	const struct reeve_time end = reeve_time_add_ms(w->now, ANNOUNCED_MS);
 

@@ -27,8 +27,15 @@ struct world {
 	const char *wrong; /* the first that the host has done and must not; NULL: nothing */
 };
 
+/* What of the host's configuration a script can say. */
+struct world_config {
+	uint32_t receive_max;
+	bool is_pacing;
+};
+
 /* The announcements of the host's address are over when the script's clock begins. */
-void world_init(struct world *w, const struct script_settings *settings, uint32_t receive_max);
+void world_init(struct world *w, const struct script_settings *settings,
+		const struct world_config *config);
 
 /* True when nothing was left behind: no packet, no buffer. */
 bool world_deinit(struct world *w);

@@ -126,7 +126,7 @@ static void renew(struct reeve_tcp *tcp)
 	tcp->fin_queued = tcp->fin_sent = tcp->fin_received = tcp->fin_known = false;
 	tcp->is_deaf = false;
 	tcp->wants_write = tcp->window_limited = tcp->timing = tcp->has_dsack = false;
-	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = tcp->has_challenged = false;
+	tcp->urgent_in = tcp->urgent_out = tcp->is_probing_tail = false;
 	tcp->ecn = tcp->ecn_seen = tcp->echo_due = tcp->cwr_due = false;
 	tcp->path_mtu = 0;
 	tcp->ts_recent = tcp->delivered_marked = 0;

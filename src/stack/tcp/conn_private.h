@@ -44,9 +44,11 @@
 #define TCP_INTERCEPT_WAIT 1024 /* SYNs that wait for their embedder, each intercept listener */
 #define TCP_TIME_WAIT_S    60
 #define TCP_QUICK_ACKS     16
-#define TCP_CHALLENGE_MS   500 /* a connection's challenge ACKs are this far apart (RFC 5961, 7) */
-#define TCP_STARVED_MS     20  /* until who has found no memory tries again */
-#define TCP_FLUSH_PACKETS  64  /* of one tcp_flush() */
+#define TCP_CHALLENGE_MS   500  /* a connection's challenge ACKs are this far apart (RFC 5961, 7) */
+#define TCP_STARVED_MS     20   /* until who has found no memory tries again */
+#define TCP_FLUSH_PACKETS  64   /* of one tcp_flush() */
+#define TCP_PACED_LEAST_US 2000 /* round trips from which on the path says how fast to send */
+#define TCP_PACING_BITS    38
 
 /* port_flow.kind */
 enum tcp_flow_kind {
@@ -68,6 +70,7 @@ enum tcp_deadline {
 	TCP_DEADLINE_KEEPALIVE, /* of an orphan: its end */
 	TCP_DEADLINE_REORDER,   /* what is late now is lost then (rack.c) */
 	TCP_DEADLINE_MEMORY,    /* the writer may try again */
+	TCP_DEADLINE_PACE,      /* what pacing holds back may go (pacing.c) */
 	TCP_DEADLINE_REST,      /* it may rest then (rest.c) */
 	TCP_DEADLINES,
 };
@@ -92,10 +95,12 @@ struct tcp_settings {
 	uint16_t fast_open; /* of a listener: how many may be pending */
 	uint16_t keepalive_idle_s, keepalive_interval_s;
 	uint16_t max_segment;
-	uint8_t keepalive_count, syn_count, ttl, tos, congestion;
+	uint8_t keepalive_count, syn_count, ttl, tos;
 	bool no_delay : 1, cork : 1, quick_ack : 1, keepalive : 1, fast_open_connect : 1;
 	bool send_fixed : 1, receive_fixed : 1; /* the owner has said how large the buffers are */
 	uint8_t ecn : 2;                        /* enum reeve_ecn */
+	uint64_t congestion : 2;                /* enum reeve_congestion */
+	uint64_t pacing_max : TCP_PACING_BITS;  /* bytes a second; 0: no ceiling */
 };
 
 /* What RACK knows (RFC 8985, 5.1). */
@@ -189,13 +194,15 @@ struct tcp_busy {
 	bool first_lost : 1;    /* the first segment is lost, though it was sent again */
 	bool undo : 1;          /* the last reduction can be taken back */
 	bool has_resend_ts : 1; /* `resend_ts` is of the first that was sent again */
+	bool is_held : 1;       /* new data waits for its time (pacing.c) */
+	bool has_challenged : 1;
 	struct scoreboard scoreboard;
 	struct sent_times sent_times;
 	struct tcp_rack rack;
 	uint32_t undo_resends, resend_ts;
 	struct tcp_path path;
 	struct send_queue send;
-	struct reeve_time timed_at, last_sent, stalled_since;
+	struct reeve_time timed_at, last_sent, stalled_since, paced_to;
 
 	/* Receiving. */
 	struct tcp_seq ack_sent, fin_seq, rcv_urgent, dsack_start, dsack_end;
@@ -251,11 +258,10 @@ struct reeve_tcp {
 	bool urgent_out : 1, urgent_in : 1;
 	bool syn_resent : 1;
 	bool is_probing_tail : 1; /* a tail loss probe is out */
-	bool has_challenged : 1;
-	bool syn_unanswered : 1; /* Fast Open's server: data flows, our SYN is not acknowledged */
-	int16_t error;           /* pending, positive */
-	int16_t soft_error;      /* RFC 1122, 4.2.3.9: told when the connection fails */
-	uint16_t path_mtu;       /* by ICMP, or by search; 0: the route's */
+	bool syn_unanswered : 1;  /* Fast Open's server: data flows, our SYN is not acknowledged */
+	int16_t error;            /* pending, positive */
+	int16_t soft_error;       /* RFC 1122, 4.2.3.9: told when the connection fails */
+	uint16_t path_mtu;        /* by ICMP, or by search; 0: the route's */
 
 	/* Sending (RFC 9293, 3.3.1). `nxt` never goes back, but over a SYN's data that the peer
 	 * did not take. */
@@ -342,6 +348,7 @@ struct tcp_host {
 	uint32_t orphans;     /* closed by their owners, not yet done */
 	uint32_t half_open;   /* in all */
 	uint32_t receive_max; /* as far as receive buffers grow by themselves */
+	bool paces;           /* connections, by what their paths give */
 };
 
 /* A segment as it goes through input. */
@@ -492,6 +499,19 @@ void tcp_rack_view(const struct reeve_tcp *tcp, struct scoreboard_view *v);
 void tcp_rack_arm(struct reeve_tcp *tcp);
 void tcp_rack_duplicate(struct reeve_tcp *tcp);
 void tcp_rack_recovered(struct reeve_tcp *tcp);
+
+/* pacing.c: of a connection that is paced, but for the first */
+uint64_t tcp_pacing_rate(const struct reeve_tcp *tcp); /* bytes a second; UINT64_MAX: not known */
+uint32_t tcp_pacing_room(struct reeve_tcp *tcp);       /* what may go now */
+void tcp_pacing_sent(struct reeve_tcp *tcp, uint32_t bytes);
+void tcp_pacing_wait(struct reeve_tcp *tcp, uint32_t bytes); /* till so much, or a part, may go */
+bool tcp_pacing_is_by_owner(const struct reeve_tcp *tcp);    /* the path would give more */
+
+static inline bool tcp_is_paced(const struct reeve_tcp *tcp)
+{
+	return tcp->settings.pacing_max > 0 ||
+	       (tcp->rtt.smoothed_us >= TCP_PACED_LEAST_US && tcp_of(tcp)->paces);
+}
 
 /* transfer.c */
 uint32_t tcp_send_limit(const struct reeve_tcp *tcp);

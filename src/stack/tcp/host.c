@@ -59,6 +59,7 @@ struct tcp_host *tcp_host_new(struct reeve_host *host)
 	t->host = host;
 	t->receive_max =
 		host->config.tcp_receive_max ? host->config.tcp_receive_max : TCP_BUFFER_GROWN;
+	t->paces = !host->config.tcp_without_pacing;
 	list_init(&t->sockets);
 	list_init(&t->dirty);
 	list_init(&t->dead);

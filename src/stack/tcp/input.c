@@ -360,9 +360,9 @@ static bool step_fast_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 	if (!tcp->syn_unanswered || !seq_equal(s->seq, tcp->irs) ||
 	    (s->h.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return true;
-	if (!tcp->has_challenged || reeve_time_since(now, tcp->busy->last_challenge) >=
-					    TCP_CHALLENGE_MS * REEVE_NS_PER_MS) {
-		tcp->has_challenged = true;
+	if (!tcp->busy->has_challenged || reeve_time_since(now, tcp->busy->last_challenge) >=
+						  TCP_CHALLENGE_MS * REEVE_NS_PER_MS) {
+		tcp->busy->has_challenged = true;
 		tcp->busy->last_challenge = now;
 		tcp->syn_due = tcp->syn_resent = true;
 		tcp->timing = false; /* Karn's rule: RFC 6298, 3 */

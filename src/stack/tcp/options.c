@@ -36,6 +36,7 @@ static const struct bounds bounds[REEVE_TCP_OPTION_COUNT] = {
 	[REEVE_TCP_ECN] = { REEVE_ECN_OFF, REEVE_ECN_PASSIVE },
 	[REEVE_TCP_FAST_OPEN] = { 0, UINT16_MAX },
 	[REEVE_TCP_FAST_OPEN_CONNECT] = { 0, 1 },
+	[REEVE_TCP_MAX_PACING_RATE] = { 0, REEVE_TCP_PACING_RATE_MOST },
 };
 
 static uint32_t clamp_buffer(int64_t value)
@@ -49,12 +50,12 @@ static void set_congestion(struct reeve_tcp *tcp, int64_t value)
 {
 	struct congestion_memory *const known = &tcp->learned.congestion;
 
-	if (tcp->settings.congestion != (uint8_t)value)
+	if (tcp->settings.congestion != (uint64_t)value)
 		*known = (struct congestion_memory){
 			.window = known->window,
 			.threshold = known->threshold,
 		};
-	tcp->settings.congestion = (uint8_t)value;
+	tcp->settings.congestion = (uint64_t)value & 3U;
 	if (!tcp->busy || !tcp->busy->congestion.ops)
 		return;
 
@@ -105,6 +106,10 @@ static void apply(struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		tcp->ack_due = true;
 		tcp_mark_dirty(tcp);
 	}
+	if (option == REEVE_TCP_MAX_PACING_RATE && tcp->busy) {
+		tcp->busy->paced_to = reeve_time_min(tcp->busy->paced_to, tcp_now(tcp));
+		tcp_mark_dirty(tcp);
+	}
 }
 
 static void set_number(struct tcp_settings *s, enum reeve_tcp_option option, int64_t value)
@@ -131,6 +136,8 @@ static void set_number(struct tcp_settings *s, enum reeve_tcp_option option, int
 		s->tos = (uint8_t)(value & ~IP_ECN_MASK);
 	else if (option == REEVE_TCP_ECN)
 		s->ecn = (uint8_t)value & 3U;
+	else if (option == REEVE_TCP_MAX_PACING_RATE)
+		s->pacing_max = (uint64_t)value & (uint64_t)REEVE_TCP_PACING_RATE_MOST;
 	else if (option == REEVE_TCP_LINGER2_S)
 		s->linger2_s = (uint16_t)value;
 	else if (option == REEVE_TCP_FAST_OPEN)
@@ -222,7 +229,7 @@ int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option)
 	case REEVE_TCP_TOS:
 		return s->tos;
 	case REEVE_TCP_CONGESTION_CONTROL:
-		return s->congestion;
+		return (int64_t)s->congestion;
 	case REEVE_TCP_LINGER2_S:
 		return s->linger2_s;
 	case REEVE_TCP_DEFER_ACCEPT_S:
@@ -233,6 +240,8 @@ int64_t reeve_tcp_get(const struct reeve_tcp *tcp, enum reeve_tcp_option option)
 		return s->fast_open;
 	case REEVE_TCP_FAST_OPEN_CONNECT:
 		return s->fast_open_connect;
+	case REEVE_TCP_MAX_PACING_RATE:
+		return (int64_t)s->pacing_max;
 	case REEVE_TCP_OPTION_COUNT:
 		break;
 	}

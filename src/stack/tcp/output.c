@@ -19,6 +19,8 @@ struct sender {
 	const struct ip_route *route;
 	struct scoreboard_view view;
 	uint32_t pipe; /* bytes held to be in the network */
+	bool is_paced;
+	uint32_t paced, held; /* bytes that pacing lets out now, and that it holds back */
 };
 
 /* One segment of the stream in the making. */
@@ -119,10 +121,10 @@ void tcp_challenge(struct reeve_tcp *tcp)
 {
 	const struct reeve_time now = tcp_now(tcp);
 
-	if (tcp->has_challenged &&
+	if (tcp->busy->has_challenged &&
 	    reeve_time_since(now, tcp->busy->last_challenge) < TCP_CHALLENGE_MS * REEVE_NS_PER_MS)
 		return;
-	tcp->has_challenged = true;
+	tcp->busy->has_challenged = true;
 	tcp->busy->last_challenge = now;
 	tcp_send_ack(tcp);
 }
@@ -317,6 +319,14 @@ static uint32_t congestion_room(const struct sender *s)
 	return window > s->pipe ? window - s->pipe : 0;
 }
 
+static void note_pace(struct sender *s, uint32_t bytes)
+{
+	if (!s->is_paced)
+		return;
+	tcp_pacing_sent(s->tcp, bytes);
+	s->paced -= bytes < s->paced ? bytes : s->paced;
+}
+
 /* RFC 6675, 5, (C): the first lost range, when the window has room. */
 static bool send_lost(struct sender *s)
 {
@@ -343,6 +353,7 @@ static bool send_lost(struct sender *s)
 	if (bytes == 0)
 		return false;
 	tcp_path_resent(tcp, range.start, seq_add(range.start, bytes));
+	note_pace(s, bytes);
 	s->pipe += bytes;
 	prr_sent_again(&tcp->busy->prr, bytes);
 	tcp->resend_due = false;
@@ -440,6 +451,22 @@ static uint32_t probe_length(const struct sender *s, uint32_t unsent, uint32_t u
 	return tcp_path_probe(s->tcp, s->route, unsent < usable ? unsent : usable);
 }
 
+/* How much of that may go by the rate; 0: it has to wait, with all that is `wanted`. No less than a
+ * segment, or all. */
+static uint32_t pace(struct sender *s, const struct shape *shape, uint32_t wanted)
+{
+	const uint32_t mss = s->tcp->mss;
+	const uint32_t least = shape->length < mss ? shape->length : mss;
+
+	if (s->paced < least) {
+		s->held = wanted;
+		return 0;
+	}
+	if (shape->length <= s->paced || shape->is_probe)
+		return shape->length;
+	return s->paced - s->paced % mss;
+}
+
 static bool send_new(struct sender *s)
 {
 	struct reeve_tcp *const tcp = s->tcp;
@@ -461,8 +488,15 @@ static bool send_new(struct sender *s)
 		shape.length = decide_length(tcp, unsent, window, room);
 	if (shape.length == 0 && unsent > 0)
 		return false;
+
+	const uint32_t wanted = shape.length;
+
 	if (shape.length > most && !shape.is_probe)
 		shape.length = most;
+	if (s->is_paced && unsent > 0)
+		shape.length = pace(s, &shape, wanted);
+	if (shape.length == 0 && unsent > 0)
+		return false;
 	if (shape.length == unsent) {
 		if (fin_waits && window > unsent)
 			shape.flags = TCP_FIN;
@@ -474,6 +508,7 @@ static bool send_new(struct sender *s)
 	if (shape.is_probe)
 		tcp_path_probed(tcp, shape.seq, shape.length);
 	note_sent(tcp, &shape);
+	note_pace(s, shape.length);
 	s->pipe += seq_distance(shape.seq, tcp->nxt);
 	prr_sent(&tcp->busy->prr, seq_distance(shape.seq, tcp->nxt));
 	s->view.next = tcp->nxt;
@@ -497,8 +532,10 @@ static struct scoreboard_range unreported_tail(const struct reeve_tcp *tcp)
 }
 
 /* RFC 8985, 7.3: the last segment again; new data, if the windows allow any, follows by itself. */
-static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
+static void send_tail_probe(struct sender *s)
 {
+	struct reeve_tcp *const tcp = s->tcp;
+
 	tcp->tail_due = false;
 	if (seq_equal(tcp->una, tcp->nxt) || tcp->busy->recovery != TCP_RECOVERY_OPEN)
 		return;
@@ -509,7 +546,11 @@ static void send_tail_probe(struct reeve_tcp *tcp, const struct ip_route *route)
 		tcp->is_probing_tail = false; /* there is none */
 		return;
 	}
-	if (resend(tcp, route, &range, tcp->mss) > 0) {
+
+	const uint32_t bytes = resend(tcp, s->route, &range, tcp->mss);
+
+	if (bytes > 0) {
+		note_pace(s, bytes);
 		tcp->is_probing_tail = true;
 		tcp->busy->tail_end = tcp->nxt;
 	}
@@ -534,6 +575,29 @@ static void note_use(struct reeve_tcp *tcp, struct tcp_seq before)
 			tcp_now(tcp), rtt_timeout_ms(&tcp->rtt));
 }
 
+static void begin_pace(struct sender *s)
+{
+	s->is_paced = tcp_is_paced(s->tcp);
+	if (s->is_paced)
+		s->paced = tcp_pacing_room(s->tcp);
+}
+
+/* The window sets the rate: what waits for that waits for the window, unless the owner wants less than
+ * the path would give. */
+static void end_pace(struct sender *s)
+{
+	struct reeve_tcp *const tcp = s->tcp;
+
+	tcp->busy->is_held = s->held > 0;
+	if (s->held == 0) {
+		tcp_timer_clear(tcp, TCP_DEADLINE_PACE);
+		return;
+	}
+	if (tcp_pacing_is_by_owner(tcp))
+		tcp->window_limited = false;
+	tcp_pacing_wait(tcp, s->held);
+}
+
 /* False: the budget or the interface's room ran out. */
 static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, unsigned *budget)
 {
@@ -546,11 +610,12 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 	if (tcp->syn_due)
 		send_syn(tcp, route);
 	tcp->window_limited = false;
+	begin_pace(&s);
 	/* Reports of gaps go by themselves: data segments have no room for them. */
 	if (tcp->ack_due && (tcp->has_dsack || tcp->busy->receive.range_count > 0))
 		tcp_send_ack(tcp);
 	if (tcp->tail_due)
-		send_tail_probe(tcp, route);
+		send_tail_probe(&s);
 	tcp_recovery_view(tcp, &s.view);
 	s.pipe = tcp_recovery_pipe(tcp, &s.view);
 	while (!more) {
@@ -561,6 +626,7 @@ static bool output_stream(struct reeve_tcp *tcp, const struct ip_route *route, u
 		--*budget;
 	}
 	tcp->push_partial = false;
+	end_pace(&s);
 	if (!more)
 		note_use(tcp, before);
 	if (tcp->probe_due)

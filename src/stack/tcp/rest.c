@@ -24,7 +24,8 @@ static bool waits_for_nothing(const struct tcp_busy *b)
 	return reeve_time_is_never(b->deadlines[TCP_DEADLINE_RETRANSMIT]) &&
 	       reeve_time_is_never(b->deadlines[TCP_DEADLINE_ACK]) &&
 	       reeve_time_is_never(b->deadlines[TCP_DEADLINE_REORDER]) &&
-	       reeve_time_is_never(b->deadlines[TCP_DEADLINE_MEMORY]);
+	       reeve_time_is_never(b->deadlines[TCP_DEADLINE_MEMORY]) &&
+	       reeve_time_is_never(b->deadlines[TCP_DEADLINE_PACE]);
 }
 
 static bool is_quiet(const struct reeve_tcp *tcp)
@@ -57,7 +58,7 @@ static void rest(struct reeve_tcp *tcp)
 	tcp->learned.rack_multiplier = b->rack.multiplier;
 	tcp->learned.rack_persist = b->rack.persist;
 	tcp->learned.is_reordering = b->rack.is_reordering;
-	tcp->timing = tcp->is_probing_tail = tcp->has_challenged = false;
+	tcp->timing = tcp->is_probing_tail = false;
 	tcp_busy_free(tcp_of(tcp), b);
 	timer_disarm(&tcp->host->timers, &tcp->timer);
 	if (!reeve_time_is_never(keepalive))
@@ -110,6 +111,7 @@ bool tcp_wake(struct reeve_tcp *tcp)
 		congestion_recall(&b->congestion, (enum reeve_congestion)tcp->settings.congestion,
 				  tcp->mss, &tcp->learned.congestion);
 	b->last_sent = b->stalled_since = b->round_start = tcp_now(tcp);
+	b->paced_to = (struct reeve_time){ INT64_MIN };
 	tcp_path_begin(tcp);
 	return true;
 }

@@ -15,6 +15,7 @@
  *	ACK             a delayed acknowledgment is due.
  *	KEEPALIVE       the peer was silent for long: probes, then ETIMEDOUT (RFC 9293, 3.8.4). Of a
  *	                closed socket in FIN-WAIT-2: its end.
+ *	PACE            what may be sent by the windows would be too much at once (pacing.c).
  *	REST            nothing has gone on for a while (rest.c).
  */
 #include <errno.h>
@@ -325,6 +326,8 @@ void tcp_conn_timer(struct reeve_tcp *tcp)
 		tcp_recovery_check(tcp, 0, false);
 		tcp_mark_dirty(tcp);
 	}
+	if (has_come(tcp, TCP_DEADLINE_PACE))
+		tcp_mark_dirty(tcp);
 	if (has_come(tcp, TCP_DEADLINE_MEMORY) && tcp->wants_write) {
 		tcp->wants_write = false;
 		tcp_raise(tcp, REEVE_WRITABLE);
