@@ -94,7 +94,7 @@ struct guest_socket {
 	int error;           /* SO_ERROR */
 	uint8_t congestion;  /* enum reeve_congestion */
 	uint8_t fast_open_key_length, fast_open_key[32]; /* TCP_FASTOPEN_KEY, once it was set */
-	uint64_t pacing_max; /* SO_MAX_PACING_RATE; UINT64_MAX: none */
+	uint64_t pacing_max;                             /* SO_MAX_PACING_RATE; UINT64_MAX: none */
 	struct reeve_sockaddr local, remote;
 
 	int end;            /* -1: none */

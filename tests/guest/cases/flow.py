@@ -591,16 +591,16 @@ def fast_open_by_connect(near, far):
     """As a host whose net.ipv4.tcp_fastopen is 1, where listeners grant no cookies."""
     l = far(listener, address=far.address)
     yield "of a listener", said(l.setsockopt, socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
-    for _ in range(2):
+    for n in (1, 2):
         a = near(tcp)
-        yield "set", said(a.setsockopt, socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
-        yield "connect", said(a.connect, l.getsockname())
+        yield f"{n}: set", said(a.setsockopt, socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+        yield f"{n}: connect", said(a.connect, l.getsockname())
         c, _ = l.accept()
-        yield "no cookie", fast_open_failure(a)
-        yield "the peer", fast_open_failure(c)
-        yield "send", said(a.send, b"hello")
-        yield "recv", said(c.recv, 9)
-        yield "what the SYN brought", info(c, OPTIONS) >> 8 & SYN_DATA
+        yield f"{n}: no cookie", fast_open_failure(a)
+        yield f"{n}: the peer", fast_open_failure(c)
+        yield f"{n}: send", said(a.send, b"hello")
+        yield f"{n}: recv", said(c.recv, 9)
+        yield f"{n}: what the SYN brought", info(c, OPTIONS) >> 8 & SYN_DATA
 
 
 @case

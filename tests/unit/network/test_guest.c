@@ -1,236 +1,19 @@
 /*
- * The guest server, driven by two supervisors that are the test: connect, accept, transfer, the
- * orderly end, half an end, reset, refusal, a backlog, names, and a supervisor that dies.
+ * The guest server, driven by two supervisors that are the test: connect, accept, transfer, refusal, a
+ * backlog, names, listeners that come and go, and what is nonsense.
  */
 #include "network/guest.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
 #include "network/host.h"
-#include "rig.h"
-
-#define PORT 80
-
-struct pair {
-	struct rig *rig;
-	struct rig_session server, client;
-	uint64_t listener;
-	struct reeve_sockaddr listener_name;
-	int listener_fd; /* the program's AF_UNIX listener, -1: none */
-	char directory[32], path[48];
-};
-
-/* A connection of which both programs' ends are in the test's hands. */
-struct connection {
-	int client, server;
-	uint64_t client_socket, server_socket;
-};
-
-static struct guest_message message(uint16_t type, uint64_t socket)
-{
-	return (struct guest_message){ .type = type, .socket = socket };
-}
-
-/* What the program listens on, as its supervisor makes it. */
-static void open_listener(struct pair *p)
-{
-	struct guest_message m = message(GUEST_OPEN, p->listener);
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-
-	snprintf(p->directory, sizeof(p->directory), "/tmp/reeve-test-XXXXXX");
-	assert_non_null(mkdtemp(p->directory));
-	snprintf(p->path, sizeof(p->path), "%s/1", p->directory);
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", p->path);
-	p->listener_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(p->listener_fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(listen(p->listener_fd, 100), 0);
-	rig_send(&p->server, &m, p->path, strlen(p->path) + 1, -1);
-}
-
-static void close_listener(struct pair *p)
-{
-	if (p->listener_fd < 0)
-		return;
-	close(p->listener_fd);
-	p->listener_fd = -1;
-	unlink(p->path);
-	rmdir(p->directory);
-}
-
-static void listen_on(struct pair *p, int64_t backlog)
-{
-	struct guest_message m = message(GUEST_BIND, 1);
-
-	p->listener = 1;
-	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
-	assert_int_equal(rig_call(&p->server, m).error, 0);
-	m = message(GUEST_LISTEN, 1);
-	m.value = backlog;
-	m = rig_call(&p->server, m);
-	assert_int_equal(m.error, 0);
-	assert_int_equal(m.local.port, PORT);
-	p->listener_name =
-		(struct reeve_sockaddr){ .address = p->server.welcome.address, .port = PORT };
-	open_listener(p);
-}
-
-static int set_up(void **state)
-{
-	static struct pair p;
-
-	p.rig = rig_new();
-	rig_join(p.rig, &p.server, "web");
-	rig_join(p.rig, &p.client, "client");
-	p.client.socket = 100;
-	p.listener_fd = -1;
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct pair *p = *state;
-	const struct reeve_pool *pool = p->rig->network.pool;
-	struct reeve_pool_stats stats;
-
-	close(p->server.fd);
-	close(p->client.fd);
-	rig_drop_descriptor(&p->server);
-	rig_drop_descriptor(&p->client);
-	close_listener(p);
-	rig_settle(p->rig);
-	while (host_count(&p->rig->network) > 0)
-		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
-	/* What a frame under way to a host that has gone still holds, its port has freed. */
-	reeve_pool_stats(pool, &stats);
-	assert_int_equal(stats.buffers, 0);
-	rig_free(p->rig);
-	return 0;
-}
-
-static void start_connect(struct pair *p, uint64_t socket)
-{
-	struct guest_message m = message(GUEST_CONNECT, socket);
-
-	m.request = ++p->client.request;
-	m.remote = p->listener_name;
-	rig_send(&p->client, &m, NULL, 0, -1);
-}
-
-static int attach(struct rig_session *s, uint64_t socket)
-{
-	struct guest_message m = message(GUEST_ATTACH, socket);
-	int ends[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	rig_send(s, &m, NULL, 0, ends[1]);
-	close(ends[1]);
-	return ends[0];
-}
-
-static struct connection connect_both(struct pair *p)
-{
-	struct connection c = { .client_socket = ++p->client.socket };
-	struct guest_message m;
-
-	start_connect(p, c.client_socket);
-	m = rig_receive(&p->client, NULL, 0);
-	assert_int_equal(m.type, GUEST_ANSWER);
-	assert_int_equal(m.error, 0);
-	assert_true(reeve_sockaddr_equal(&m.remote, &p->listener_name));
-	assert_in_range(m.local.port, 49152, 65535);
-	const struct reeve_sockaddr local = m.local;
-
-	c.client = attach(&p->client, c.client_socket);
-	m = rig_receive(&p->server, NULL, 0);
-	assert_int_equal(m.type, GUEST_INCOMING_CONNECTION);
-	assert_int_equal(m.value, p->listener);
-	assert_true(m.socket & GUEST_INCOMING);
-	assert_true(reeve_sockaddr_equal(&m.remote, &local));
-	assert_true(reeve_sockaddr_equal(&m.local, &p->listener_name));
-	c.server_socket = m.socket;
-	/* The listener was ready before it was told of. */
-	c.server = accept(p->listener_fd, NULL, NULL);
-	assert_true(c.server >= 0);
-	assert_true(p->server.received_fd >= 0);
-	rig_drop_descriptor(&p->server);
-	m = message(GUEST_ACCEPTED, c.server_socket);
-	rig_send(&p->server, &m, NULL, 0, -1);
-	return c;
-}
-
-static void expect(struct rig_session *s, uint16_t type, uint64_t socket, int error)
-{
-	const struct guest_message m = rig_receive(s, NULL, 0);
-
-	assert_int_equal(m.type, type);
-	assert_int_equal(m.socket, socket);
-	assert_int_equal(m.error, error);
-}
-
-static void expect_bytes(struct rig *rig, int fd, const char *bytes)
-{
-	char got[64];
-	size_t length = 0;
-
-	while (length < strlen(bytes)) {
-		const long n = rig_read(rig, fd, got + length, strlen(bytes) - length);
-
-		assert_true(n > 0);
-		length += (size_t)n;
-	}
-	assert_memory_equal(got, bytes, length);
-}
-
-static void test_transfer_and_close(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-	char byte;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	assert_true(rig_write(p->rig, c.client, "hello", 5));
-	expect_bytes(p->rig, c.server, "hello");
-	assert_true(rig_write(p->rig, c.server, "world", 5));
-	expect_bytes(p->rig, c.client, "world");
-	/* The client closes: the server reads the end, and only then closes its own. */
-	close(c.client);
-	assert_int_equal(rig_read(p->rig, c.server, &byte, 1), 0);
-	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-}
-
-static void test_half_close(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-	char byte;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	assert_true(rig_write(p->rig, c.client, "question", 8));
-	assert_int_equal(shutdown(c.client, SHUT_WR), 0);
-	expect_bytes(p->rig, c.server, "question");
-	assert_int_equal(rig_read(p->rig, c.server, &byte, 1), 0);
-	/* The other direction goes on. */
-	assert_true(rig_write(p->rig, c.server, "answer", 6));
-	expect_bytes(p->rig, c.client, "answer");
-	close(c.server);
-	assert_int_equal(rig_read(p->rig, c.client, &byte, 1), 0);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-	close(c.client);
-	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
-}
+#include "pair.h"
 
 /* Eight MiB at random, written and read in pieces of any size, arrive as they were. */
 static void test_bulk(void **state)
@@ -272,61 +55,6 @@ static void test_bulk(void **state)
 	close(c.server);
 }
 
-/* A program that closes with data unread resets; the other reads what came, then the reset. */
-static void test_unread_is_reset(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	assert_true(rig_write(p->rig, c.client, "unread", 6));
-	while (recv(c.server, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
-		assert_int_equal(loop_turn(p->rig->network.loop, -1), 0);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
-	close(c.client);
-}
-
-static void test_abort(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message m;
-	struct connection c;
-	char got[4];
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	/* What came before the reset is still there to be read. */
-	assert_true(rig_write(p->rig, c.client, "last", 4));
-	expect_bytes(p->rig, c.server, "last");
-	m = message(GUEST_ABORT, c.client_socket);
-	rig_send(&p->client, &m, NULL, 0, -1);
-	expect(&p->server, GUEST_RESET, c.server_socket, ECONNRESET);
-	assert_int_equal(rig_read(p->rig, c.server, got, sizeof(got)), 0);
-	close(c.client);
-	close(c.server);
-}
-
-static void test_linger_zero(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message m;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	m = message(GUEST_SET, c.client_socket);
-	m.value = GUEST_SETTING_LINGER;
-	m.value2 = 0;
-	assert_int_equal(rig_call(&p->client, m).error, 0);
-	close(c.client);
-	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
-	expect(&p->server, GUEST_RESET, c.server_socket, ECONNRESET);
-	close(c.server);
-}
-
 /* RFC 6093: one byte that stands out of the stream, at the program's end by AF_UNIX's own means. */
 static void test_urgent(void **state)
 {
@@ -347,97 +75,6 @@ static void test_urgent(void **state)
 	assert_int_equal(byte, '!');
 	expect_bytes(p->rig, c.server, "ab");
 	expect_bytes(p->rig, c.server, "cd");
-	close(c.client);
-	close(c.server);
-}
-
-/* What came after the program's close, or before and was never read, is answered with a reset. */
-static void test_data_after_close(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-	assert_true(rig_write(p->rig, c.client, "late", 4));
-	expect(&p->client, GUEST_RESET, c.client_socket, EPIPE);
-	close(c.client);
-}
-
-/* Both directions, which the supervisor says before. */
-static void shut_both(struct pair *p, const struct connection *c)
-{
-	struct guest_message m = message(GUEST_SHUT, c->client_socket);
-	char byte;
-
-	m.value2 = true;
-	rig_send(&p->client, &m, NULL, 0, -1);
-	assert_int_equal(shutdown(c->client, SHUT_RDWR), 0);
-	assert_int_equal(rig_read(p->rig, c->server, &byte, 1), 0);
-}
-
-static enum reeve_tcp_state state_of(struct pair *p, uint64_t socket)
-{
-	struct guest_message m = message(GUEST_GET, socket);
-	struct reeve_tcp_info info = { 0 };
-
-	m.request = 77;
-	m.value = GUEST_SETTING_TCP_INFO;
-	rig_send(&p->client, &m, NULL, 0, -1);
-	m = rig_receive(&p->client, &info, sizeof(info));
-	assert_int_equal(m.type, GUEST_ANSWER);
-	return info.state;
-}
-
-/* It lives until its supervisor says that the program has closed; */
-static void test_shut_both(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message m;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	shut_both(p, &c);
-	assert_int_equal(state_of(p, c.client_socket), REEVE_TCP_FIN_WAIT_2);
-	close(c.client);
-	assert_int_equal(state_of(p, c.client_socket), REEVE_TCP_FIN_WAIT_2);
-	m = message(GUEST_CLOSE, c.client_socket);
-	rig_send(&p->client, &m, NULL, 0, -1);
-	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-}
-
-/* or the peer ends, too; */
-static void test_shut_both_and_ended(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	shut_both(p, &c);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-	expect(&p->client, GUEST_CLOSED, c.client_socket, 0);
-	close(c.client);
-}
-
-/* or it sends. */
-static void test_data_after_shut_both(void **state)
-{
-	struct pair *p = *state;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	shut_both(p, &c);
-	assert_true(rig_write(p->rig, c.server, "late", 4));
-	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
-	expect(&p->server, GUEST_RESET, c.server_socket, EPIPE);
 	close(c.client);
 	close(c.server);
 }
@@ -716,53 +353,6 @@ static void test_parcel(void **state)
 	assert_int_equal(rig_read(p->rig, p->server.fd, &(char){ 0 }, 1), 0);
 }
 
-/* The supervisor's end is the end of all it had: peers see a reset, the port is free again. */
-static void test_supervisor_dies(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message m;
-	struct connection c;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	close(p->server.fd);
-	expect(&p->client, GUEST_RESET, c.client_socket, ECONNRESET);
-	close(c.server);
-	close(c.client);
-	rig_join(p->rig, &p->server, "web");
-	m = message(GUEST_BIND, 1);
-	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = PORT };
-	assert_int_equal(rig_call(&p->server, m).error, 0);
-}
-
-/* Unlike that, a tree that ends in order has had its say: all that its programs wrote arrives, and
- * then the end; even if nothing of it had been read when the supervisor went. */
-static void test_tree_ends(void **state)
-{
-	struct pair *p = *state;
-	struct guest_message done = message(GUEST_DONE, 0);
-	static char bytes[65536];
-	struct connection c;
-	size_t sent = 0, received = 0;
-	ssize_t n;
-
-	listen_on(p, 10);
-	c = connect_both(p);
-	while ((n = send(c.client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
-		sent += (size_t)n;
-	close(c.client);
-	rig_send(&p->client, &done, NULL, 0, -1);
-	close(p->client.fd);
-	while ((n = rig_read(p->rig, c.server, bytes, sizeof(bytes))) > 0)
-		received += (size_t)n;
-	assert_int_equal(n, 0);
-	assert_true(received > 0);
-	assert_int_equal(received, sent);
-	close(c.server);
-	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
-	rig_join(p->rig, &p->client, "client");
-}
-
 static void test_interfaces(void **state)
 {
 	struct pair *p = *state;
@@ -839,40 +429,27 @@ static void test_hello_refused(void **state)
 	}
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_transfer_and_close),
-		CASE(test_half_close),
-		CASE(test_bulk),
-		CASE(test_unread_is_reset),
-		CASE(test_abort),
-		CASE(test_linger_zero),
-		CASE(test_urgent),
-		CASE(test_data_after_close),
-		CASE(test_shut_both),
-		CASE(test_shut_both_and_ended),
-		CASE(test_data_after_shut_both),
-		CASE(test_refused),
-		CASE(test_outside),
-		CASE(test_well_known_is_granted),
-		CASE(test_bind_conflict),
-		CASE(test_backlog),
-		CASE(test_direct),
-		CASE(test_not_direct),
-		CASE(test_closed_listener),
-		CASE(test_forgotten_listener),
-		CASE(test_listener_opens_late),
-		CASE(test_stale_listener),
-		CASE(test_parcel),
-		CASE(test_supervisor_dies),
-		CASE(test_tree_ends),
-		CASE(test_interfaces),
-		CASE(test_attach_without_end),
-		CASE(test_nonsense),
-		CASE(test_hello_refused),
+		PAIR_CASE(test_bulk),
+		PAIR_CASE(test_urgent),
+		PAIR_CASE(test_refused),
+		PAIR_CASE(test_outside),
+		PAIR_CASE(test_well_known_is_granted),
+		PAIR_CASE(test_bind_conflict),
+		PAIR_CASE(test_backlog),
+		PAIR_CASE(test_direct),
+		PAIR_CASE(test_not_direct),
+		PAIR_CASE(test_closed_listener),
+		PAIR_CASE(test_forgotten_listener),
+		PAIR_CASE(test_listener_opens_late),
+		PAIR_CASE(test_stale_listener),
+		PAIR_CASE(test_parcel),
+		PAIR_CASE(test_interfaces),
+		PAIR_CASE(test_attach_without_end),
+		PAIR_CASE(test_nonsense),
+		PAIR_CASE(test_hello_refused),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, NULL, NULL);
