@@ -36,12 +36,12 @@ struct reeve_host_config {
 	uint16_t ephemeral_first; /* 0 and 0: 49152..65535 (RFC 6335, 6); least 1024 */
 	uint16_t ephemeral_last;
 	bool any_address; /* takes packets to any destination as its own (for intercept) */
-	/* Bytes: as far as TCP's receive buffers grow by themselves, and window scales are chosen for
-	 * it. 0: 16 MiB; most 64 MiB. */
-	uint32_t tcp_receive_max;
 	/* TCP sends at once what its windows allow, also on paths with round trips of 2 ms and more, where
 	 * it is spread over the round trip else. REEVE_TCP_MAX_PACING_RATE holds all the same. */
 	bool tcp_without_pacing;
+	/* Bytes: as far as TCP's receive buffers grow by themselves, and window scales are chosen for
+	 * it. 0: 16 MiB; most 64 MiB. */
+	uint32_t tcp_receive_max;
 };
 
 /* NULL: out of memory, or a config outside the limits above. Interface 0, "lo", is there with
