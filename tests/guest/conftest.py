@@ -20,6 +20,12 @@ HERE = pathlib.Path(__file__).parent
 PYTHON = "/usr/bin/python3"
 WAIT = 30  # seconds, for what must happen
 
+# What runs in the background of a script, or under nohup, ignores these, and so would all that it
+# starts: no interrupt would end a program.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+
 
 class Reeve:
     def __init__(self):
