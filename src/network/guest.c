@@ -14,6 +14,7 @@
 #include "network/guest_private.h"
 #include "network/log.h"
 
+#define MESSAGES_A_GO    64
 #define MESSAGES_AT_ONCE 1024 /* more than its socket holds */
 #define MAX_ANCESTORS    4096
 
@@ -180,9 +181,9 @@ static void session_ready(struct loop_source *source, uint32_t events)
 		return;
 	if (events & EPOLLOUT)
 		guest_flush(session);
-	/* Nearly always there is one, and more of them make the next event. */
-	if (!session->gone)
-		(void)receive(session);
+	for (unsigned i = 0; i < MESSAGES_A_GO && !session->gone; i++)
+		if (!receive(session))
+			break;
 }
 
 static void supervisor_died(struct loop_source *source, uint32_t events)
