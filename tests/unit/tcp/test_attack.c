@@ -1,5 +1,5 @@
 /* What a stranger can try: blind segments, nonsense, floods. Hazards 1, 2, 14, 15, 17, 20. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,33 +9,10 @@
 
 static uint8_t bytes[10000];
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static void set(struct scene *s, const struct peer_options *o)
 {
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, o);
+	scene_begin(s, o);
 	rig_pass_ms(&s->r, 1000);
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
-
-static struct reeve_tcp_info info_of(const struct scene *s)
-{
-	struct reeve_tcp_info info;
-
-	reeve_tcp_info(s->tcp, &info);
-	return info;
 }
 
 /* RFC 5961, 3: only the exact number resets; another in the window brings a challenge. */
@@ -56,7 +33,7 @@ static void test_blind_reset(void **state)
 	s.p.next -= 0x10000000 + 100;
 	peer_send(&s.p, TCP_RST, NULL, 0);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RFC 5961, 4 and 7: challenges, and not many of them. */
@@ -80,7 +57,7 @@ static void test_blind_syn(void **state)
 	s.p.next--;
 	assert_int_equal(rig_take(&s.r)->h.flags, TCP_ACK);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_ESTABLISHED);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The limit is each connection's own (CVE-2016-5696): a flood on one hides nothing of another. */
@@ -106,7 +83,7 @@ static void test_challenges_are_not_shared(void **state)
 	peer_send_h(&other, &h, NULL, 0);
 	assert_int_equal(rig_take(&s.r)->h.destination_port, 5555);
 	reeve_tcp_abort(second);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RFC 5961, 5: data with an acknowledgment that cannot be. */
@@ -131,7 +108,7 @@ static void test_blind_data(void **state)
 	peer_send_h(&s.p, &h, "evil", 4);
 	assert_int_equal(rig_drops(&s.r, REEVE_DROP_TCP_FLAGS), 1);
 	assert_int_equal(reeve_tcp_readable(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RFC 7323, 5: an old timestamp, or none. */
@@ -165,7 +142,7 @@ static void test_paws(void **state)
 	s.p.ts -= 5;
 	peer_send(&s.p, TCP_ACK, "d", 1);
 	assert_int_equal(reeve_tcp_readable(s.tcp), 4);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RFC 1122, 4.2.3.9; RFC 5927: ICMP ends no connection that is established. */
@@ -182,13 +159,13 @@ static void test_icmp(void **state)
 	rig_icmp(&s.p, 11, 0, 0, s.p.expected - 100);
 	rig_icmp(&s.p, 4, 0, 0, s.p.expected - 100); /* source quench: RFC 6633 */
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_ESTABLISHED);
-	assert_int_equal(info_of(&s).send_mss, 1448);
+	assert_int_equal(scene_info(&s).send_mss, 1448);
 	rig_discard(&s.r);
 	/* But when the connection times out, it is the better explanation. */
 	rig_pass_ms(&s.r, 1200000);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
 	assert_true(reeve_tcp_error(s.tcp) != 0);
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_icmp_while_connecting(void **state)
@@ -236,7 +213,7 @@ static void test_tiny_segments(void **state)
 	s.p.next = base;
 	peer_send(&s.p, TCP_ACK, bytes, 1448);
 	assert_true(reeve_tcp_readable(s.tcp) >= 1448);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Hazard 20. */
@@ -329,7 +306,7 @@ static void test_malformed(void **state)
 	assert_int_equal(rig_drops(&s.r, REEVE_DROP_TCP_HEADER), 6);
 	rig_none(&s.r);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_ESTABLISHED);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Random segments for a connection, near its numbers: whatever becomes of it, nothing breaks, and
@@ -390,7 +367,7 @@ static void test_random_segments(void **state)
 			rig_pass_ms(&s.r, 2000000);
 			assert_int_equal(reeve_host_lingering(s.r.host), 0);
 		}
-		end(&s);
+		scene_end(&s);
 	}
 }
 
@@ -414,7 +391,7 @@ static void test_window_does_not_creep(void **state)
 		most = (uint32_t)reeve_tcp_readable(s.tcp);
 	}
 	assert_true(most <= (1 << 16) + 64);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A timestamp counts only when the rest of its segment does: RFC 5961, 5. */
@@ -438,7 +415,7 @@ static void test_blind_timestamp(void **state)
 	rig_discard(&s.r);
 	peer_send(&s.p, TCP_ACK, "hello", 5);
 	assert_int_equal(reeve_tcp_read(s.tcp, read, sizeof(read)), 5);
-	end(&s);
+	scene_end(&s);
 }
 
 int main(void)

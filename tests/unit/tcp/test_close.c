@@ -1,21 +1,13 @@
 /* Endings: FIN in every order, RST, orphans, TIME-WAIT and what may follow it. Hazards 23, 24. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 
 static uint8_t bytes[10000];
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static void set(struct scene *s, const struct peer_options *o)
 {
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, o);
+	scene_begin(s, o);
 	rig_events(&s->r, s->tcp);
 }
 

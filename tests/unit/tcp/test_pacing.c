@@ -1,5 +1,5 @@
 /* What goes when: the rate that windows are spread by, and what does not wait for it. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 
@@ -7,37 +7,17 @@
 
 static uint8_t bytes[2000000];
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static const struct peer_options options = { .mss = MSS, .window = 65535, .scale = 7 };
+static const struct peer_options sacking = {
+	.mss = MSS, .window = 65535, .scale = 7, .sack = true
+};
 
 /* A connection with a round trip of so long. */
 static void set(struct scene *s, uint32_t round_ms)
 {
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, &options);
+	scene_begin(s, &options);
 	/* The handshake took no time: what is smoothed has forgotten it. */
 	s->tcp->rtt.smoothed_us = round_ms * 1000;
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
-
-static struct reeve_tcp_info info_of(const struct scene *s)
-{
-	struct reeve_tcp_info info;
-
-	reeve_tcp_info(s->tcp, &info);
-	return info;
 }
 
 /* Takes what has been sent: how many bytes. */
@@ -84,19 +64,19 @@ static void test_rates(void **state)
 	(void)state;
 	set(&s, 100);
 	set_window(&s, 100000, 300000);
-	assert_int_equal(info_of(&s).pacing_rate, 2000000);
+	assert_int_equal(scene_info(&s).pacing_rate, 2000000);
 	set_window(&s, 100000, 200000);
-	assert_int_equal(info_of(&s).pacing_rate, 1200000);
+	assert_int_equal(scene_info(&s).pacing_rate, 1200000);
 	set_window(&s, 100 * MSS, 50 * MSS);
-	assert_int_equal(info_of(&s).pacing_rate, 1752000);
-	assert_true(info_of(&s).is_paced);
+	assert_int_equal(scene_info(&s).pacing_rate, 1752000);
+	assert_true(scene_info(&s).is_paced);
 
 	/* Ten segments at once, and the 90 others at that rate: 75 ms, the last of them a quantum
 	 * after those before. */
 	write_all(&s, sizeof(bytes));
 	assert_int_equal(sent(&s), 10 * MSS);
 	assert_in_range(takes_ms(&s, 90 * MSS), 73, 78);
-	end(&s);
+	scene_end(&s);
 }
 
 /* What a round trip shorter than the smoothed one has shown. */
@@ -109,10 +89,10 @@ static void test_latest_round_trip(void **state)
 	set_window(&s, 100000, 50000);
 	s.tcp->busy->rack.is_valid = true;
 	s.tcp->busy->rack.rtt_us = 60000;
-	assert_int_equal(info_of(&s).pacing_rate, 2000000);
+	assert_int_equal(scene_info(&s).pacing_rate, 2000000);
 	s.tcp->busy->rack.rtt_us = 160000;
-	assert_int_equal(info_of(&s).pacing_rate, 1200000);
-	end(&s);
+	assert_int_equal(scene_info(&s).pacing_rate, 1200000);
+	scene_end(&s);
 }
 
 /* On a short path everything goes at once; and before there was a sample. */
@@ -124,11 +104,11 @@ static void test_short_path(void **state)
 	set(&s, 1);
 	s.tcp->rtt.smoothed_us = 1999;
 	set_window(&s, 200 * MSS, 100 * MSS);
-	assert_false(info_of(&s).is_paced);
+	assert_false(scene_info(&s).is_paced);
 	write_all(&s, sizeof(bytes));
 	assert_int_equal(sent(&s), 200 * MSS);
 	assert_true(reeve_time_is_never(s.tcp->busy->deadlines[TCP_DEADLINE_PACE]));
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_no_sample(void **state)
@@ -137,12 +117,12 @@ static void test_no_sample(void **state)
 
 	(void)state;
 	set(&s, 0);
-	assert_int_equal(info_of(&s).pacing_rate, UINT64_MAX);
-	assert_false(info_of(&s).is_paced);
+	assert_int_equal(scene_info(&s).pacing_rate, UINT64_MAX);
+	assert_false(scene_info(&s).is_paced);
 	set_window(&s, 200 * MSS, 100 * MSS);
 	write_all(&s, sizeof(bytes));
 	assert_int_equal(sent(&s), 200 * MSS);
-	end(&s);
+	scene_end(&s);
 }
 
 /* At a high rate a quantum is a millisecond's worth: the timer ticks no more often. */
@@ -175,7 +155,7 @@ static void test_quantum(void **state)
 	assert_in_range(most, 120000, 240000);
 	/* And loses nothing by the ticks' lateness. */
 	assert_in_range(reeve_time_since(s.r.now, begin), 6 * REEVE_NS_PER_MS, 8 * REEVE_NS_PER_MS);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Idleness saves up a quantum at most. */
@@ -194,7 +174,7 @@ static void test_idle(void **state)
 	write_all(&s, 60 * MSS);
 	assert_int_equal(sent(&s), 10 * MSS);
 	assert_in_range(takes_ms(&s, 50 * MSS), 41, 45);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A rest, after which nothing but the connection is left, does not hold the first data back. */
@@ -209,11 +189,11 @@ static void test_rest(void **state)
 	peer_ack(&s.p);
 	rig_pass_ms(&s.r, 5000);
 	assert_null(s.tcp->busy);
-	assert_true(info_of(&s).pacing_rate < UINT64_MAX);
+	assert_true(scene_info(&s).pacing_rate < UINT64_MAX);
 	s.tcp->rtt.smoothed_us = 100000;
 	write_all(&s, 12 * MSS);
 	assert_int_equal(sent(&s), 10 * MSS);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The owner's ceiling holds wherever the path is, and is taken off again. */
@@ -224,7 +204,7 @@ static void test_ceiling(void **state)
 	(void)state;
 	set(&s, 0);
 	assert_int_equal(reeve_tcp_get(s.tcp, REEVE_TCP_MAX_PACING_RATE), 0);
-	assert_int_equal(info_of(&s).pacing_rate_max, UINT64_MAX);
+	assert_int_equal(scene_info(&s).pacing_rate_max, UINT64_MAX);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, -1), -EINVAL);
 	assert_int_equal(
 		reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, REEVE_TCP_PACING_RATE_MOST + 1),
@@ -235,8 +215,8 @@ static void test_ceiling(void **state)
 			 REEVE_TCP_PACING_RATE_MOST);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, 146000), 0);
 	assert_int_equal(reeve_tcp_get(s.tcp, REEVE_TCP_CONGESTION_CONTROL), REEVE_CUBIC);
-	assert_int_equal(info_of(&s).pacing_rate, 146000);
-	assert_int_equal(info_of(&s).pacing_rate_max, 146000);
+	assert_int_equal(scene_info(&s).pacing_rate, 146000);
+	assert_int_equal(scene_info(&s).pacing_rate_max, 146000);
 	set_window(&s, 200 * MSS, 100 * MSS);
 	write_all(&s, 300 * MSS);
 	assert_int_equal(sent(&s), 10 * MSS);
@@ -248,9 +228,9 @@ static void test_ceiling(void **state)
 	/* On a long path it is the lower of the two. */
 	set_window(&s, 200 * MSS, 100 * MSS);
 	s.tcp->rtt.smoothed_us = 100000;
-	assert_int_equal(info_of(&s).pacing_rate, 146000);
+	assert_int_equal(scene_info(&s).pacing_rate, 146000);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, 1 << 30), 0);
-	assert_int_equal(info_of(&s).pacing_rate, 200 * MSS * 12);
+	assert_int_equal(scene_info(&s).pacing_rate, 200 * MSS * 12);
 	s.tcp->rtt.smoothed_us = 0;
 	/* A rate of nearly nothing does not outlive its ceiling. */
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, 1), 0);
@@ -261,7 +241,7 @@ static void test_ceiling(void **state)
 	set_window(&s, 200 * MSS, 100 * MSS);
 	assert_true(sent(&s) > 0);
 	assert_int_equal(tcp_in_flight(s.tcp), 200 * MSS);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Who accepts inherits it. */
@@ -278,7 +258,7 @@ static void test_inherited(void **state)
 
 	assert_int_equal(reeve_tcp_get(tcp, REEVE_TCP_MAX_PACING_RATE), 5000);
 	reeve_tcp_abort(tcp);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A window that the ceiling leaves idle does not grow, one that only waits for its time does. */
@@ -297,7 +277,7 @@ static void test_growth(void **state)
 	sent(&s);
 	assert_true(s.tcp->busy->is_held);
 	assert_false(s.tcp->window_limited);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A retransmission goes at once while new data waits, and so do an acknowledgment and a probe; and it
@@ -331,7 +311,95 @@ static void test_what_does_not_wait(void **state)
 	s.p.next += MSS;
 	peer_send(&s.p, TCP_ACK, bytes, MSS);
 	assert_int_equal(rig_take(&s.r)->length, 0);
-	end(&s);
+	scene_end(&s);
+}
+
+/* The probe of a tail takes its part, too. */
+static void test_tail_probe_counts(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	scene_begin(&s, &sacking);
+	scene_warm_up(&s);
+	set_window(&s, 100 * MSS, 50 * MSS);
+	write_all(&s, 20 * MSS);
+	takes_ms(&s, 20 * MSS);
+	assert_true(rig_wait_ms(&s.r, 1000));
+	assert_int_equal(rig_take(&s.r)->length, MSS);
+	assert_true(s.tcp->is_probing_tail);
+
+	/* Of the ten segments that it might have sent then, nine are left. */
+	const int64_t left_ns = reeve_time_since(s.tcp->busy->last_sent, s.tcp->busy->paced_to);
+	const int64_t nine_ns = (int64_t)(9 * MSS * REEVE_NS_PER_S / scene_info(&s).pacing_rate);
+
+	assert_in_range(left_ns, nine_ns - 1000, nine_ns + 1000);
+	scene_end(&s);
+}
+
+/* A probe of the path goes whole or not at all: shorter, it would say nothing. */
+static void test_path_probe_is_whole(void **state)
+{
+	const size_t short_mss = 1160;
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s, 100);
+	set_window(&s, 60 * MSS, 30 * MSS);
+	s.tcp->path_mtu = 1200;
+	s.tcp->mss = (uint16_t)short_mss;
+	write_all(&s, 10 * short_mss - 1300);
+	assert_int_equal(sent(&s), 10 * short_mss - 1300);
+	s.tcp->busy->path.high = 1500;
+	s.tcp->busy->path.tries_high = true;
+	write_all(&s, 20 * short_mss);
+	rig_collect(&s.r);
+	assert_int_equal(s.r.count, 1);
+	assert_int_equal(peer_take(&s.p)->length, MSS);
+	scene_end(&s);
+}
+
+/* When the window is what they wait for, nobody asks the time. */
+static void test_closed_window(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s, 100);
+	set_window(&s, 60 * MSS, 30 * MSS);
+	write_all(&s, 40 * MSS);
+	assert_int_equal(sent(&s), 10 * MSS);
+	assert_false(reeve_time_is_never(s.tcp->busy->deadlines[TCP_DEADLINE_PACE]));
+	s.p.window = 0;
+	peer_ack(&s.p);
+	assert_int_equal(sent(&s), 0);
+	assert_false(s.tcp->busy->is_held);
+	assert_true(reeve_time_is_never(s.tcp->busy->deadlines[TCP_DEADLINE_PACE]));
+	scene_end(&s);
+}
+
+/* What was sent again at nearly no rate has used that up for long; a new ceiling begins anew. */
+static void test_new_ceiling(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s, 100);
+	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, 100), 0);
+	set_window(&s, 60 * MSS, 30 * MSS);
+	write_all(&s, 10 * MSS);
+	assert_int_equal(sent(&s), 10 * MSS);
+	assert_true(rig_wait_ms(&s.r, 2000));
+	assert_int_equal(rig_take(&s.r)->length, MSS);
+	assert_true(reeve_time_since(s.tcp->busy->paced_to, s.r.now) > 10 * REEVE_NS_PER_S);
+	peer_ack(&s.p);
+	rig_discard(&s.r);
+	write_all(&s, 5 * MSS);
+	assert_int_equal(sent(&s), 0);
+	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_PACING_RATE, 1 << 30), 0);
+	/* By the path's rate after a timeout. */
+	assert_in_range(takes_ms(&s, 5 * MSS), 0, 100);
+	scene_end(&s);
 }
 
 /* All that was sent before a timeout is sent again by the window alone. */
@@ -351,7 +419,7 @@ static void test_timeout(void **state)
 	/* At 100 bytes a second nothing else would go for long. */
 	assert_true(rig_wait_ms(&s.r, 2000));
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
-	end(&s);
+	scene_end(&s);
 }
 
 /* FIN without data has nothing to wait for; behind data that waits it goes with the last. */
@@ -368,7 +436,7 @@ static void test_fin(void **state)
 	rig_collect(&s.r);
 	assert_int_equal(s.r.count, 1);
 	assert_true(peer_take(&s.p)->h.flags & TCP_FIN);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A connection that its owner closes while data waits delivers it, by the rate; one that is aborted
@@ -437,7 +505,7 @@ static void test_timer_does_not_spin(void **state)
 	}
 	assert_int_equal(total, 10 * MSS);
 	assert_in_range(ticks, 1, 150);
-	end(&s);
+	scene_end(&s);
 }
 
 /* A packet of many segments is no longer than what may go. */
@@ -452,7 +520,7 @@ static void test_large_segments(void **state)
 	rig_collect(&s.r);
 	assert_int_equal(s.r.count, 1);
 	assert_int_equal(peer_take(&s.p)->length, 10 * MSS);
-	end(&s);
+	scene_end(&s);
 }
 
 int main(void)
@@ -469,6 +537,10 @@ int main(void)
 		cmocka_unit_test(test_inherited),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_what_does_not_wait),
+		cmocka_unit_test(test_tail_probe_counts),
+		cmocka_unit_test(test_path_probe_is_whole),
+		cmocka_unit_test(test_closed_window),
+		cmocka_unit_test(test_new_ceiling),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_fin),
 		cmocka_unit_test(test_closed_while_it_waits),

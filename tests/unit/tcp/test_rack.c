@@ -1,5 +1,5 @@
 /* Losses told by time, segments that were only late, and writers that the pool refused. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 
@@ -7,54 +7,12 @@
 
 static uint8_t bytes[100000];
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static void set(struct scene *s)
 {
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, &peer_modern);
+	scene_begin(s, &peer_modern);
 	assert_int_equal(reeve_tcp_set(s->tcp, REEVE_TCP_CONGESTION_CONTROL, REEVE_RENO), 0);
-	for (unsigned i = 0; i < 20; i++) { /* round trips of 20 ms */
-		assert_int_equal(reeve_tcp_write(s->tcp, "w", 1), 1);
-		peer_take(&s->p);
-		rig_pass_ms(&s->r, 20);
-		s->p.ts += 20;
-		peer_ack(&s->p);
-	}
+	scene_warm_up(s);
 	s->tcp->rtt.min_us = 20000; /* the handshake took no time */
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
-
-static struct reeve_tcp_info info_of(const struct scene *s)
-{
-	struct reeve_tcp_info info;
-
-	reeve_tcp_info(s->tcp, &info);
-	return info;
-}
-
-/* An acknowledgment up to `ack` that reports [from, to) besides. */
-static void report(struct scene *s, uint32_t ack, uint32_t from, uint32_t to)
-{
-	struct tcp_header h = peer_header(&s->p, TCP_ACK);
-
-	h.acknowledgment = ack;
-	if (to != 0) {
-		h.options.sack_count = 1;
-		h.options.sack[0] = (struct tcp_sack_block){ from, to };
-	}
-	peer_send_h(&s->p, &h, NULL, 0);
 }
 
 /* Ten segments, the first of which is lost; ret: where they began. */
@@ -68,7 +26,7 @@ static uint32_t lose_first(struct scene *s)
 	while (s->r.count > 0)
 		s->p.ts_echo = rig_take(&s->r)->h.options.timestamp;
 	rig_pass_ms(&s->r, 20);
-	report(s, first, first + 1448, first + 14480);
+	scene_report(s, first, first + 1448, first + 14480);
 	assert_int_equal(rig_take(&s->r)->h.sequence, first);
 	rig_none(&s->r);
 	return first;
@@ -87,14 +45,14 @@ static void test_lost_resend_by_new_data(void **state)
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1448), 1448);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 14480);
 	rig_pass_ms(&s.r, 20);
-	report(&s, first, first + 1448, first + 15928);
+	scene_report(&s, first, first + 1448, first + 15928);
 	rig_none(&s.r); /* it might be a little late */
 	rig_pass_ms(&s.r, 5);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
-	report(&s, first + 15928, 0, 0);
+	scene_report(&s, first + 15928, 0, 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Nothing was sent after it: a probe comes long before the timeout. */
@@ -111,7 +69,7 @@ static void test_lost_resend_is_probed(void **state)
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
 	rig_none(&s.r);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* One small segment behind the gap is enough, after a while (RFC 8985: no three are needed). */
@@ -130,7 +88,7 @@ static void test_one_report_is_enough(void **state)
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
 	rig_take(&s.r);
 	rig_pass_ms(&s.r, 20);
-	report(&s, first, first + 100, first + 200);
+	scene_report(&s, first, first + 100, first + 200);
 	rig_none(&s.r);
 	rig_pass_ms(&s.r, 15); /* a quarter of the round trip */
 
@@ -139,7 +97,7 @@ static void test_one_report_is_enough(void **state)
 	assert_int_equal(again->h.sequence, first);
 	assert_int_equal(again->length, 100);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* It was not lost but late: what acknowledges it echoes a time before the resend (RFC 3522). The
@@ -151,25 +109,25 @@ static void test_late_by_timestamp(void **state)
 	(void)state;
 	set(&s);
 
-	const uint32_t window = info_of(&s).cwnd_bytes;
+	const uint32_t window = scene_info(&s).cwnd_bytes;
 	uint32_t first = lose_first(&s);
 
-	assert_true(info_of(&s).cwnd_bytes < window);
+	assert_true(scene_info(&s).cwnd_bytes < window);
 	rig_pass_ms(&s.r, 3);
-	report(&s, first + 14480, 0, 0); /* echoes the time of the first transmissions */
-	assert_true(info_of(&s).cwnd_bytes >= window);
+	scene_report(&s, first + 14480, 0, 0); /* echoes the time of the first transmissions */
+	assert_true(scene_info(&s).cwnd_bytes >= window);
 	rig_none(&s.r);
 
 	first += 14480;
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 14480), 14480);
 	rig_discard(&s.r);
 	rig_pass_ms(&s.r, 20);
-	report(&s, first, first + 1448, first + 14480);
+	scene_report(&s, first, first + 1448, first + 14480);
 	rig_pass_ms(&s.r, 3);
 	rig_none(&s.r);
-	report(&s, first + 14480, 0, 0);
+	scene_report(&s, first + 14480, 0, 0);
 	assert_int_equal(rig_stats(&s.r).tcp_retransmits, 1);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Without timestamps in it: by the report of a duplicate (RFC 3708). */
@@ -180,15 +138,15 @@ static void test_late_by_duplicate(void **state)
 	(void)state;
 	set(&s);
 
-	const uint32_t window = info_of(&s).cwnd_bytes;
+	const uint32_t window = scene_info(&s).cwnd_bytes;
 	const uint32_t first = lose_first(&s);
 
 	s.p.ts_echo = 0;
-	report(&s, first + 14000, first, first + 1448); /* in recovery still */
-	assert_true(info_of(&s).cwnd_bytes >= window);
-	report(&s, first + 14480, 0, 0);
+	scene_report(&s, first + 14000, first, first + 1448); /* in recovery still */
+	assert_true(scene_info(&s).cwnd_bytes >= window);
+	scene_report(&s, first + 14480, 0, 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The threshold falls at each loss, however much piles up behind the gap. */
@@ -213,18 +171,18 @@ static void test_threshold_falls(void **state)
 			}
 			rig_pass_ms(&s.r, 20);
 			if (high)
-				report(&s, first, first + 1448, high);
+				scene_report(&s, first, first + 1448, high);
 		}
-		assert_true(info_of(&s).ssthresh_bytes <= threshold);
-		threshold = info_of(&s).ssthresh_bytes;
+		assert_true(scene_info(&s).ssthresh_bytes <= threshold);
+		threshold = scene_info(&s).ssthresh_bytes;
 		rig_discard(&s.r);
 		s.p.ts_echo = 0;
 		if (high)
-			report(&s, high, 0, 0);
+			scene_report(&s, high, 0, 0);
 		if (s.r.count == 0)
 			break;
 	}
-	end(&s);
+	scene_end(&s);
 }
 
 /* When the pool is out, no acknowledgment will ever say that it has room again. */
@@ -249,7 +207,7 @@ static void test_refused_by_pool(void **state)
 	rig_pass_ms(&s.r, 25);
 	assert_true(rig_events(&s.r, s.tcp) & REEVE_WRITABLE);
 	assert_true(reeve_tcp_write(s.tcp, bytes, 2000) > 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Microseconds in 32 bits come round in 71 minutes: what was known before an hour's rest is no news. */
@@ -270,9 +228,9 @@ static void rest(int64_t seconds)
 	peer_ack(&s.p);
 	rig_collect(&s.r);
 	assert_int_equal(s.r.count, 3);
-	assert_int_equal(info_of(&s).retransmits, 0);
+	assert_int_equal(scene_info(&s).retransmits, 0);
 	assert_int_equal(rig_stats(&s.r).tcp_fast_recoveries, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_after_a_rest(void **state)
@@ -330,7 +288,7 @@ static void test_probe_leaves_out_what_is_reported(void **state)
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1000), 1000);
 	s.p.ts_echo = rig_take(&s.r)->h.options.timestamp;
-	report(&s, first, first, first + 700);
+	scene_report(&s, first, first, first + 700);
 	assert_true(rig_wait_ms(&s.r, 190));
 
 	const struct rig_segment *const probe = rig_take(&s.r);
@@ -338,7 +296,7 @@ static void test_probe_leaves_out_what_is_reported(void **state)
 	assert_int_equal(probe->h.sequence, first + 700);
 	assert_int_equal(probe->length, 300);
 	assert_int_equal(s.tcp->busy->scoreboard.sacked_bytes, 700);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The FIN has arrived and what is before it has not: it goes along again, and stays reported. */
@@ -356,7 +314,7 @@ static void test_resend_with_a_reported_fin(void **state)
 	assert_int_equal(reeve_tcp_shutdown(s.tcp), 0);
 	assert_true(rig_take(&s.r)->h.flags & TCP_FIN);
 	rig_pass_ms(&s.r, 20);
-	report(&s, first, first + 1000, first + 1001);
+	scene_report(&s, first, first + 1000, first + 1001);
 	rig_pass_ms(&s.r, 10);
 
 	const struct rig_segment *const again = rig_take(&s.r);
@@ -366,7 +324,7 @@ static void test_resend_with_a_reported_fin(void **state)
 	assert_int_equal(s.tcp->busy->scoreboard.sacked_bytes, 1);
 	assert_true(
 		scoreboard_is_sacked(&s.tcp->busy->scoreboard, (struct tcp_seq){ first + 1000 }));
-	end(&s);
+	scene_end(&s);
 }
 
 int main(void)

@@ -1,64 +1,16 @@
 /* Loss: what is sent again, when, and what becomes of the window. Hazards 16, 19 and 23. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 
 static uint8_t bytes[100000];
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static void set(struct scene *s, const struct peer_options *o)
 {
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7 + (i >> 8));
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, o);
+	scene_begin(s, o);
 	assert_int_equal(reeve_tcp_set(s->tcp, REEVE_TCP_CONGESTION_CONTROL, REEVE_RENO), 0);
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
-
-/* A round trip of 20 ms, so that the timeout is known: 220 ms. */
-static void warm_up(struct scene *s)
-{
-	for (unsigned i = 0; i < 20; i++) {
-		assert_int_equal(reeve_tcp_write(s->tcp, "w", 1), 1);
-		peer_take(&s->p);
-		rig_pass_ms(&s->r, 20);
-		s->p.ts += 20;
-		peer_ack(&s->p);
-	}
-}
-
-static struct reeve_tcp_info info_of(const struct scene *s)
-{
-	struct reeve_tcp_info info;
-
-	reeve_tcp_info(s->tcp, &info);
-	return info;
-}
-
-/* An acknowledgment up to `ack` that reports [from, to) besides; to 0: nothing. */
-static void report(struct scene *s, uint32_t ack, uint32_t from, uint32_t to)
-{
-	struct tcp_header h = peer_header(&s->p, TCP_ACK);
-
-	h.acknowledgment = ack;
-	if (to != 0) {
-		h.options.sack_count = 1;
-		h.options.sack[0] = (struct tcp_sack_block){ from, to };
-	}
-	peer_send_h(&s->p, &h, NULL, 0);
 }
 
 static void test_timeout_and_backoff(void **state)
@@ -69,7 +21,7 @@ static void test_timeout_and_backoff(void **state)
 
 	(void)state;
 	set(&s, &peer_plain);
-	warm_up(&s);
+	scene_warm_up(&s);
 	/* Longer ones would become shorter after the second (test_path_mtu.c). */
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_MAX_SEGMENT, 1160), 0);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 5000), 5000);
@@ -93,13 +45,13 @@ static void test_timeout_and_backoff(void **state)
 		wait_ms *= 2;
 	}
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 8);
-	assert_int_equal(info_of(&s).cwnd_bytes, 1160);
+	assert_int_equal(scene_info(&s).cwnd_bytes, 1160);
 	/* What is acknowledged then starts slowly: the rest, two segments at a time. */
 	peer_ack(&s.p);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 1160);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 2320);
 	rig_none(&s.r);
-	end(&s);
+	scene_end(&s);
 }
 
 /* 15 times, some minutes, then the end is told, and the peer too. */
@@ -111,7 +63,7 @@ static void test_gives_up(void **state)
 
 	(void)state;
 	set(&s, &peer_plain);
-	warm_up(&s);
+	scene_warm_up(&s);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
 	peer_take(&s.p);
 	rig_pass_ms(&s.r, 1200000);
@@ -127,7 +79,7 @@ static void test_gives_up(void **state)
 	assert_int_equal(reeve_tcp_write(s.tcp, "x", 1), -ETIMEDOUT);
 	assert_int_equal(reeve_tcp_write(s.tcp, "x", 1), -EPIPE);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_user_timeout(void **state)
@@ -143,7 +95,7 @@ static void test_user_timeout(void **state)
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_ESTABLISHED);
 	rig_pass_ms(&s.r, 6000);
 	assert_int_equal(reeve_tcp_error(s.tcp), ETIMEDOUT);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Reports of what is behind a gap bring the gap again, at once (RFC 6675). */
@@ -153,9 +105,9 @@ static void test_fast_retransmit_by_reports(void **state)
 
 	(void)state;
 	set(&s, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 
-	const uint32_t window = info_of(&s).cwnd_bytes;
+	const uint32_t window = scene_info(&s).cwnd_bytes;
 	const uint32_t first = s.p.expected;
 
 	assert_true(window >= 10 * 1448);
@@ -163,28 +115,28 @@ static void test_fast_retransmit_by_reports(void **state)
 	rig_collect(&s.r);
 	assert_int_equal(s.r.count, 10);
 	rig_discard(&s.r);
-	report(&s, first, first + 1448, first + 2 * 1448);
+	scene_report(&s, first, first + 1448, first + 2 * 1448);
 	rig_none(&s.r);
-	report(&s, first, first + 1448, first + 3 * 1448);
+	scene_report(&s, first, first + 1448, first + 3 * 1448);
 	rig_none(&s.r);
-	report(&s, first, first + 1448, first + 4 * 1448);
+	scene_report(&s, first, first + 1448, first + 4 * 1448);
 
 	const struct rig_segment *const again = rig_take(&s.r);
 
 	assert_int_equal(again->h.sequence, first);
 	assert_int_equal(again->length, 1448);
 	rig_none(&s.r);
-	assert_int_equal(info_of(&s).ssthresh_bytes, 5 * 1448); /* Reno: half the flight */
-	assert_int_equal(info_of(&s).cwnd_bytes, 7 * 1448);     /* on its way there */
+	assert_int_equal(scene_info(&s).ssthresh_bytes, 5 * 1448); /* Reno: half the flight */
+	assert_int_equal(scene_info(&s).cwnd_bytes, 7 * 1448);     /* on its way there */
 	assert_int_equal(rig_stats(&s.r).tcp_fast_recoveries, 1);
 	/* The rest of the reports do not bring it once more. */
-	report(&s, first, first + 1448, first + 10 * 1448);
+	scene_report(&s, first, first + 1448, first + 10 * 1448);
 	rig_none(&s.r);
-	report(&s, first + 10 * 1448, 0, 0);
+	scene_report(&s, first + 10 * 1448, 0, 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
 	assert_int_equal(rig_stats(&s.r).tcp_retransmits, 1);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Several gaps: all of them, and nothing that has arrived. */
@@ -195,7 +147,7 @@ static void test_several_gaps(void **state)
 
 	(void)state;
 	set(&s, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 
 	const uint32_t first = s.p.expected;
 
@@ -212,7 +164,7 @@ static void test_several_gaps(void **state)
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 3 * 1448);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 6 * 1448);
 	rig_none(&s.r);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Without SACK: three duplicates (RFC 5681, 3.2), and a partial acknowledgment brings the next
@@ -223,25 +175,25 @@ static void test_fast_retransmit_by_duplicates(void **state)
 
 	(void)state;
 	set(&s, &peer_plain);
-	warm_up(&s);
+	scene_warm_up(&s);
 
 	const uint32_t first = s.p.expected;
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 14600), 14600);
 	rig_discard(&s.r);
-	report(&s, first, 0, 0);
-	report(&s, first, 0, 0);
+	scene_report(&s, first, 0, 0);
+	scene_report(&s, first, 0, 0);
 	rig_none(&s.r);
-	report(&s, first, 0, 0);
+	scene_report(&s, first, 0, 0);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
 	rig_none(&s.r);
-	report(&s, first + 3 * 1460, 0, 0);
+	scene_report(&s, first + 3 * 1460, 0, 0);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 3 * 1460);
-	report(&s, first + 10 * 1460, 0, 0);
+	scene_report(&s, first + 10 * 1460, 0, 0);
 	rig_none(&s.r);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RFC 3042: the first duplicates let new data out, so that there will be a third. */
@@ -258,12 +210,12 @@ static void test_limited_transmit(void **state)
 
 	const uint32_t first = s.p.expected;
 
-	report(&s, first, 0, 0);
+	scene_report(&s, first, 0, 0);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 10 * 1460);
-	report(&s, first, 0, 0);
+	scene_report(&s, first, 0, 0);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 11 * 1460);
 	rig_none(&s.r);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Nothing behind the last segment could report its loss: it is sent again after two round trips,
@@ -274,7 +226,7 @@ static void test_tail_loss(void **state)
 
 	(void)state;
 	set(&s, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 4344), 4344);
 	rig_discard(&s.r);
 
@@ -287,11 +239,11 @@ static void test_tail_loss(void **state)
 	assert_int_equal(probe->h.sequence, first + 2 * 1448);
 	assert_int_equal(rig_stats(&s.r).tcp_timeouts, 0);
 	rig_none(&s.r);
-	report(&s, first + 3 * 1448, 0, 0);
+	scene_report(&s, first + 3 * 1448, 0, 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
 	rig_pass_ms(&s.r, 10000);
 	rig_none(&s.r);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Hazard 16: blocks that are reversed, outside, or about nothing are passed over. */
@@ -301,23 +253,23 @@ static void test_senseless_reports(void **state)
 
 	(void)state;
 	set(&s, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 
 	const uint32_t first = s.p.expected;
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 14480), 14480);
 	rig_discard(&s.r);
 	for (unsigned i = 0; i < 5; i++) {
-		report(&s, first, first + 3000, first + 2000);
-		report(&s, first, first + 10 * 1448, first + 20 * 1448);
-		report(&s, first, first - 5000, first + 5000);
-		report(&s, first, first + 0x80000000, first + 0x80000010);
-		report(&s, first, first + 100, first + 100);
+		scene_report(&s, first, first + 3000, first + 2000);
+		scene_report(&s, first, first + 10 * 1448, first + 20 * 1448);
+		scene_report(&s, first, first - 5000, first + 5000);
+		scene_report(&s, first, first + 0x80000000, first + 0x80000010);
+		scene_report(&s, first, first + 100, first + 100);
 	}
 	rig_none(&s.r);
 	assert_int_equal(s.tcp->busy->scoreboard.count, 0);
 	assert_int_equal(rig_stats(&s.r).tcp_retransmits, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* The receiver takes back what it reported (RFC 2018, 8): after the timeout all of it goes again. */
@@ -328,15 +280,15 @@ static void test_reneging(void **state)
 
 	(void)state;
 	set(&s, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 
 	const uint32_t first = s.p.expected;
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 5792), 5792);
 	rig_discard(&s.r);
-	report(&s, first, first + 1448, first + 4 * 1448);
+	scene_report(&s, first, first + 1448, first + 4 * 1448);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
-	report(&s, first + 1448, 0, 0); /* and not up to 4 * 1448 */
+	scene_report(&s, first + 1448, 0, 0); /* and not up to 4 * 1448 */
 	rig_discard(&s.r);
 	s.p.expected = first + 1448;
 	for (unsigned i = 0; i < 20 && sent < 3 * 1448; i++) {
@@ -347,11 +299,11 @@ static void test_reneging(void **state)
 			if (again->h.sequence == first + 1448 + sent)
 				sent += again->length;
 		}
-		report(&s, first + 1448 + sent, 0, 0);
+		scene_report(&s, first + 1448 + sent, 0, 0);
 	}
 	assert_int_equal(sent, 3 * 1448);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Hazard 23: a FIN that is lost comes again; with data that is lost too, behind it. */
@@ -361,7 +313,7 @@ static void test_lost_fin(void **state)
 
 	(void)state;
 	set(&s, &peer_plain);
-	warm_up(&s);
+	scene_warm_up(&s);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1000), 1000);
 	assert_int_equal(reeve_tcp_shutdown(s.tcp), 0);
 
@@ -374,18 +326,18 @@ static void test_lost_fin(void **state)
 	assert_int_equal(segment->h.sequence, first);
 	assert_int_equal(segment->length, 1000);
 	assert_true(segment->h.flags & TCP_FIN);
-	report(&s, first + 1000, 0, 0); /* the data only */
+	scene_report(&s, first + 1000, 0, 0); /* the data only */
 	rig_pass_ms(&s.r, 1000);
 	segment = rig_take(&s.r);
 	assert_int_equal(segment->h.sequence, first + 1000);
 	assert_int_equal(segment->length, 0);
 	assert_true(segment->h.flags & TCP_FIN);
 	rig_discard(&s.r);
-	report(&s, first + 1001, 0, 0);
+	scene_report(&s, first + 1001, 0, 0);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_FIN_WAIT_2);
 	rig_pass_ms(&s.r, 10000);
 	rig_none(&s.r);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Retransmission across 2^32. */
@@ -400,21 +352,21 @@ static void test_wrap(void **state)
 	s.r.now.ns += (int64_t)(UINT32_C(0xfffff000) - s.p.host_iss) * 64;
 	reeve_host_tick(s.r.host, s.r.now);
 	s.tcp = peer_accept(&s.p, &s.r, s.listener, &peer_modern);
-	warm_up(&s);
+	scene_warm_up(&s);
 
 	const uint32_t first = s.p.expected;
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 11584), 11584);
 	rig_discard(&s.r);
 	assert_true(first + 8 * 1448 < first);
-	report(&s, first, first + 2 * 1448, first + 8 * 1448);
+	scene_report(&s, first, first + 2 * 1448, first + 8 * 1448);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first + 1448);
 	rig_pass_ms(&s.r, 300);
 	assert_int_equal(rig_take(&s.r)->h.sequence, first);
-	report(&s, first + 8 * 1448, 0, 0);
+	scene_report(&s, first + 8 * 1448, 0, 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Karn: what was sent twice tells nothing, unless by its timestamp. */
@@ -424,17 +376,17 @@ static void test_karn(void **state)
 
 	(void)state;
 	set(&s, &peer_plain);
-	warm_up(&s);
+	scene_warm_up(&s);
 
-	const uint32_t before = info_of(&s).rtt_us;
+	const uint32_t before = scene_info(&s).rtt_us;
 
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
 	peer_take(&s.p);
 	rig_pass_ms(&s.r, 300);
 	rig_discard(&s.r);
 	peer_ack(&s.p);
-	assert_int_equal(info_of(&s).rtt_us, before);
-	end(&s);
+	assert_int_equal(scene_info(&s).rtt_us, before);
+	scene_end(&s);
 }
 
 int main(void)

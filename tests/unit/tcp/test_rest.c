@@ -1,5 +1,5 @@
 /* What a connection costs while nothing goes on, and that nothing is lost by it. Hazard 32. */
-#include "rig.h"
+#include "scene.h"
 
 #include <assert.h>
 
@@ -10,34 +10,11 @@ static uint8_t bytes[100000];
 static_assert(sizeof(struct reeve_tcp) <= 440, "an idle connection");
 static_assert(sizeof(struct tcp_time_wait) <= 56, "a TIME-WAIT");
 
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
 static void set(struct scene *s, const struct peer_options *o)
 {
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7 + (i >> 8));
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, o);
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
-
-static struct reeve_tcp_info info_of(const struct scene *s)
-{
-	struct reeve_tcp_info info;
-
-	reeve_tcp_info(s->tcp, &info);
-	return info;
+	scene_begin(s, o);
 }
 
 /* Long enough for any of these connections; no segment comes of it, and nothing is waited for. */
@@ -95,7 +72,7 @@ static void test_rests_and_works(void **state)
 	}
 	assert_int_equal(reeve_tcp_readable(s.tcp), 0);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Questions that come more often than that: it is never put away. */
@@ -115,7 +92,7 @@ static void test_stays_while_in_use(void **state)
 		rig_pass_ms(&s.r, 400);
 		assert_ptr_equal(s.tcp->busy, busy);
 	}
-	end(&s);
+	scene_end(&s);
 }
 
 /* A loss teaches the threshold, which holds after a rest; the window begins anew (RFC 5681, 4.1). */
@@ -143,26 +120,26 @@ static void test_remembers(void **state)
 	s.p.expected += 14600;
 	peer_ack(&s.p);
 
-	const struct reeve_tcp_info before = info_of(&s);
+	const struct reeve_tcp_info before = scene_info(&s);
 
 	assert_int_equal(rig_stats(&s.r).tcp_fast_recoveries, 1);
 	assert_true(before.ssthresh_bytes < 14600);
 	rest(&s);
-	assert_int_equal(info_of(&s).ssthresh_bytes, before.ssthresh_bytes);
-	assert_true(info_of(&s).cwnd_bytes <= before.cwnd_bytes);
-	assert_int_equal(info_of(&s).rtt_us, before.rtt_us);
-	assert_string_equal(info_of(&s).congestion_control, "cubic");
+	assert_int_equal(scene_info(&s).ssthresh_bytes, before.ssthresh_bytes);
+	assert_true(scene_info(&s).cwnd_bytes <= before.cwnd_bytes);
+	assert_int_equal(scene_info(&s).rtt_us, before.rtt_us);
+	assert_string_equal(scene_info(&s).congestion_control, "cubic");
 	answer(&s, "on");
-	assert_int_equal(info_of(&s).ssthresh_bytes, before.ssthresh_bytes);
+	assert_int_equal(scene_info(&s).ssthresh_bytes, before.ssthresh_bytes);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_CONGESTION_CONTROL, REEVE_RENO), 0);
 	rest(&s);
-	assert_string_equal(info_of(&s).congestion_control, "reno");
-	assert_int_equal(info_of(&s).ssthresh_bytes, before.ssthresh_bytes);
+	assert_string_equal(scene_info(&s).congestion_control, "reno");
+	assert_int_equal(scene_info(&s).ssthresh_bytes, before.ssthresh_bytes);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_CONGESTION_CONTROL, REEVE_CUBIC), 0);
-	assert_string_equal(info_of(&s).congestion_control, "cubic");
+	assert_string_equal(scene_info(&s).congestion_control, "cubic");
 	answer(&s, "and on");
-	assert_int_equal(info_of(&s).ssthresh_bytes, before.ssthresh_bytes);
-	end(&s);
+	assert_int_equal(scene_info(&s).ssthresh_bytes, before.ssthresh_bytes);
+	scene_end(&s);
 }
 
 /* Whatever is left to do keeps it. */
@@ -200,7 +177,7 @@ static void test_does_not_rest(void **state)
 	assert_non_null(s.tcp->busy);
 	peer_ack(&s.p);
 	rest(&s);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Orphans in FIN-WAIT-2 rest too, and end when they are to. */
@@ -244,7 +221,7 @@ static void test_ends_from_rest(void **state)
 	assert_true(peer_take(&s.p)->h.flags & TCP_FIN);
 	peer_ack(&s.p);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
-	end(&s);
+	scene_end(&s);
 }
 
 int main(void)

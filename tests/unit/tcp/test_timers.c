@@ -1,29 +1,9 @@
 /* Persist, keepalive, and that nothing ever asks to be called without end. Hazards 18 and 25. */
-#include "rig.h"
+#include "scene.h"
 
 #include <errno.h>
 
 static uint8_t bytes[10000];
-
-struct scene {
-	struct rig r;
-	struct peer p;
-	struct reeve_tcp *listener, *tcp;
-};
-
-static void set(struct scene *s, const struct peer_options *o)
-{
-	rig_init(&s->r);
-	s->listener = rig_listen(&s->r, 5);
-	s->tcp = peer_accept(&s->p, &s->r, s->listener, o);
-}
-
-static void end(struct scene *s)
-{
-	reeve_tcp_abort(s->tcp);
-	reeve_tcp_close(s->listener);
-	rig_deinit(&s->r);
-}
 
 /* A closed window is probed, at growing distances, for as long as the peer answers. */
 static void test_persist(void **state)
@@ -33,7 +13,7 @@ static void test_persist(void **state)
 	int64_t wait_ns = 0;
 
 	(void)state;
-	set(&s, &peer_plain);
+	scene_begin(&s, &peer_plain);
 	s.p.window = 0;
 	peer_ack(&s.p);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 5000), 5000);
@@ -58,7 +38,7 @@ static void test_persist(void **state)
 	peer_ack(&s.p);
 	assert_int_equal(peer_take(&s.p)->length, 1460);
 	assert_int_equal(peer_take(&s.p)->length, 1460);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Who does not answer probes is gone. */
@@ -67,14 +47,14 @@ static void test_persist_ends(void **state)
 	struct scene s = { 0 };
 
 	(void)state;
-	set(&s, &peer_plain);
+	scene_begin(&s, &peer_plain);
 	s.p.window = 0;
 	peer_ack(&s.p);
 	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 5000), 5000);
 	rig_pass_ms(&s.r, 2000000);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
 	assert_int_equal(reeve_tcp_error(s.tcp), ETIMEDOUT);
-	end(&s);
+	scene_end(&s);
 }
 
 /* RST and FIN count while the window is closed on our side. */
@@ -107,7 +87,7 @@ static void test_closed_window_takes_control(void **state)
 	assert_int_equal(rig_take(&s.r)->h.window, 2048);
 	peer_send(&s.p, TCP_ACK | TCP_FIN, NULL, 0);
 	assert_true(reeve_tcp_peer_closed(s.tcp));
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_reset_in_closed_window(void **state)
@@ -125,7 +105,7 @@ static void test_reset_in_closed_window(void **state)
 	peer_send(&s.p, TCP_RST, NULL, 0);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
 	assert_int_equal(reeve_tcp_readable(s.tcp), 2048); /* what came is still to be read */
-	end(&s);
+	scene_end(&s);
 }
 
 static void test_keepalive(void **state)
@@ -133,7 +113,7 @@ static void test_keepalive(void **state)
 	struct scene s = { 0 };
 
 	(void)state;
-	set(&s, &peer_plain);
+	scene_begin(&s, &peer_plain);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_KEEPALIVE_IDLE_S, 100), 0);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_KEEPALIVE_INTERVAL_S, 10), 0);
 	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_KEEPALIVE_COUNT, 3), 0);
@@ -160,7 +140,7 @@ static void test_keepalive(void **state)
 	assert_true(rig_take(&s.r)->h.flags & TCP_RST);
 	assert_true(rig_events(&s.r, s.tcp) & REEVE_FAILED);
 	assert_int_equal(reeve_tcp_error(s.tcp), ETIMEDOUT);
-	end(&s);
+	scene_end(&s);
 }
 
 /* An idle connection waits for nothing: no call is asked for, at any time. */
@@ -169,7 +149,7 @@ static void test_idle(void **state)
 	struct scene s = { 0 };
 
 	(void)state;
-	set(&s, &peer_modern);
+	scene_begin(&s, &peer_modern);
 	assert_int_equal(reeve_tcp_write(s.tcp, "x", 1), 1);
 	peer_take(&s.p);
 	peer_ack(&s.p);
@@ -179,7 +159,7 @@ static void test_idle(void **state)
 	rig_pass_ms(&s.r, 3600000); /* the neighbour's too */
 	assert_true(reeve_time_is_never(reeve_host_deadline(s.r.host)));
 	assert_int_equal(s.r.host->timers.armed, 0);
-	end(&s);
+	scene_end(&s);
 }
 
 /* Hazard 25: a clock that goes back is ignored, one that leaps ahead leaves everything in order. */
@@ -189,7 +169,7 @@ static void test_strange_clock(void **state)
 	const struct reeve_time now = { 1000 };
 
 	(void)state;
-	set(&s, &peer_modern);
+	scene_begin(&s, &peer_modern);
 	assert_int_equal(reeve_tcp_write(s.tcp, "x", 1), 1);
 	peer_take(&s.p);
 	reeve_host_tick(s.r.host, now);
@@ -202,7 +182,7 @@ static void test_strange_clock(void **state)
 	s.p.ts += 100;
 	peer_ack(&s.p);
 	assert_int_equal(reeve_tcp_unsent(s.tcp), 0);
-	end(&s);
+	scene_end(&s);
 }
 
 int main(void)
