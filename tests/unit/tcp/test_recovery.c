@@ -389,6 +389,38 @@ static void test_karn(void **state)
 	scene_end(&s);
 }
 
+/* RFC 3168, 6.1.2: an echo of what was sent before the last reduction is old. So is, 2 GB later, each that
+ * has half of all numbers before it, unless the reduction has been forgotten. */
+static void test_old_reduction(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s, &peer_plain);
+	s.tcp->ecn = true;
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, sizeof(bytes)), sizeof(bytes));
+	rig_discard(&s.r);
+	s.p.expected += 1460;
+	peer_send(&s.p, TCP_ACK | TCP_ECE, NULL, 0);
+	rig_discard(&s.r);
+	s.p.expected += 9 * 1460;
+	peer_send(&s.p, TCP_ACK | TCP_ECE, NULL, 0);
+	rig_discard(&s.r);
+
+	const uint32_t reduced = scene_info(&s).cwnd_bytes;
+
+	assert_in_range(reduced, 5 * 1460, 14599);
+	s.p.expected += 1460;
+	peer_ack(&s.p);
+	/* As it lies after 2 GB. */
+	s.tcp->busy->reduced_end = seq_add(s.tcp->una, UINT32_C(1) << 30);
+	rig_discard(&s.r);
+	s.p.expected += 1460;
+	peer_send(&s.p, TCP_ACK | TCP_ECE, NULL, 0);
+	assert_true(scene_info(&s).cwnd_bytes < reduced);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_lost_fin),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_karn),
+		cmocka_unit_test(test_old_reduction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
