@@ -149,6 +149,40 @@ static void test_late_by_duplicate(void **state)
 	scene_end(&s);
 }
 
+/* When the window falls for an echo of ECN already, a loss that was none is taken back as well: to what
+ * the echo has left of the window. */
+static void test_late_beside_an_echo(void **state)
+{
+	struct scene s = { 0 };
+	const uint32_t mss = 1448;
+
+	(void)state;
+	set(&s);
+	s.tcp->ecn = true;
+
+	const uint32_t window = scene_info(&s).cwnd_bytes, first = s.p.expected;
+
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 14480), 14480);
+	rig_collect(&s.r);
+	while (s.r.count > 0)
+		s.p.ts_echo = rig_take(&s.r)->h.options.timestamp;
+	rig_pass_ms(&s.r, 20);
+	s.p.expected = first + mss;
+	peer_send(&s.p, TCP_ACK | TCP_ECE, NULL, 0);
+
+	const uint32_t reduced = s.tcp->busy->congestion.window;
+
+	assert_true(reduced < window);
+	scene_report(&s, first + mss, first + 2 * mss, first + 10 * mss);
+	assert_int_equal(rig_take(&s.r)->h.sequence, first + mss);
+	assert_int_equal(scene_info(&s).recovery, REEVE_TCP_FAST_RECOVERY);
+	scene_report(&s, first + 9 * mss, 0, 0);
+	/* One segment is still reported beyond what is acknowledged. */
+	assert_int_equal(scene_info(&s).recovery, REEVE_TCP_DISORDER);
+	assert_int_equal(s.tcp->busy->congestion.window, reduced);
+	scene_end(&s);
+}
+
 /* The threshold falls at each loss, however much piles up behind the gap. */
 static void test_threshold_falls(void **state)
 {
@@ -335,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_one_report_is_enough),
 		cmocka_unit_test(test_late_by_timestamp),
 		cmocka_unit_test(test_late_by_duplicate),
+		cmocka_unit_test(test_late_beside_an_echo),
 		cmocka_unit_test(test_threshold_falls),
 		cmocka_unit_test(test_refused_by_pool),
 		cmocka_unit_test(test_after_a_rest),
