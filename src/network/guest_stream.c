@@ -394,9 +394,6 @@ static void pump(struct guest_socket *s)
 
 	if (s->source.fd < 0)
 		return;
-	/* It refuses what waits for room in it. */
-	if (s->is_both && s->hung_up)
-		s->can_write = true;
 	more = pass_in(s);
 	if (!s->failed)
 		more |= pass_out(s);

@@ -444,6 +444,44 @@ sys.stdin.read()
     assert p.communicate("", timeout=WAIT) == ("", None)
 
 
+def test_shut_down_with_a_full_queue(reeve):
+    """What was not read stays where it is, and the window closed: nothing comes that would be refused. (A
+    kernel that has let its peer send more than it takes resets.)"""
+    code = SHUT + """
+import select, struct
+def info(s, member):
+    return struct.unpack_from("I", s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), member)[0]
+def turn(c, d):
+    c.send(b"?")
+    d.send(d.recv(1))
+    c.recv(1)
+a, b = pair()
+other = pair()
+b.setblocking(False)
+# All that the peer's window takes has been acknowledged, more waits, and that does not change.
+quiet = 0
+while quiet < 20:
+    turn(*other)
+    quiet = quiet + 1 if info(b, 24) == 0 and info(b, 144) > 0 else 0
+    try:
+        b.send(b"x" * 65536)
+        quiet = 0
+    except BlockingIOError:
+        pass
+a.shutdown(socket.SHUT_RDWR)
+p = select.poll()
+p.register(b, select.POLLRDHUP)
+p.poll()
+for _ in range(20):
+    turn(*other)
+state = b.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+print(b.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), state,
+      b.getpeername() == a.getsockname(), len(a.recv(10)), flush=True)
+"""
+    p = reeve.start_python(code)
+    assert p.communicate(timeout=WAIT) == ("0 8 True 10\n", None)
+
+
 def test_shut_down_and_killed_leaves_nothing(reeve):
     """Whoever holds it last."""
     code = SHUT + """
