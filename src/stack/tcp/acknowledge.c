@@ -137,7 +137,7 @@ static void note_timestamp(struct reeve_tcp *tcp, const struct tcp_segment *s)
 	const struct tcp_seq seq = { s->h.sequence };
 
 	if (tcp->timestamps && o->has_timestamps && seq_until(seq, tcp->busy->ack_sent) &&
-	    (int32_t)(o->timestamp - tcp->ts_recent) >= 0)
+	    (s->begins_clock || (int32_t)(o->timestamp - tcp->ts_recent) >= 0))
 		tcp->ts_recent = o->timestamp;
 }
 

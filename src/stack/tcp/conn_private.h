@@ -115,14 +115,14 @@ struct tcp_rack {
 
 /* The search for what the path carries (path_mtu.c). */
 struct tcp_path {
-	struct tcp_seq start, end;  /* of the probe */
-	uint16_t mtu;               /* of the probe */
-	uint16_t high;              /* longer ones are not carried; 0: nothing is searched */
-	uint8_t failures;           /* of probes of one size */
-	bool is_out : 1;            /* a probe is */
-	bool tries_high : 1;        /* `high` itself is worth a try */
-	bool is_lost_alone : 1;     /* the probe, and nothing else in this recovery */
-	struct reeve_time raise_at; /* then the path may carry more */
+	struct tcp_seq start, end;    /* of the probe */
+	uint16_t mtu;                 /* of the probe */
+	uint16_t high;                /* longer ones are not carried; 0: nothing is searched */
+	uint8_t failures;             /* of probes of one size */
+	bool is_out : 1;              /* a probe is */
+	bool tries_high : 1;          /* `high` itself is worth a try */
+	bool is_lost_alone : 1;       /* the probe, and nothing else in this recovery */
+	struct reeve_time settled_at; /* ten minutes later it may carry more */
 };
 
 /* Of a handshake that began with Fast Open, until it is done (fast_open.c, fast_client.c). */
@@ -173,6 +173,9 @@ struct tcp_learned {
 	bool is_reordering : 1;
 	bool syn_data : 1;        /* Fast Open: what was in the SYN was taken */
 	uint8_t fast_failure : 2; /* enum reeve_tcp_fast_open_failure */
+	bool path_tries_high : 1; /* and these are of struct tcp_path */
+	uint8_t path_failures;
+	uint16_t path_high, path_minute; /* the latter: since when it is settled, modulo 2^16 */
 };
 
 /*
@@ -311,7 +314,8 @@ struct tcp_half_open {
 	struct reeve_time sent_at; /* the SYN and ACK, for the round-trip time */
 	struct reeve_time last_answer;
 	uint16_t peer_mss, window;
-	uint8_t send_scale, receive_scale, retries;
+	uint16_t retries; /* TCP_DEFER_ACCEPT of hours has more than 255 */
+	uint8_t send_scale, receive_scale;
 	bool timestamps : 1, sack : 1, scaling : 1, ecn : 1, resent : 1, has_answered : 1;
 	bool grants_cookie : 1;   /* the peer has asked for one (RFC 7413, 4.2.1) */
 	bool is_acknowledged : 1; /* and waits for data (tcp_half_open_is_deferred()) */
@@ -357,10 +361,11 @@ struct tcp_segment {
 	const struct ip_received *how;
 	struct tcp_header h;
 	struct tcp_seq seq, ack;
-	uint32_t length; /* payload bytes */
-	uint32_t window; /* scaled */
-	uint32_t piece;  /* how long the segments were that it was put together from */
-	uint32_t pieces; /* and how many */
+	uint32_t length;   /* payload bytes */
+	uint32_t window;   /* scaled */
+	uint32_t piece;    /* how long the segments were that it was put together from */
+	uint32_t pieces;   /* and how many */
+	bool begins_clock; /* its timestamp is no older than the last, whatever their order (5.5) */
 };
 
 static inline struct tcp_host *tcp_of(const struct reeve_tcp *tcp)
@@ -574,7 +579,9 @@ void tcp_fast_established(struct reeve_tcp *tcp, const struct tcp_segment *s);
 
 /* path_mtu.c */
 void tcp_update_mss(struct reeve_tcp *tcp, const struct ip_route *route);
-void tcp_path_begin(struct reeve_tcp *tcp);
+/* Over a rest. */
+void tcp_path_remember(const struct tcp_path *p, struct tcp_learned *ret);
+void tcp_path_recall(struct reeve_tcp *tcp);
 /* ICMP has said how much the path carries; or that a probe was too much. */
 void tcp_path_lowered(struct reeve_tcp *tcp, const struct ip_route *route, uint32_t mtu);
 void tcp_path_refused(struct reeve_tcp *tcp, uint32_t mtu);

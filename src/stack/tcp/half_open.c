@@ -93,7 +93,7 @@ static uint16_t offered_window(const struct tcp_half_open *h)
 }
 
 /* Doubled each time, as the timer of data is (RFC 6298, 5.5). */
-static int64_t timeout_ms(uint8_t retries)
+static int64_t timeout_ms(uint16_t retries)
 {
 	const int64_t most_ms = RTO_MAX_MS;
 	const int64_t ms = (int64_t)RTO_INITIAL_MS << (retries < 8 ? retries : 8);
@@ -102,11 +102,11 @@ static int64_t timeout_ms(uint8_t retries)
 }
 
 /* From the first answer to the timer that made this the number of retries. */
-static int64_t elapsed_ms(uint8_t retries)
+static int64_t elapsed_ms(uint16_t retries)
 {
 	int64_t sum = 0;
 
-	for (uint8_t i = 0; i < retries; i++)
+	for (uint16_t i = 0; i < retries; i++)
 		sum += timeout_ms(i);
 	return sum;
 }

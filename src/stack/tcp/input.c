@@ -95,11 +95,50 @@ void tcp_establish(struct reeve_tcp *tcp)
 	tcp_mark_dirty(tcp);
 }
 
+/* RFC 2883, 4: each segment that has come again is reported, so what has not been said yet is said
+ * first: the peer counts them to know whether all that it sent again was in vain. */
+static void note_dsack(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end)
+{
+	if (!seq_before(start, end))
+		return;
+	if (tcp->has_dsack)
+		tcp_send_ack(tcp);
+	tcp->has_dsack = true;
+	tcp->busy->dsack_start = start;
+	tcp->busy->dsack_end = end;
+}
+
+/* Cuts what lies outside the window: RFC 9293, 3.10.7.4, "segments with higher beginning". */
+static void trim(struct reeve_tcp *tcp, struct tcp_segment *s)
+{
+	if (seq_before(s->seq, tcp->rcv_nxt)) {
+		const uint32_t before = seq_distance(s->seq, tcp->rcv_nxt);
+		const uint32_t old = before < s->length ? before : s->length;
+
+		if (tcp->sack)
+			note_dsack(tcp, s->seq, seq_add(s->seq, old));
+		packet_strip(s->packet, old);
+		s->length -= old;
+		s->seq = tcp->rcv_nxt;
+	}
+
+	const uint32_t room = seq_distance(s->seq, tcp->rcv_edge);
+
+	if (s->length > room) {
+		packet_trim(s->packet, room);
+		s->length = room;
+		s->h.flags = (uint8_t)(s->h.flags & ~TCP_FIN);
+	} else if (s->length == room) {
+		s->h.flags = (uint8_t)(s->h.flags & ~TCP_FIN);
+	}
+}
+
 /* What follows a SYN in its segment: data, FIN (RFC 9293, 3.10.7.3, last part of the fourth). */
 static void rest_of_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 {
 	s->seq = tcp->rcv_nxt;
 	s->h.flags = (uint8_t)(s->h.flags & ~TCP_SYN);
+	trim(tcp, s);
 	if (sequence_length(s) > 0)
 		tcp_take_text(tcp, s);
 	else
@@ -112,6 +151,7 @@ static void syn_sent_syn(struct reeve_tcp *tcp, struct tcp_segment *s)
 	tcp->ack_due = true;
 	tcp_mark_dirty(tcp);
 	if (s->h.flags & TCP_ACK) {
+		tcp->syn_due = false;
 		tcp_establish(tcp);
 		tcp_fast_established(tcp, s);
 		rest_of_syn(tcp, s);
@@ -156,8 +196,11 @@ static bool step_paws(struct reeve_tcp *tcp, struct tcp_segment *s)
 		return end_drop(tcp, s, REEVE_DROP_TCP_PAWS);
 	if ((int32_t)(o->timestamp - tcp->ts_recent) >= 0)
 		return true;
-	if (reeve_time_since(tcp_now(tcp), tcp->last_received) > PAWS_IDLE_S * REEVE_NS_PER_S)
+	/* RFC 7323, 5.5: in so long a silence the peer's clock may have come round. */
+	if (reeve_time_since(tcp_now(tcp), tcp->last_received) > PAWS_IDLE_S * REEVE_NS_PER_S) {
+		s->begins_clock = true;
 		return true;
+	}
 	if (s->length > 0)
 		tcp_send_ack(tcp);
 	else
@@ -181,19 +224,6 @@ static bool is_acceptable(const struct reeve_tcp *tcp, const struct tcp_segment 
 	return (seq_until(tcp->rcv_nxt, s->seq) && seq_before(s->seq, tcp->rcv_edge)) ||
 	       (seq_until(tcp->rcv_nxt, last) && seq_before(last, tcp->rcv_edge)) ||
 	       (seq_before(s->seq, tcp->rcv_nxt) && !seq_before(last, tcp->rcv_edge));
-}
-
-/* RFC 2883, 4: each segment that has come again is reported, so what has not been said yet is said
- * first: the peer counts them to know whether all that it sent again was in vain. */
-static void note_dsack(struct reeve_tcp *tcp, struct tcp_seq start, struct tcp_seq end)
-{
-	if (!seq_before(start, end))
-		return;
-	if (tcp->has_dsack)
-		tcp_send_ack(tcp);
-	tcp->has_dsack = true;
-	tcp->busy->dsack_start = start;
-	tcp->busy->dsack_end = end;
 }
 
 /* The answer to a SYN and ACK of Fast Open: an acknowledgment of that alone is not one of data that
@@ -220,6 +250,8 @@ static bool step_ack(struct reeve_tcp *tcp, struct tcp_segment *s)
 	if (tcp->syn_unanswered)
 		return step_fast_answer(tcp, s);
 	if (tcp->state == REEVE_TCP_SYN_RECEIVED) {
+		tcp->ack_due = tcp->ack_due || tcp->syn_due; /* if the answer has not gone yet */
+		tcp->syn_due = false;
 		tcp_establish(tcp);
 		tcp_fast_established(tcp, s);
 		tcp->send_window = s->window;
@@ -256,31 +288,6 @@ static bool refuse_sequence(struct reeve_tcp *tcp, struct tcp_segment *s)
 	return end_drop(tcp, s,
 			is_old && s->length > 0 ? REEVE_DROP_TCP_DUPLICATE
 						: REEVE_DROP_TCP_SEQUENCE);
-}
-
-/* Cuts what lies outside the window: RFC 9293, 3.10.7.4, "segments with higher beginning". */
-static void trim(struct reeve_tcp *tcp, struct tcp_segment *s)
-{
-	if (seq_before(s->seq, tcp->rcv_nxt)) {
-		const uint32_t before = seq_distance(s->seq, tcp->rcv_nxt);
-		const uint32_t old = before < s->length ? before : s->length;
-
-		if (tcp->sack)
-			note_dsack(tcp, s->seq, seq_add(s->seq, old));
-		packet_strip(s->packet, old);
-		s->length -= old;
-		s->seq = tcp->rcv_nxt;
-	}
-
-	const uint32_t room = seq_distance(s->seq, tcp->rcv_edge);
-
-	if (s->length > room) {
-		packet_trim(s->packet, room);
-		s->length = room;
-		s->h.flags = (uint8_t)(s->h.flags & ~TCP_FIN);
-	} else if (s->length == room) {
-		s->h.flags = (uint8_t)(s->h.flags & ~TCP_FIN);
-	}
 }
 
 /* Both ends have sent SYN, and now SYN and ACK: the SYN in it is the one we have (RFC 9293,

@@ -536,16 +536,15 @@ static void send_tail_probe(struct sender *s)
 {
 	struct reeve_tcp *const tcp = s->tcp;
 
-	tcp->tail_due = false;
+	/* One that does not go out, or is not needed any more, says nothing of a loss. */
+	tcp->tail_due = tcp->is_probing_tail = false;
 	if (seq_equal(tcp->una, tcp->nxt) || tcp->busy->recovery != TCP_RECOVERY_OPEN)
 		return;
 
 	const struct scoreboard_range range = unreported_tail(tcp);
 
-	if (!seq_before(range.start, range.end)) {
-		tcp->is_probing_tail = false; /* there is none */
+	if (!seq_before(range.start, range.end))
 		return;
-	}
 
 	const uint32_t bytes = resend(tcp, s->route, &range, tcp->mss);
 

@@ -19,6 +19,7 @@
 #define PROBES        2               /* of one size, as one may be lost for another reason */
 #define RAISE_MS      INT64_C(600000) /* RFC 8899, 5.1.1; RFC 1191, 6.3 */
 #define HOLE_TIMEOUTS 2
+#define MINUTE_NS     (60 * REEVE_NS_PER_S)
 
 static uint32_t mss_at(const struct reeve_tcp *tcp, const struct ip_route *route, uint32_t mtu)
 {
@@ -55,7 +56,7 @@ static void settle(struct reeve_tcp *tcp)
 
 	p->high = 0;
 	p->failures = 0;
-	p->raise_at = reeve_time_add_ms(tcp_now(tcp), RAISE_MS);
+	p->settled_at = tcp_now(tcp);
 }
 
 static void search(struct reeve_tcp *tcp, uint32_t high)
@@ -75,9 +76,29 @@ static uint32_t current_mtu(const struct reeve_tcp *tcp, const struct ip_route *
 	return tcp->path_mtu && tcp->path_mtu < most ? tcp->path_mtu : most;
 }
 
-void tcp_path_begin(struct reeve_tcp *tcp)
+static uint16_t minute_of(struct reeve_time t)
 {
-	settle(tcp);
+	return (uint16_t)(t.ns / MINUTE_NS);
+}
+
+void tcp_path_remember(const struct tcp_path *p, struct tcp_learned *ret)
+{
+	ret->path_high = p->high;
+	ret->path_tries_high = p->tries_high;
+	ret->path_failures = p->failures;
+	ret->path_minute = minute_of(p->settled_at);
+}
+
+void tcp_path_recall(struct reeve_tcp *tcp)
+{
+	struct tcp_path *const p = &tcp->busy->path;
+	const struct reeve_time now = tcp_now(tcp);
+	const uint16_t minutes = (uint16_t)(minute_of(now) - tcp->learned.path_minute);
+
+	p->high = tcp->learned.path_high;
+	p->tries_high = tcp->learned.path_tries_high;
+	p->failures = tcp->learned.path_failures;
+	p->settled_at = reeve_time_add(now, -minutes * MINUTE_NS);
 }
 
 void tcp_path_lowered(struct reeve_tcp *tcp, const struct ip_route *route, uint32_t mtu)
@@ -138,7 +159,8 @@ static uint32_t next_mtu(struct reeve_tcp *tcp, const struct ip_route *route)
 	struct tcp_path *const p = &tcp->busy->path;
 	const uint32_t low = current_mtu(tcp, route);
 
-	if (p->high == 0 && low < route->mtu && !reeve_time_before(tcp_now(tcp), p->raise_at))
+	if (p->high == 0 && low < route->mtu &&
+	    reeve_time_since(tcp_now(tcp), p->settled_at) >= RAISE_MS * REEVE_NS_PER_MS)
 		search(tcp, route->mtu < UINT16_MAX ? route->mtu : UINT16_MAX);
 	if (p->high == 0)
 		return 0;

@@ -325,8 +325,11 @@ enum receive_insert receive_queue_insert(struct receive_queue *q, struct tcp_seq
 	const struct tcp_seq end = seq_add(start, (uint32_t)reeve_packet_length(p));
 
 	check(left);
-	if (r && seq_until(end, r->end))
+	/* Its range is reported first: behind a D-SACK that says where it lies (RFC 2883, 4, (3)). */
+	if (r && seq_until(end, r->end)) {
+		r->stamp = ++q->stamp;
 		return RECEIVE_DUPLICATE;
+	}
 	if (q->range_bytes + packet_cost(p) > max_bytes)
 		return RECEIVE_FULL;
 	if (r && seq_before(r->end, start))

@@ -1,9 +1,9 @@
 /*
  * Rest and work. A connection on which nothing goes on, for longer than its timeout and a second, gives
  * back its struct tcp_busy: nothing is queued, in flight, owed or missing then, so that what is in it
- * follows from the rest, but for what congestion control and RACK have learned of the path, which is
- * remembered. It is made again by the first segment, call or timer that has work for it; without
- * memory, the segment is lost, the call finds no room, the timer comes back.
+ * follows from the rest, but for what congestion control, RACK and the search for the path's MTU have
+ * learned, which is remembered. It is made again by the first segment, call or timer that has work for
+ * it; without memory, the segment is lost, the call finds no room, the timer comes back.
  *
  * A rest begins by a deadline and not with the last acknowledgment: whoever asks and answers by turns
  * allocates nothing.
@@ -58,6 +58,7 @@ static void rest(struct reeve_tcp *tcp)
 	tcp->learned.rack_multiplier = b->rack.multiplier;
 	tcp->learned.rack_persist = b->rack.persist;
 	tcp->learned.is_reordering = b->rack.is_reordering;
+	tcp_path_remember(&b->path, &tcp->learned);
 	tcp->timing = tcp->is_probing_tail = false;
 	tcp_busy_free(tcp_of(tcp), b);
 	timer_disarm(&tcp->host->timers, &tcp->timer);
@@ -112,7 +113,7 @@ bool tcp_wake(struct reeve_tcp *tcp)
 				  tcp->mss, &tcp->learned.congestion);
 	b->last_sent = b->stalled_since = b->round_start = tcp_now(tcp);
 	b->paced_to = (struct reeve_time){ INT64_MIN };
-	tcp_path_begin(tcp);
+	tcp_path_recall(tcp);
 	return true;
 }
 

@@ -23,8 +23,8 @@
 #include "stack/tcp/conn_private.h"
 
 #define DATA_RETRIES    15
-#define CORK_MS         200 /* a corked partial segment waits so long, or a timeout; as Linux */
-#define RECOVERY_PROBES 3   /* of one gap; each twice as late as the one before */
+#define HELD_MS         1000 /* RFC 9293, 3.8.6.2.1: the override timeout, at most */
+#define RECOVERY_PROBES 3    /* of one gap; each twice as late as the one before */
 #define PROBE_MIN_MS    10
 #define PROBE_DELAY_MS  50 /* less than two segments in flight may await a delayed ACK */
 
@@ -97,8 +97,10 @@ static void arm(struct reeve_tcp *tcp, enum tcp_retransmit_mode mode)
 		ms = repeated_timeout_ms(tcp);
 	if (mode == TCP_MODE_PROBE)
 		ms = probe_timeout_ms(tcp);
-	if (mode == TCP_MODE_PERSIST && tcp->settings.cork && tcp->send_window > 0)
-		ms = ms > CORK_MS ? ms : CORK_MS;
+	/* A part of a segment that cork, or a small window, holds back: a timeout, as Linux has it, but of
+	 * a path that was slow once not minutes. */
+	if (mode == TCP_MODE_PERSIST && tcp->send_window > 0 && ms > HELD_MS)
+		ms = HELD_MS;
 	tcp->busy->retransmit_mode = (uint8_t)mode;
 	set_in_ms(tcp, TCP_DEADLINE_RETRANSMIT, ms);
 }

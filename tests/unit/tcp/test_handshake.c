@@ -197,6 +197,71 @@ static void test_simultaneous_open(void **state)
 	rig_deinit(&r);
 }
 
+/* The SYN, and SYN and ACK, of the peer in one turn: what we owe it then is an acknowledgment. */
+static void test_simultaneous_open_in_one_turn(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p = { .rig = &r, .port = 80, .next = 900, .window = 5000 };
+	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV4, NULL);
+
+	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
+
+	const struct rig_segment *s = rig_take(&r);
+
+	p.host_port = s->h.source_port;
+	p.expected = s->h.sequence + 1;
+	r.holds = true;
+	peer_send(&p, TCP_SYN, NULL, 0);
+	p.next--;
+	peer_send(&p, TCP_SYN | TCP_ACK, NULL, 0);
+	r.holds = false;
+	assert_int_equal(reeve_tcp_state(tcp), REEVE_TCP_ESTABLISHED);
+	s = rig_take(&r);
+	assert_int_equal(s->h.flags, TCP_ACK);
+	assert_int_equal(s->h.acknowledgment, p.next);
+	rig_none(&r);
+	assert_false(tcp->timing);
+	reeve_tcp_abort(tcp);
+	rig_deinit(&r);
+}
+
+/* The answer comes in the turn in which the SYN was to be sent again. */
+static void test_answered_as_it_times_out(void **state)
+{
+	struct rig r = { 0 };
+	struct peer p = { .rig = &r, .port = 80, .next = 900, .window = 5000 };
+	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV4, NULL);
+
+	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
+
+	const struct rig_segment *s = rig_take(&r);
+
+	p.host_port = s->h.source_port;
+	p.expected = s->h.sequence + 1;
+	r.now = reeve_time_add_ms(r.now, 1100);
+	reeve_host_tick(r.host, r.now);
+	assert_true(tcp->syn_due);
+	r.holds = true;
+	peer_send(&p, TCP_SYN | TCP_ACK, NULL, 0);
+	r.holds = false;
+	s = rig_take(&r);
+	assert_int_equal(s->h.flags, TCP_ACK);
+	assert_int_equal(s->h.acknowledgment, p.next);
+	rig_none(&r);
+	reeve_tcp_abort(tcp);
+	rig_deinit(&r);
+}
+
 /* A socket that connects to itself: the same, within one host. */
 static void test_self_connection(void **state)
 {
@@ -447,6 +512,8 @@ int main(void)
 		cmocka_unit_test(test_syn_is_repeated),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_simultaneous_open),
+		cmocka_unit_test(test_simultaneous_open_in_one_turn),
+		cmocka_unit_test(test_answered_as_it_times_out),
 		cmocka_unit_test(test_self_connection),
 		cmocka_unit_test(test_wrong_ack_to_syn),
 		cmocka_unit_test(test_syn_with_more),

@@ -347,6 +347,7 @@ static void test_path_probe_is_whole(void **state)
 	set(&s, 100);
 	set_window(&s, 60 * MSS, 30 * MSS);
 	s.tcp->path_mtu = 1200;
+	s.tcp->busy->path.settled_at = s.r.now;
 	s.tcp->mss = (uint16_t)short_mss;
 	write_all(&s, 10 * short_mss - 1300);
 	assert_int_equal(sent(&s), 10 * short_mss - 1300);

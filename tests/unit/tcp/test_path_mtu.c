@@ -104,6 +104,30 @@ static struct reeve_time next_time(const struct world *w)
 	return w->count ? reeve_time_min(next, w->frames[w->first].due) : next;
 }
 
+/* To what comes next, or to that time. */
+static void step(struct world *w, struct reeve_time most)
+{
+	exchange(w);
+	w->now = reeve_time_min(next_time(w), most);
+	while (w->count && !reeve_time_before(w->now, w->frames[w->first].due)) {
+		const struct frame *f = &w->frames[w->first];
+
+		w->first = (w->first + 1) % FRAMES;
+		w->count--;
+		reeve_host_input(w->hosts[f->to], w->ifaces[f->to], f->packet, w->now);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		reeve_host_tick(w->hosts[i], w->now);
+}
+
+static void idle(struct world *w, int64_t ms)
+{
+	const struct reeve_time end = reeve_time_add_ms(w->now, ms);
+
+	while (reeve_time_before(w->now, end))
+		step(w, end);
+}
+
 /* Until so many bytes have been read, of as many or more that are to be sent; or the time has come. */
 static void run(struct world *w, uint64_t total, int64_t most_ms)
 {
@@ -113,17 +137,7 @@ static void run(struct world *w, uint64_t total, int64_t most_ms)
 
 	while (w->read < total && !reeve_time_before(end, w->now)) {
 		move_bytes(w);
-		exchange(w);
-		w->now = reeve_time_min(next_time(w), reeve_time_add_ms(end, 1));
-		while (w->count && !reeve_time_before(w->now, w->frames[w->first].due)) {
-			const struct frame *f = &w->frames[w->first];
-
-			w->first = (w->first + 1) % FRAMES;
-			w->count--;
-			reeve_host_input(w->hosts[f->to], w->ifaces[f->to], f->packet, w->now);
-		}
-		for (unsigned i = 0; i < 2; i++)
-			reeve_host_tick(w->hosts[i], w->now);
+		step(w, reeve_time_add_ms(end, 1));
 		move_bytes(w);
 	}
 }
@@ -274,13 +288,54 @@ static void test_raise(void **state)
 	close_world(&w);
 }
 
+/* So it is of a connection that rests between what it sends. */
+static void test_raise_with_rests(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	open_world(&w);
+	w.carries = 1300;
+	run(&w, 1000000, 60000);
+	assert_in_range(sends(&w), 1284, 1300);
+	w.carries = MTU;
+	for (unsigned i = 0; i < 170; i++) { /* three seconds each */
+		idle(&w, 3000);
+		run(&w, w.read + 20000, 1000);
+	}
+	assert_in_range(sends(&w), 1284, 1300);
+	for (unsigned i = 0; i < 40; i++) {
+		idle(&w, 3000);
+		run(&w, w.read + 20000, 1000);
+	}
+	assert_int_equal(sends(&w), MTU);
+	close_world(&w);
+}
+
+/* And the search goes on where it was, with as little as is sent between two rests. */
+static void test_search_with_rests(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	open_world(&w);
+	w.carries = 1400;
+	run(&w, w.read + 20000, 60000);
+	assert_int_equal(sends(&w), 1200);
+	for (unsigned i = 0; i < 30; i++) {
+		idle(&w, 3000);
+		run(&w, w.read + 4000, 5000);
+	}
+	assert_in_range(sends(&w), 1384, 1400);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_black_hole),
-		cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_short_segments),
-		cmocka_unit_test(test_raise),
+		cmocka_unit_test(test_black_hole),       cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_short_segments),   cmocka_unit_test(test_raise),
+		cmocka_unit_test(test_raise_with_rests), cmocka_unit_test(test_search_with_rests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -421,6 +421,39 @@ static void test_old_reduction(void **state)
 	scene_end(&s);
 }
 
+/* RFC 8985, 7.4: a probe whose time has come, and that an acknowledgment in the same turn makes needless,
+ * is none: what is acknowledged beyond it says nothing of a loss. */
+static void test_needless_tail_probe(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s, &peer_modern);
+	scene_warm_up(&s);
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 4344), 4344);
+	rig_discard(&s.r);
+
+	const uint32_t first = s.p.expected, window = scene_info(&s).cwnd_bytes;
+
+	s.r.now = reeve_time_add_ms(s.r.now, 60);
+	reeve_host_tick(s.r.host, s.r.now);
+	assert_true(s.tcp->tail_due);
+	s.r.holds = true;
+	s.p.ts += 60;
+	scene_report(&s, first + 4344, 0, 0);
+	s.r.holds = false;
+	rig_none(&s.r);
+	s.p.expected = first + 4344;
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 1448), 1448);
+	rig_discard(&s.r);
+	s.p.expected += 1448;
+	rig_pass_ms(&s.r, 20);
+	s.p.ts += 20;
+	peer_ack(&s.p);
+	assert_true(scene_info(&s).cwnd_bytes >= window);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_karn),
 		cmocka_unit_test(test_old_reduction),
+		cmocka_unit_test(test_needless_tail_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

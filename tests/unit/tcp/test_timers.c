@@ -185,6 +185,24 @@ static void test_strange_clock(void **state)
 	scene_end(&s);
 }
 
+/* RFC 9293, 3.8.6.2.1: what is held back though the window is open goes within a second, however long
+ * the timeout is. */
+static void test_held_part(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	scene_begin(&s, &peer_plain);
+	s.tcp->rtt.rto_ms = 60000;
+	assert_int_equal(reeve_tcp_set(s.tcp, REEVE_TCP_CORK, 1), 0);
+	assert_int_equal(reeve_tcp_write(s.tcp, bytes, 100), 100);
+	rig_pass_ms(&s.r, 990);
+	rig_none(&s.r);
+	rig_pass_ms(&s.r, 20);
+	assert_int_equal(rig_take(&s.r)->length, 100);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_keepalive),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_strange_clock),
+		cmocka_unit_test(test_held_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
