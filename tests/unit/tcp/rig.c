@@ -173,15 +173,16 @@ bool rig_wait_ms(struct rig *r, int64_t ms)
 	return r->count > 0;
 }
 
-static struct ipv4_header header_from(const char *from, uint8_t protocol)
+static struct ipv4_header header_between(const char *from, const char *to, uint8_t protocol)
 {
 	const struct reeve_sockaddr source = rig_name(from, 0);
+	const struct reeve_sockaddr destination = rig_name(to, 0);
 
 	return (struct ipv4_header){
 		.ttl = 64,
 		.protocol = protocol,
 		.source = reeve_address_to_ipv4(&source.address),
-		.destination = 0xc0000201,
+		.destination = reeve_address_to_ipv4(&destination.address),
 	};
 }
 
@@ -192,15 +193,21 @@ static void give_ip(struct rig *r, const struct ipv4_header *ip, const uint8_t *
 		rig_collect(r);
 }
 
-void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from)
+void rig_input_bytes_to(struct rig *r, const uint8_t *tcp, size_t length, const char *from,
+			const char *to)
 {
 	static uint8_t bytes[RIG_PAYLOAD + 64];
-	const struct ipv4_header ip = header_from(from, IP_TCP);
+	const struct ipv4_header ip = header_between(from, to, IP_TCP);
 
 	memcpy(bytes, tcp, length);
 	if (length >= TCP_HEADER_MIN)
 		station_fill_checksum(&ip, bytes, length, TCP_CHECKSUM_OFFSET);
 	give_ip(r, &ip, bytes, length);
+}
+
+void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from)
+{
+	rig_input_bytes_to(r, tcp, length, from, HOST_ADDRESS);
 }
 
 void rig_input(struct rig *r, const struct tcp_header *h, const void *payload, size_t length)
@@ -235,7 +242,7 @@ void rig_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t mtu, uint32_t
 	store_be16(quoted + IPV4_HEADER + 2, p->port);
 	store_be32(quoted + IPV4_HEADER + 4, sequence);
 
-	const struct ipv4_header outer = header_from(PEER_ADDRESS, IP_ICMP);
+	const struct ipv4_header outer = header_between(PEER_ADDRESS, HOST_ADDRESS, IP_ICMP);
 
 	station_fill_checksum(&outer, body, sizeof(body), ICMP_CHECKSUM_OFFSET);
 	give_ip(p->rig, &outer, body, sizeof(body));

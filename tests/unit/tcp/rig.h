@@ -74,6 +74,8 @@ bool rig_wait_ms(struct rig *r, int64_t ms);
 /* As it is: ports and all from the header. The checksum is filled in unless `spoil`. */
 void rig_input(struct rig *r, const struct tcp_header *h, const void *payload, size_t length);
 void rig_input_bytes(struct rig *r, const uint8_t *tcp, size_t length, const char *from);
+void rig_input_bytes_to(struct rig *r, const uint8_t *tcp, size_t length, const char *from,
+			const char *to);
 
 /* An ICMP error about a segment of the peer's flow with this sequence number. */
 void rig_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t mtu, uint32_t sequence);

@@ -253,6 +253,42 @@ static void test_strange_names(void **state)
 	rig_deinit(&r);
 }
 
+/* A SYN to a name that is not one host's: counted, not answered, and nothing is kept of it. */
+static void refuse_syn_to(struct rig *r, const char *to)
+{
+	const uint64_t before = rig_drops(r, REEVE_DROP_TCP_NOT_UNICAST);
+	uint8_t syn[TCP_HEADER_MIN] = { 0 };
+
+	store_be16(syn, 77);
+	store_be16(syn + 2, RIG_PORT);
+	syn[12] = 5 << 4;
+	syn[13] = TCP_SYN;
+	rig_input_bytes_to(r, syn, sizeof(syn), "192.0.2.2", to);
+	rig_none(r);
+	assert_false(r->icmp_seen);
+	assert_int_equal(rig_drops(r, REEVE_DROP_TCP_NOT_UNICAST), before + 1);
+	assert_int_equal(r->host->tcp->half_open, 0);
+}
+
+/* RFC 9293, 3.9.2.3, MUST-57. */
+static void test_to_many(void **state)
+{
+	struct rig r = { 0 };
+
+	(void)state;
+	rig_init(&r);
+
+	struct reeve_tcp *const listener = rig_listen(&r, 5);
+
+	refuse_syn_to(&r, "224.0.0.1");
+	refuse_syn_to(&r, "255.255.255.255");
+	refuse_syn_to(&r, "192.0.2.255");
+	memset(r.station.host_mac, 0xff, sizeof(r.station.host_mac)); /* a broadcast of the link */
+	refuse_syn_to(&r, "192.0.2.1");
+	reeve_tcp_close(listener);
+	rig_deinit(&r);
+}
+
 /* LAND by way of lo, where the source may be the host's own. */
 static void test_land_inside(void **state)
 {
@@ -430,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_icmp_while_connecting),
 		cmocka_unit_test(test_tiny_segments),
 		cmocka_unit_test(test_strange_names),
+		cmocka_unit_test(test_to_many),
 		cmocka_unit_test(test_land_inside),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_random_segments),
