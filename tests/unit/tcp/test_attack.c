@@ -164,7 +164,7 @@ static void test_icmp(void **state)
 	/* But when the connection times out, it is the better explanation. */
 	rig_pass_ms(&s.r, 1200000);
 	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
-	assert_true(reeve_tcp_error(s.tcp) != 0);
+	assert_int_equal(reeve_tcp_error(s.tcp), EHOSTUNREACH);
 	scene_end(&s);
 }
 
