@@ -304,8 +304,10 @@ static void test_land_inside(void **state)
 	assert_int_equal(reeve_tcp_set(listener, REEVE_TCP_REUSE_PORT, 1), 0);
 	assert_int_equal(reeve_tcp_set(tcp, REEVE_TCP_REUSE_PORT, 1), 0);
 	/* It connects to itself, which has a flow, and does not reach the listener. */
-	if (reeve_tcp_bind(tcp, &self) == 0 && reeve_tcp_connect(tcp, &self, r.now) == 0)
-		rig_pass_ms(&r, 100);
+	assert_int_equal(reeve_tcp_bind(tcp, &self), 0);
+	assert_int_equal(reeve_tcp_connect(tcp, &self, r.now), 0);
+	rig_pass_ms(&r, 100);
+	assert_int_equal(reeve_tcp_state(tcp), REEVE_TCP_ESTABLISHED);
 	assert_null(reeve_tcp_accept(listener, NULL));
 	assert_int_equal(r.host->tcp->half_open, 0);
 	reeve_tcp_close(tcp);
