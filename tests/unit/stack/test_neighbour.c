@@ -20,13 +20,17 @@ static void bench_init(struct bench *b)
 	b->udp = reeve_udp_new(b->net.hosts[0], REEVE_IPV4, NULL);
 }
 
-static int send_to(const struct bench *b, const char *text)
+static int send_byte(const struct bench *b, const char *text, uint8_t byte)
 {
 	const struct reeve_sockaddr name = net_name(text, 9);
-	char byte = 'x';
 	struct iovec iov = { &byte, 1 };
 
 	return reeve_udp_send(b->udp, &name, NULL, &iov, 1);
+}
+
+static int send_to(const struct bench *b, const char *text)
+{
+	return send_byte(b, text, 'x');
 }
 
 /* The next frame is an ARP packet, or false when there is none. */
@@ -44,7 +48,8 @@ static bool next_arp(struct bench *b, struct arp_packet *ret)
 	return true;
 }
 
-/* The next frame is a datagram to station `mac`. */
+/* The next frame is a datagram to station `mac`: IP right behind the header of Ethernet, and nothing
+ * behind that, so no trailer (RFC 1122, 2.3.1). */
 static void expect_datagram_to(struct bench *b, uint8_t mac)
 {
 	uint8_t expected[6];
@@ -52,6 +57,9 @@ static void expect_datagram_to(struct bench *b, uint8_t mac)
 	net_mac(mac, expected);
 	assert_int_equal(net_output(&b->net, 0, b->frame, sizeof(b->frame)), 14 + 20 + 8 + 1);
 	assert_memory_equal(b->frame, expected, 6);
+	assert_int_equal(load_be16(b->frame + 12), ETHER_IPV4);
+	assert_int_equal(b->frame[14], 0x45);
+	assert_int_equal(load_be16(b->frame + 16), 20 + 8 + 1);
 }
 
 static void expect_silence(struct bench *b)
@@ -167,6 +175,7 @@ static void test_no_answer_is_told(void **state)
 	net_deinit(&n);
 }
 
+/* The latest are kept (RFC 1122, 2.3.2.2), and go out in their order. */
 static void test_queue_is_bounded(void **state)
 {
 	(void)state;
@@ -175,12 +184,14 @@ static void test_queue_is_bounded(void **state)
 
 	bench_init(&b);
 	for (unsigned i = 0; i < NEIGHBOUR_QUEUE_MAX + 10; i++)
-		assert_int_equal(send_to(&b, "192.0.2.9"), 0);
+		assert_int_equal(send_byte(&b, "192.0.2.9", (uint8_t)i), 0);
 	assert_int_equal(dropped(&b, REEVE_DROP_NEIGHBOUR_QUEUE), 10);
 	assert_true(next_arp(&b, &a));
 	hear(&b, ARP_REPLY, "192.0.2.9", 9, "192.0.2.1");
-	for (unsigned i = 0; i < NEIGHBOUR_QUEUE_MAX; i++)
+	for (unsigned i = 10; i < NEIGHBOUR_QUEUE_MAX + 10; i++) {
 		expect_datagram_to(&b, 9);
+		assert_int_equal(b.frame[14 + 20 + 8], i);
+	}
 	expect_silence(&b);
 	net_deinit(&b.net);
 }
