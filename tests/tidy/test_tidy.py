@@ -192,13 +192,31 @@ def test_documents_point_to_what_is_there():
 
 
 def test_a_broken_reference_is_found(tmp_path):
-    tree = example(tmp_path, tests__unit__test_a_c="static void test_one(void **state)",
-                   docs__x_md="`tests/unit/test_a.c`: test_one, test_two; `tests/unit/test_b.c`; "
-                              "[gone](gone.md), [far](https://example.org/)")
+    tree = example(tmp_path, docs__x_md="`tests/unit/test_b.c`; [gone](gone.md), "
+                                        "[far](https://example.org/)")
     assert tidy.broken_references(tree) == [
         "docs/x.md: there is no gone.md",
-        "docs/x.md: there is no test_two in tests/unit/test_a.c",
         "docs/x.md: there is no tests/unit/test_b.c"]
+
+
+def test_what_is_only_named_is_no_function(tmp_path):
+    """Called but not defined, a part of a longer name, a test that nothing runs: none is a place."""
+    tree = example(
+        tmp_path,
+        src__a_c="int send_all(void)\n{\n\treturn send();\n}\n",
+        tests__unit__test_a_c="/* CASE(test_two) */\n"
+                              + "".join(f"static void test_{n}(void **state)\n{{\n}}\n"
+                                        for n in ("one", "two", "three", "four"))
+                              + "\t\tcmocka_unit_test(test_one), PAIR_CASE(test_four),\n",
+        tests__b_py="def test_five():\n    test_six()\n",
+        docs__x_md="`src/a.c`: send_all, send; `tests/unit/test_a.c`: test_one, test_two, test_thr, "
+                   "test_three, test_four; `tests/b.py`: test_five, test_six")
+    assert tidy.broken_references(tree) == [
+        "docs/x.md: there is no send in src/a.c",
+        "docs/x.md: there is no test_two in tests/unit/test_a.c",
+        "docs/x.md: there is no test_thr in tests/unit/test_a.c",
+        "docs/x.md: there is no test_three in tests/unit/test_a.c",
+        "docs/x.md: there is no test_six in tests/b.py"]
 
 
 def test_each_requirement_has_its_place():
