@@ -165,6 +165,10 @@ static void test_options(void **state)
 	expect_drop(b, datagram(b, &h), REEVE_DROP_IP_OPTIONS);
 	h.options[0] = 137;
 	expect_drop(b, datagram(b, &h), REEVE_DROP_IP_OPTIONS);
+	/* A stream identifier is ignored (RFC 1122, 3.2.1.8 (b)). */
+	memcpy(h.options, (uint8_t[]){ 136, 4, 0, 9, 0, 0, 0, 0 }, 8);
+	expect_datagram(b, datagram(b, &h), 100);
+	memcpy(h.options, (uint8_t[]){ 131, 7, 4, 192, 0, 2, 7, 0 }, 8);
 	h.options[0] = 7; /* a record of the route is harmless */
 	expect_datagram(b, datagram(b, &h), 100);
 	h.options[1] = 0;
@@ -197,10 +201,13 @@ static void test_addresses(void **state)
 		h.destination = frame_ipv4(foreign[i]);
 		expect_drop(b, datagram(b, &h), REEVE_DROP_IP_NOT_OURS);
 	}
-	h.destination = frame_ipv4("192.0.2.255");
-	expect_datagram(b, datagram(b, &h), 100);
-	h.destination = frame_ipv4("255.255.255.255");
-	expect_datagram(b, datagram(b, &h), 100);
+	/* The broadcast, in the form of old too (RFC 1122, 3.3.6). */
+	static const char *const all[] = { "192.0.2.255", "255.255.255.255", "192.0.2.0" };
+
+	for (size_t i = 0; i < array_length(all); i++) {
+		h.destination = frame_ipv4(all[i]);
+		expect_datagram(b, datagram(b, &h), 100);
+	}
 }
 
 static void test_protocols(void **state)

@@ -178,9 +178,13 @@ static void test_other_types(void **state)
 		    type == ICMPV4_UNREACHABLE || type == ICMPV4_TIME_EXCEEDED ||
 		    type == ICMPV4_PARAMETER_PROBLEM)
 			continue;
-		input(b, &h, frame_put_icmp(b->payload, (uint8_t)type, 0, 0, b->frame, 40));
-		assert_int_equal(dropped(b, REEVE_DROP_ICMP_TYPE), ++others);
-		assert_false(output(b));
+		/* Of redirects those for networks and for hosts (RFC 1122, 3.2.2.2). */
+		for (uint8_t code = 0; code < 2; code++) {
+			input(b, &h,
+			      frame_put_icmp(b->payload, (uint8_t)type, code, 0, b->frame, 40));
+			assert_int_equal(dropped(b, REEVE_DROP_ICMP_TYPE), ++others);
+			assert_false(output(b));
+		}
 	}
 }
 
@@ -219,6 +223,24 @@ static void test_port_unreachable(void **state)
 	nobody(b, &h, 4);
 	assert_true(output(b));
 	assert_memory_equal(b->out_payload + 8, b->frame + 14, 60 + 8 + 4);
+}
+
+static void test_protocol_unreachable(void **state)
+{
+	struct bench *const b = *state;
+	const struct ipv4_header h = frame_header(99);
+
+	memset(b->payload, 7, 8);
+	input(b, &h, 8);
+	assert_true(output(b));
+	assert_int_equal(b->out_header.source, h.destination);
+	assert_int_equal(b->out_header.destination, h.source);
+	assert_int_equal(b->out_header.protocol, IP_ICMP);
+	assert_int_equal(b->out_payload[0], ICMPV4_UNREACHABLE);
+	assert_int_equal(b->out_payload[1], ICMPV4_PROTOCOL);
+	assert_memory_equal(b->out_payload + 8, b->frame + 14, 20 + 8);
+	assert_false(output(b));
+	assert_int_equal(dropped(b, REEVE_DROP_IP_PROTOCOL), 1);
 }
 
 /* RFC 1122, 3.2.2: about what no error may be sent. */
@@ -651,6 +673,7 @@ int main(void)
 		ICMP_TEST(test_echo_to_all),
 		ICMP_TEST(test_other_types),
 		ICMP_TEST(test_port_unreachable),
+		ICMP_TEST(test_protocol_unreachable),
 		ICMP_TEST(test_no_error_about),
 		ICMP_TEST(test_rate),
 		ICMP_TEST(test_echo_rate),

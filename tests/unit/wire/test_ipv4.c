@@ -169,6 +169,7 @@ static void test_options(void **state)
 		{ 8, { 137, 7, 4, 0, 0, 0, 0, 0 }, false }, /* strict source route */
 		{ 8, { 1, 131, 7, 4, 0, 0, 0, 0 }, false }, /* behind a NOP */
 		{ 4, { 148, 4, 0, 0 }, true },              /* router alert */
+		{ 4, { 136, 4, 0, 9 }, true },              /* stream identifier */
 		{ 4, { 99, 0, 0, 0 }, false }, /* length 0 would never end (hazard 1) */
 		{ 4, { 99, 1, 0, 0 }, false }, /* length 1 */
 		{ 4, { 99, 5, 0, 0 }, false }, /* longer than what is left */
