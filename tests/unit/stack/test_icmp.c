@@ -79,7 +79,9 @@ static void test_echo(void **state)
 	struct bench *const b = *state;
 	struct ipv4_header h = frame_header(IP_ICMP);
 	uint8_t data[1472];
+	uint8_t mac[6];
 
+	net_mac(FRAME_STATION, mac);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 13);
 	for (size_t length = 0; length <= sizeof(data); length += length < 40 ? 1 : 179) {
@@ -95,6 +97,8 @@ static void test_echo(void **state)
 		assert_int_equal(b->out_header.destination, h.source);
 		assert_int_equal(b->out_header.ttl, 64);
 		assert_int_equal(b->out_header.tos, h.tos);
+		/* The link knows nothing of that (RFC 1122, 3.2.1.6). */
+		assert_memory_equal(b->out, mac, 6);
 		assert_int_equal(b->out_length, message);
 		assert_int_equal(b->out_payload[0], ICMPV4_ECHO_REPLY);
 		assert_int_equal(load_be32(b->out_payload + 4), rest);
