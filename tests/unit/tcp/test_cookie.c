@@ -255,6 +255,37 @@ static void test_not_asked_for(void **state)
 	end(&s);
 }
 
+/* The listener went while its cookie was under way: what comes back finds nothing, leaves nothing, and no
+ * other listener at the port takes it for its own. */
+static void test_listener_gone(void **state)
+{
+	struct scene s = { 0 };
+
+	(void)state;
+	set(&s);
+	knock(&s, 5000, &modern);
+	reeve_tcp_close(s.listener);
+	rig_discard(&s.r);
+	assert_int_equal(s.r.host->tcp->half_open, 0);
+
+	const uint64_t dropped = rig_drops(&s.r, REEVE_DROP_TCP_NO_PORT);
+
+	peer_send(&s.p, TCP_ACK | TCP_PSH, "late", 4);
+
+	const struct rig_segment *const reset = rig_take(&s.r);
+
+	assert_int_equal(reset->h.flags, TCP_RST);
+	assert_int_equal(reset->h.sequence, s.p.expected);
+	rig_none(&s.r);
+	assert_int_equal(rig_drops(&s.r, REEVE_DROP_TCP_NO_PORT), dropped + 1);
+	s.p.next -= 4;
+	s.listener = rig_listen(&s.r, BACKLOG);
+	refuse(&s);
+	assert_int_equal(rig_drops(&s.r, REEVE_DROP_TCP_NO_PORT), dropped + 2);
+	assert_int_equal(rig_stats(&s.r).tcp_cookies_in, 0);
+	end(&s);
+}
+
 /* Nobody accepts: the ACK is as good as lost, and what the peer sends later finds room. */
 static void test_accept_queue(void **state)
 {
@@ -309,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_without_timestamps),
 		cmocka_unit_test(test_only_the_right_one),
 		cmocka_unit_test(test_not_asked_for),
+		cmocka_unit_test(test_listener_gone),
 		cmocka_unit_test(test_accept_queue),
 		cmocka_unit_test(test_host_limit),
 	};
