@@ -99,9 +99,18 @@ def test_blocks(reeve):
 
 
 def test_text(reeve):
-    assert_golden("address.txt", reeve("address", "194.169.240.130/20", "198.51.100.130",
+    assert_golden("address.txt", reeve("address", "198.18.240.130/20", "198.51.100.130",
                                        "127.0.0.1/32", "0xe0000001", "203.0.113.9/0",
                                        "2001:db8::1/48").out)
+
+
+def test_no_block(reeve):
+    """Whose address it is does not matter, so chance says which."""
+    source = random.Random(SEED)
+    address = next(a for a in iter(lambda: ipaddress.IPv4Address(source.getrandbits(32)), None)
+                   if a.is_global and not a.is_multicast)
+    last = reeve("address", str(address)).out.splitlines()[-1]
+    assert last.split(maxsplit=1) == ["Block", "no special purpose: global unicast (RFC 6890)"]
 
 
 @pytest.mark.parametrize("text, reason", [

@@ -67,7 +67,6 @@ LOCAL_PATH = re.compile(r"(?<![\w.])/(home|Users|work)/\w")
 ALLOWED_NETWORKS = [ipaddress.ip_network(n) for n in (
     "127.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15",
     "169.254.0.0/16", "224.0.0.0/3",
-    "194.169.240.0/20",  # the worked example of `reeve address`
 )]
 # Where the blocks of RFC 6890 themselves are written down, and tested.
 ADDRESS_TABLES = re.compile(r"(blocks|cmd_address|test_tidy|test_address|address)[^/]*\.(c|h|py|txt|json|1)$")
@@ -75,7 +74,7 @@ IPV4 = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w.]
 IPV6 = re.compile(r"(?<![\w:])[23][0-9a-f]{3}:(?:[0-9a-f]{0,4}:)+[0-9a-f]{0,4}", re.IGNORECASE)
 
 TEXT = {".c", ".h", ".py", ".sh", ".build", ".md", ".varlink", ".toml", ".txt", ".1", ".3", ".5",
-        ".list", ".json", ".conf", ".html"}
+        ".list", ".json", ".conf", ".html", ".yaml", ".go"}
 SKIPPED = {".git", "__pycache__", ".pytest_cache", "data"}
 
 
