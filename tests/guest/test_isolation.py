@@ -1,10 +1,12 @@
 """Nothing of a program's network is the kernel's."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 
+import pytest
 from conftest import PYTHON, WAIT, wait_until
 
 SERVER = """
@@ -261,3 +263,70 @@ def test_setuid_does_not_gain_privilege(reeve):
         return  # root's programs keep what they are
     r = reeve.run("grep", "NoNewPrivs", "/proc/self/status")
     assert r.stdout.split() == ["NoNewPrivs:", "1"]
+
+FLIPS = """
+import ctypes, errno, socket, struct, sys, threading
+LIBC = ctypes.CDLL(None, use_errno=True)
+REFUSED, MOST = 80, 20000
+ports, other = range(*map(int, sys.argv[1].split("-"))), int(sys.argv[2])
+flipped = ctypes.create_string_buffer(16), ()
+
+def flip():
+    while now := flipped:
+        address, names = now
+        for name in names:
+            ctypes.memmove(address, name, 8)
+
+def attempt(kind):
+    s = socket.socket(socket.AF_INET, kind)
+    r = LIBC.bind(s.fileno(), flipped[0], 16)
+    return s, (errno.errorcode[ctypes.get_errno()] if r else "bound", s.getsockname()[1])
+
+def settle(kind, port):
+    global flipped
+    names = [struct.pack("=H", family) + struct.pack("!H4x", number)
+             for family, number in ((socket.AF_INET, port), (other, REFUSED))]
+    flipped = ctypes.create_string_buffer(names[0], 16), names
+    seen = set()
+    for _ in range(MOST):
+        s, outcome = attempt(kind)
+        seen.add(outcome)
+        if len(seen) > 1 and outcome[0] == "bound":
+            return s, seen
+        s.close()
+    return None, seen
+
+sys.setswitchinterval(1e-5)
+threading.Thread(target=flip, daemon=True).start()
+kept = []
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for port in ports:
+        s, seen = settle(kind, port)
+        kept.append(s)
+        if seen != {("bound", port), ("EACCES", 0)}:
+            print(kind.name, port, seen, flush=True)
+        elif kind == socket.SOCK_STREAM:
+            s.listen()
+flipped = None
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("other", [socket.AF_INET, socket.AF_UNSPEC])
+def test_a_name_that_changes_while_it_is_looked_at(reeve, other):
+    """A thread makes the name of a call to bind() now one of a port that is granted, now of one that is not:
+    what was looked at is what is bound, and what is told."""
+    assert reeve.command("hosts", "add", "h", "--well-known", "granted").returncode == 0
+    p = reeve.start("--host", "h", "--allow-port", "500-509", "--", PYTHON, "-c", FLIPS, "500-510", str(int(other)),
+                    stdin=subprocess.PIPE)
+    assert reeve.wait_for_text(p, "done\n") == "done\n"
+    wanted = {f"{protocol} 0.0.0.0:{port}" for protocol in ("tcp", "udp") for port in range(500, 510)}
+
+    def listed():
+        return {f"{x['protocol']} {x['local']}" for x in json.loads(reeve.command("ports", "--json", "h").stdout)}
+
+    assert not any(x.endswith(":80") for x in listed())
+    assert wait_until(lambda: listed() == wanted), listed()  # when those that were closed have been missed
+    p.stdin.close()
+    assert p.wait(WAIT) == 0
