@@ -61,8 +61,13 @@ def differing(kernel, rows):
             if ours.get(n, missing) != theirs.get(n, missing)]
 
 
-def documented():
+def documented(mark=r"\*?"):
     """The names of the lines of docs/differences.md."""
     if not DIFFERENCES.exists():
         return set()
-    return set(re.findall(r"^\| `([\w-]+)` \|", DIFFERENCES.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(rf"^\| `([\w-]+)`{mark} \|", DIFFERENCES.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def unshown():
+    """Those that it says no case shows."""
+    return documented(r"\*")
