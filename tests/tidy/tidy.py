@@ -74,7 +74,7 @@ IPV4 = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\w.]
 IPV6 = re.compile(r"(?<![\w:])[23][0-9a-f]{3}:(?:[0-9a-f]{0,4}:)+[0-9a-f]{0,4}", re.IGNORECASE)
 
 TEXT = {".c", ".h", ".py", ".sh", ".build", ".md", ".varlink", ".toml", ".txt", ".1", ".3", ".5",
-        ".list", ".json", ".conf", ".html", ".yaml", ".go"}
+        ".list", ".json", ".conf", ".html", ".yaml", ".go", ".pkt"}
 SKIPPED = {".git", "__pycache__", ".pytest_cache", "data"}
 
 

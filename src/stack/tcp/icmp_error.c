@@ -16,7 +16,7 @@ static bool is_in_flight(const struct reeve_tcp *tcp, const struct icmp_error *e
 	return seq_until(tcp->una, s) && seq_before(s, tcp->nxt);
 }
 
-/* RFC 1191, 6.4; RFC 5927, 7.1: only downwards, and not below a floor. */
+/* RFC 1191, 3; RFC 5927, 7.1: only downwards, and not below a floor. */
 static void lower_mtu(struct reeve_tcp *tcp, uint32_t mtu)
 {
 	struct ip_route route;

@@ -105,7 +105,7 @@ void tcp_window_consumed(struct reeve_tcp *tcp, size_t bytes)
 	tcp->busy->round_bytes = 0;
 }
 
-/* More than a full segment is acknowledged at once (RFC 9293, MUST-59, and as Linux), anything out of order too
+/* More than a full segment is acknowledged at once (RFC 9293, SHLD-19, and as Linux), anything out of order too
  * (RFC 5681, 4.2), and the first ones of a connection, so that the peer's window opens quickly. */
 void tcp_note_received(struct reeve_tcp *tcp, uint32_t bytes)
 {
