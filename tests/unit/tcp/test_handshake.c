@@ -162,27 +162,56 @@ static void test_refused(void **state)
 	rig_deinit(&r);
 }
 
+/* A host that has sent its SYN to the peer's port 80. */
+static struct reeve_tcp *connecting(struct rig *r, struct peer *p)
+{
+	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+
+	rig_init(r);
+
+	struct reeve_tcp *const tcp = reeve_tcp_new(r->host, REEVE_IPV4, NULL);
+
+	assert_int_equal(reeve_tcp_connect(tcp, &to, r->now), 0);
+
+	const struct rig_segment *const syn = rig_take(r);
+
+	*p = (struct peer){
+		.rig = r,
+		.port = 80,
+		.host_port = syn->h.source_port,
+		.next = 900,
+		.expected = syn->h.sequence + 1,
+		.window = 5000,
+	};
+	return tcp;
+}
+
+/* And nothing else. */
+static void expect_acknowledgment(const struct peer *p)
+{
+	const struct rig_segment *const s = rig_take(p->rig);
+
+	assert_int_equal(s->h.flags, TCP_ACK);
+	assert_int_equal(s->h.acknowledgment, p->next);
+	rig_none(p->rig);
+}
+
 /* RFC 9293, figure 8. */
 static void test_simultaneous_open(void **state)
 {
 	struct rig r = { 0 };
-	struct peer p = { .rig = &r, .port = 80, .next = 900, .window = 5000 };
-	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+	struct peer p;
 
 	(void)state;
-	rig_init(&r);
 
-	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV4, NULL);
+	struct reeve_tcp *const tcp = connecting(&r, &p);
 
-	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
-
-	struct rig_segment *s = rig_take(&r);
-
-	p.host_port = s->h.source_port;
-	p.expected = s->h.sequence;
+	p.expected--; /* the SYN comes once more */
 	peer_send(&p, TCP_SYN, NULL, 0);
 	assert_int_equal(reeve_tcp_state(tcp), REEVE_TCP_SYN_RECEIVED);
-	s = peer_take(&p);
+
+	const struct rig_segment *const s = peer_take(&p);
+
 	assert_int_equal(s->h.flags, TCP_SYN | TCP_ACK);
 	assert_int_equal(s->h.acknowledgment, p.next);
 	/* Theirs crosses ours: SYN and ACK again with the SYN's number. */
@@ -201,30 +230,19 @@ static void test_simultaneous_open(void **state)
 static void test_simultaneous_open_in_one_turn(void **state)
 {
 	struct rig r = { 0 };
-	struct peer p = { .rig = &r, .port = 80, .next = 900, .window = 5000 };
-	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+	struct peer p;
 
 	(void)state;
-	rig_init(&r);
 
-	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV4, NULL);
+	struct reeve_tcp *const tcp = connecting(&r, &p);
 
-	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
-
-	const struct rig_segment *s = rig_take(&r);
-
-	p.host_port = s->h.source_port;
-	p.expected = s->h.sequence + 1;
 	r.holds = true;
 	peer_send(&p, TCP_SYN, NULL, 0);
 	p.next--;
 	peer_send(&p, TCP_SYN | TCP_ACK, NULL, 0);
 	r.holds = false;
 	assert_int_equal(reeve_tcp_state(tcp), REEVE_TCP_ESTABLISHED);
-	s = rig_take(&r);
-	assert_int_equal(s->h.flags, TCP_ACK);
-	assert_int_equal(s->h.acknowledgment, p.next);
-	rig_none(&r);
+	expect_acknowledgment(&p);
 	assert_false(tcp->timing);
 	reeve_tcp_abort(tcp);
 	rig_deinit(&r);
@@ -234,30 +252,19 @@ static void test_simultaneous_open_in_one_turn(void **state)
 static void test_answered_as_it_times_out(void **state)
 {
 	struct rig r = { 0 };
-	struct peer p = { .rig = &r, .port = 80, .next = 900, .window = 5000 };
-	const struct reeve_sockaddr to = rig_name("192.0.2.2", 80);
+	struct peer p;
 
 	(void)state;
-	rig_init(&r);
 
-	struct reeve_tcp *const tcp = reeve_tcp_new(r.host, REEVE_IPV4, NULL);
+	struct reeve_tcp *const tcp = connecting(&r, &p);
 
-	assert_int_equal(reeve_tcp_connect(tcp, &to, r.now), 0);
-
-	const struct rig_segment *s = rig_take(&r);
-
-	p.host_port = s->h.source_port;
-	p.expected = s->h.sequence + 1;
 	r.now = reeve_time_add_ms(r.now, 1100);
 	reeve_host_tick(r.host, r.now);
 	assert_true(tcp->syn_due);
 	r.holds = true;
 	peer_send(&p, TCP_SYN | TCP_ACK, NULL, 0);
 	r.holds = false;
-	s = rig_take(&r);
-	assert_int_equal(s->h.flags, TCP_ACK);
-	assert_int_equal(s->h.acknowledgment, p.next);
-	rig_none(&r);
+	expect_acknowledgment(&p);
 	reeve_tcp_abort(tcp);
 	rig_deinit(&r);
 }
