@@ -264,17 +264,32 @@ static void test_short_segments(void **state)
 	close_world(&w);
 }
 
+/* A path that has carried 1,300 bytes, and carries all now. */
+static void open_lowered(struct world *w)
+{
+	open_world(w);
+	w->carries = 1300;
+	run(w, 1000000, 60000);
+	assert_in_range(sends(w), 1284, 1300);
+	w->carries = MTU;
+}
+
+/* A rest of three seconds, and something said, so many times. */
+static void talk_with_rests(struct world *w, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		idle(w, 3000);
+		run(w, w->read + 20000, 1000);
+	}
+}
+
 /* RFC 8899, 5.1.1: after ten minutes it is looked whether the path carries more by now. */
 static void test_raise(void **state)
 {
 	static struct world w;
 
 	(void)state;
-	open_world(&w);
-	w.carries = 1300;
-	run(&w, 1000000, 60000);
-	assert_in_range(sends(&w), 1284, 1300);
-	w.carries = MTU;
+	open_lowered(&w);
 	for (unsigned i = 0; i < 590; i++) {
 		run(&w, w.read + 10000, 1000);
 		w.now = reeve_time_add_ms(w.now, 900);
@@ -294,20 +309,10 @@ static void test_raise_with_rests(void **state)
 	static struct world w;
 
 	(void)state;
-	open_world(&w);
-	w.carries = 1300;
-	run(&w, 1000000, 60000);
+	open_lowered(&w);
+	talk_with_rests(&w, 170);
 	assert_in_range(sends(&w), 1284, 1300);
-	w.carries = MTU;
-	for (unsigned i = 0; i < 170; i++) { /* three seconds each */
-		idle(&w, 3000);
-		run(&w, w.read + 20000, 1000);
-	}
-	assert_in_range(sends(&w), 1284, 1300);
-	for (unsigned i = 0; i < 40; i++) {
-		idle(&w, 3000);
-		run(&w, w.read + 20000, 1000);
-	}
+	talk_with_rests(&w, 40);
 	assert_int_equal(sends(&w), MTU);
 	close_world(&w);
 }
