@@ -9,7 +9,8 @@
  * What has not met by then goes its ordinary way, and the supervisor is told that, too, since it
  * keeps the program waiting for that moment.
  *
- * The two sockets of the stack stay while the programs' do, as their names; nothing is sent.
+ * The two sockets of the stack stay while the programs' do, as their names; nothing is sent, at the end
+ * neither: closed ones are found many at a time, and their resets would crowd out the SYNs of others.
  */
 #include <errno.h>
 #include <string.h>
@@ -95,10 +96,13 @@ void guest_direct_end(struct guest_socket *s, bool was_joined)
 {
 	struct guest_socket *peer = s->peer;
 
+	if (s->is_direct)
+		reeve_tcp_forget(s->tcp);
 	s->peer = NULL;
 	if (!peer)
 		return;
 	peer->peer = NULL;
+	reeve_tcp_forget(peer->tcp);
 	if (!was_joined && peer->is_pending) {
 		const struct guest_message m = {
 			.type = GUEST_RESET,

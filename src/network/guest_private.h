@@ -182,7 +182,8 @@ struct guest_socket *guest_direct_find(const struct guest_socket *listener, stru
 /* Tells both supervisors. */
 void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
 		       struct guest_socket *offer);
-/* Before the socket goes. `was_joined`: as far as its supervisor knows. */
+/* Before the socket's connection goes: of a direct one both ends are forgotten. `was_joined`: as far as
+ * its supervisor knows. */
 void guest_direct_end(struct guest_socket *s, bool was_joined);
 
 /* guest_datagram.c */

@@ -199,7 +199,7 @@ void guest_socket_drop(struct guest_socket *s)
 	session->count--;
 	uncount(s);
 	guest_direct_withdraw(s);
-	guest_direct_end(s, true);
+	check(!s->peer);
 	if (s->owner.host)
 		socket_owner_deinit(&s->owner);
 	if (fd >= 0) {
@@ -228,6 +228,7 @@ void guest_socket_drop_all(struct guest_session *session, bool deliver)
 				guest_datagram_catch_up(s);
 			else if (deliver && s->source.fd >= 0)
 				continue;
+			guest_direct_end(s, true);
 			reeve_tcp_abort(s->tcp);
 			reeve_udp_close(s->udp);
 			guest_socket_drop(s);

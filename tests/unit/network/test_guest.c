@@ -12,6 +12,7 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
+#include "guest/parcel.h"
 #include "network/host.h"
 #include "pair.h"
 
@@ -215,6 +216,66 @@ static void test_direct(void **state)
 	assert_int_equal(recv(p->server.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
 	m = message(GUEST_CLOSE, incoming.socket);
 	rig_send(&p->server, &m, NULL, 0, -1);
+}
+
+enum { MANY = 1200 };
+
+/* The first one's number at the server; the others follow. */
+static uint64_t connect_many(struct pair *p)
+{
+	uint64_t first = 0;
+	char file[64];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		connect_directly(p, 300 + i);
+		const struct guest_message m = rig_receive(&p->server, NULL, 0);
+
+		assert_int_equal(m.flags, GUEST_DIRECT);
+		assert_int_equal(rig_receive(&p->client, file, sizeof(file)).flags, GUEST_DIRECT);
+		if (i == 0)
+			first = m.socket;
+	}
+	return first;
+}
+
+/* All at once, as a sweep finds them. */
+static void close_many(struct rig_session *s, uint64_t first)
+{
+	struct guest_message parcel[PARCEL_MOST];
+
+	for (uint64_t done = 0; done < MANY;) {
+		unsigned n = 0;
+
+		for (; n < PARCEL_MOST && done < MANY; n++, done++)
+			parcel[n] = message(GUEST_CLOSE, first + done);
+		assert_true(send(s->fd, parcel, n * sizeof(parcel[0]), MSG_DONTWAIT) > 0);
+	}
+	rig_settle(s->rig);
+}
+
+/* More than the loopback interface has room for: no packet tells of their ends, whether each is said or
+ * the session ends, and so none is in the way of others. */
+static void test_direct_ends(void **state)
+{
+	struct pair *p = *state;
+	struct reeve_host_stats before, after;
+
+	close(p->server.fd);
+	close(p->client.fd);
+	rig_join_direct(p->rig, &p->server, "web");
+	rig_join_direct(p->rig, &p->client, "web");
+	listen_on(p, 2 * MANY);
+	const uint64_t first = connect_many(p);
+
+	reeve_host_stats(host_by_name(&p->rig->network, "web")->stack, &before);
+	close_many(&p->client, 300);
+	close_many(&p->server, first);
+	(void)connect_many(p);
+	close(p->client.fd);
+	rig_settle(p->rig);
+	reeve_host_stats(host_by_name(&p->rig->network, "web")->stack, &after);
+	assert_memory_equal(after.drops, before.drops, sizeof(before.drops));
+	rig_join_direct(p->rig, &p->client, "web");
 }
 
 /* Where only one side wants it, where there is no listener, and where the backlog is full. */
@@ -440,6 +501,7 @@ int main(void)
 		PAIR_CASE(test_bind_conflict),
 		PAIR_CASE(test_backlog),
 		PAIR_CASE(test_direct),
+		PAIR_CASE(test_direct_ends),
 		PAIR_CASE(test_not_direct),
 		PAIR_CASE(test_closed_listener),
 		PAIR_CASE(test_forgotten_listener),
