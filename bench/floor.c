@@ -4,11 +4,13 @@
  * names but the port, no identities, no options, no network process, no TCP; UDP is the kernel's.
  * What Reeve does is measured against it, since no supervisor can be faster.
  *
- *	floor [--relay=NAME] PROGRAM [ARGUMENT...]
+ *	floor [--names | --relay=NAME] PROGRAM [ARGUMENT...]
  *
- * Programs that are started so find each other by port; with a relay (relay.c) what they send each
- * other passes through that process, which is the least that any engine does that is one. Signals do not interrupt accept(); SIGTERM
- * is passed on.
+ * Programs that are started so find each other by port. With --names the supervisor also asks what any
+ * has to ask that is to answer getpeername() and to know when a port is free again: which socket a call
+ * speaks of, as no close() is trapped; who has connected; and who is still held by a program. With a relay
+ * (relay.c) what programs send each other passes through that process, which is the least that any engine
+ * does that is one. Signals do not interrupt accept(); SIGTERM is passed on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +33,8 @@
 #include "guest/notify.h"
 #include "measure.h"
 
-#define MOST_CALLS 1024
+#define MOST_CALLS  1024
+#define SET_SOCKETS 64 /* that are watched together, as by guest/liveness.c */
 
 /* A blocking accept() that waits; `fd` is the listener's duplicate. */
 struct pended {
@@ -45,7 +48,10 @@ struct floor {
 	struct pended pended[MOST_CALLS];
 	int epoll_fd;
 	const char *relay; /* its name, or NULL */
+	bool has_names;
 	unsigned connections;
+	int set_fd; /* of those that are watched, the newest */
+	unsigned watched;
 };
 
 static void fail(const char *what)
@@ -57,6 +63,29 @@ static void fail(const char *what)
 static int int_argument(const struct trapped *t, int argument)
 {
 	return (int)(uint32_t)t->arguments[argument];
+}
+
+static void identify(const struct floor *f, int fd)
+{
+	uint64_t cookie;
+
+	if (f->has_names)
+		(void)descriptor_cookie(fd, &cookie);
+}
+
+/* A set forgets what nobody holds any more, and can be asked what is left (/proc/self/fdinfo). */
+static void watch_holders(struct floor *f, int fd)
+{
+	struct epoll_event event = { 0 };
+
+	if (!f->has_names)
+		return;
+	if (f->watched++ % SET_SOCKETS == 0) {
+		if (f->set_fd >= 0)
+			close(f->set_fd);
+		f->set_fd = epoll_create1(EPOLL_CLOEXEC);
+	}
+	(void)epoll_ctl(f->set_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void answer_fd(struct floor *f, const struct trapped *t, int fd, bool close_on_exec)
@@ -71,11 +100,15 @@ static void do_socket(struct floor *f, const struct trapped *t)
 	const int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
 	const int family = int_argument(t, 0);
 
-	if ((family != AF_INET && family != AF_INET6) || (type & ~flags) != SOCK_STREAM)
+	if ((family != AF_INET && family != AF_INET6) || (type & ~flags) != SOCK_STREAM) {
 		(void)notify_continue(&f->notify, t);
-	else
-		answer_fd(f, t, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0),
-			  flags & SOCK_CLOEXEC);
+		return;
+	}
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	identify(f, fd);
+	watch_holders(f, fd);
+	answer_fd(f, t, fd, flags & SOCK_CLOEXEC);
 }
 
 /* The port that the call names, or -1. */
@@ -99,8 +132,8 @@ static int call_by_name(const struct trapped *t, int fd, const struct sockaddr_u
 	return r < 0 ? -errno : 0;
 }
 
-/* The relay is to know where to. */
-static void name_for_relay(struct floor *f, int fd, int port)
+/* The relay is to know where to; who accepts, from whom. */
+static void name_end(struct floor *f, int fd, int port)
 {
 	struct sockaddr_un name;
 	const socklen_t length = floor_name(&name, "%d-%u-%d", getpid(), f->connections++, port);
@@ -118,12 +151,12 @@ static void do_named(struct floor *f, const struct trapped *t, int fd)
 		(void)notify_continue(&f->notify, t);
 		return;
 	}
-	if (f->relay && t->number == SYS_connect) {
-		name_for_relay(f, fd, port);
+	if ((f->relay || f->has_names) && t->number == SYS_connect)
+		name_end(f, fd, port);
+	if (f->relay && t->number == SYS_connect)
 		length = floor_name(&name, "%s", f->relay);
-	} else {
+	else
 		length = floor_name(&name, "%d", port);
-	}
 	const int r = call_by_name(t, fd, &name, length);
 
 	if (r == -EAFNOSUPPORT)
@@ -170,12 +203,17 @@ static bool try_accept(struct floor *f, const struct trapped *t, int fd)
 
 	if (poll(&p, 1, 0) <= 0)
 		return false;
-	const int end = accept4(fd, NULL, NULL, SOCK_CLOEXEC | flags);
+	struct sockaddr_un from;
+	socklen_t length = sizeof(from);
+	const int end = accept4(fd, f->has_names ? (struct sockaddr *)&from : NULL,
+				f->has_names ? &length : NULL, SOCK_CLOEXEC | flags);
 
 	if (end < 0) {
 		(void)notify_answer(&f->notify, t, -errno);
 		return true;
 	}
+	identify(f, end);
+	watch_holders(f, end);
 	write_name(t);
 	answer_fd(f, t, end, flags & SOCK_CLOEXEC);
 	return true;
@@ -214,6 +252,7 @@ static void handle_descriptor(struct floor *f, const struct trapped *t)
 		(void)notify_continue(&f->notify, t);
 		return;
 	}
+	identify(f, fd);
 	if (t->number == SYS_bind || t->number == SYS_connect)
 		do_named(f, t, fd);
 	else if (t->number == SYS_getsockname || t->number == SYS_getpeername)
@@ -300,19 +339,21 @@ static void pass_on(int number)
 
 int main(int argc, char **argv)
 {
-	static struct floor f;
+	static struct floor f = { .set_fd = -1 };
 	const struct sigaction action = { .sa_handler = pass_on };
 	const struct filter_options options = { .udp_lite = true, .hold_dumpable = true };
 	const struct sock_fprog filter = filter_get(&options);
 	int report[2], go[2], listener = -1, status = 0;
 
-	if (argc > 1 && strncmp(argv[1], "--relay=", 8) == 0) {
+	f.has_names = argc > 1 && strcmp(argv[1], "--names") == 0;
+	if (argc > 1 && strncmp(argv[1], "--relay=", 8) == 0)
 		f.relay = argv[1] + 8;
+	if (f.has_names || f.relay) {
 		argc--;
 		argv++;
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: floor [--relay=NAME] PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: floor [--names | --relay=NAME] PROGRAM [ARGUMENT...]\n");
 		return 64;
 	}
 	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)

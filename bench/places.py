@@ -97,6 +97,13 @@ class Floor(Place):
     server = client = [str(BUILD / "bench/floor")]
 
 
+class Named(Floor):
+    """The floor of a supervisor that knows its sockets: which they are, who connects, who is left."""
+
+    subject = "floor, named"
+    server = client = [*Floor.client, "--names"]
+
+
 class Relayed(Floor):
     """The floor of an engine that is a process of its own: the bytes pass through one, and no more
     is done with them."""
