@@ -163,11 +163,6 @@ void reeve_tcp_deafen(struct reeve_tcp *tcp);
 void reeve_tcp_close(struct reeve_tcp *tcp);
 void reeve_tcp_abort(struct reeve_tcp *tcp);
 
-/* The connection is over on this host, and the peer hears nothing of it: for one whose two ends the
- * owner has both, or that goes on elsewhere. FAILED follows, with ECONNABORTED. Nothing happens to a
- * socket without a connection. */
-void reeve_tcp_forget(struct reeve_tcp *tcp);
-
 /* The pending error (positive errno, 0 for none), and clears it, as SO_ERROR. */
 int reeve_tcp_error(struct reeve_tcp *tcp);
 

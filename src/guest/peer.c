@@ -362,12 +362,9 @@ static bool program_has_closed(const struct guest_socket *socket)
 
 void peer_reset(struct supervisor *s, struct guest_socket *socket, int error)
 {
-	/* A direct one is its two programs' own; unless it was never joined. */
-	if (socket->is_direct) {
-		if (socket->listener)
-			peer_drop(s, socket);
+	/* A direct one is its two programs' own. */
+	if (socket->is_direct)
 		return;
-	}
 	socket->error = error;
 	socket->is_known = false;
 	if (socket->listener) {
@@ -420,8 +417,10 @@ void peer_drop(struct supervisor *s, struct guest_socket *socket)
 		rendezvous_forget(&s->rendezvous, socket->path);
 		socket->path = 0;
 	}
+	if (socket->is_direct)
+		direct_end(s, socket);
 	/* Of a stream's attached end the network process sees for itself that it is closed. */
-	if (socket->is_known && (socket->is_direct || socket->is_both))
+	if (socket->is_known && socket->is_both)
 		peer_tell_later(s, socket, GUEST_CLOSE);
 	else if (socket->is_known && (!socket->is_attached || socket->kind == SOCKET_UDP))
 		peer_tell(s, socket,
@@ -443,6 +442,25 @@ static void abort_incoming(struct supervisor *s, const struct guest_message *m)
 	channel_send(s, &answer, NULL, -1);
 }
 
+struct guest_socket *peer_new_accepted(struct supervisor *s, const struct guest_socket *listener,
+				       const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote)
+{
+	struct guest_socket *socket = socket_new(&s->sockets, SOCKET_TCP, listener->family);
+
+	if (!socket)
+		return NULL;
+	socket->local = *local;
+	socket->remote = *remote;
+	socket->options = listener->options;
+	socket->pacing_max = listener->pacing_max;
+	memset(socket->options.changed, 0, sizeof(socket->options.changed));
+	socket->state = SOCKET_CONNECTED;
+	socket->is_bound = socket->is_confirmed = true;
+	socket->hint_pid = listener->hint_pid;
+	return socket;
+}
+
 static void incoming(struct supervisor *s, const struct guest_message *m)
 {
 	struct guest_socket *listener = socket_by_number(&s->sockets, (uint64_t)m->value);
@@ -452,7 +470,7 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 		abort_incoming(s, m);
 		return;
 	}
-	struct guest_socket *socket = socket_new(&s->sockets, SOCKET_TCP, listener->family);
+	struct guest_socket *socket = peer_new_accepted(s, listener, &m->local, &m->remote);
 
 	if (!socket) {
 		/* The next accept() would take it for another. */
@@ -460,18 +478,8 @@ static void incoming(struct supervisor *s, const struct guest_message *m)
 		return;
 	}
 	socket->end = channel_take_descriptor(&s->channel);
-	socket->is_direct = m->flags & GUEST_DIRECT;
-	socket->is_attached = !socket->is_direct;
-	socket->joiner = socket->is_direct ? (pid_t)m->pid : (pid_t)s->welcome.pid;
-	socket->local = m->local;
-	socket->remote = m->remote;
-	socket->options = listener->options;
-	socket->pacing_max = listener->pacing_max;
-	memset(socket->options.changed, 0, sizeof(socket->options.changed));
-	socket->state = SOCKET_CONNECTED;
-	socket->is_bound = socket->is_known = socket->is_confirmed = true;
+	socket->is_attached = socket->is_known = true;
 	socket->listener = listener;
-	socket->hint_pid = listener->hint_pid;
 	socket_set_number(&s->sockets, socket, m->socket);
 	list_append(&listener->queue, &socket->queue);
 	call_retry_all(s, listener);
@@ -540,6 +548,10 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 		incoming(s, m);
 		return;
 	}
+	if (m->type == GUEST_FORGET) {
+		direct_forget(&s->direct);
+		return;
+	}
 	struct guest_socket *socket = socket_by_number(&s->sockets, m->socket);
 
 	if (!socket)
@@ -548,10 +560,6 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 	case GUEST_STALE:
 		if (socket->state == SOCKET_LISTENING)
 			listeners_look(s, socket);
-		break;
-	case GUEST_EXACT:
-		socket->is_offered = false;
-		call_retry_all(s, socket);
 		break;
 	case GUEST_RESET:
 		socket->has_peer_ended = m->value;
@@ -586,7 +594,6 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 static void lose(struct supervisor *s, struct guest_socket *socket)
 {
 	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_CONNECTED) {
-		socket->is_known = socket->is_known && !socket->is_direct;
 		peer_reset(s, socket, ECONNRESET);
 		return;
 	}

@@ -78,6 +78,11 @@ void peer_reset_end(struct guest_socket *socket, int fd);
 /* Nobody holds the socket any more: the network process is told, and it is freed. */
 void peer_drop(struct supervisor *s, struct guest_socket *socket);
 
+/* What a listener's program will accept; NULL without memory. */
+struct guest_socket *peer_new_accepted(struct supervisor *s, const struct guest_socket *listener,
+				       const struct reeve_sockaddr *local,
+				       const struct reeve_sockaddr *remote);
+
 /* What the program has not yet accepted: reset and freed. */
 void peer_drop_queue(struct supervisor *s, struct guest_socket *listener);
 

@@ -31,11 +31,10 @@
  *	reset     the network process writes out what it has received, says RESET with the errno, and
  *	          closes its end; the supervisor makes the program see it
  *
- *	direct	CONNECT with GUEST_DIRECT asks for it: ANSWER with GUEST_DIRECT and the listener's
- *		file (data), to which the supervisor connects the program's socket, and INCOMING with
- *		GUEST_DIRECT and no descriptor at the other side (pid: the connecting supervisor); or
- *		EXACT, and all goes its ordinary way. CLOSE when the program has closed; ABORT when
- *		it was not joined, and the other side is told RESET
+ *	direct	inside a host supervisors may join their programs' sockets to each other by themselves, to
+ *		the listener's file. FIND says which that is, and leases local ports for it, until FORGET;
+ *		VOUCH says whether it is a supervisor of the host that has joined. A connection that has
+ *		lasted a moment is told, JOINED, so that it is listed; and CLOSE when it has gone
  *
  *	half	the program shuts down its sending: SHUT, and behind what it has written one urgent
  *		byte of the supervisor's, which the network process leaves where it is: the program's
@@ -57,11 +56,13 @@
 #include "port/policy.h"
 #include "reeve/address.h"
 
-#define GUEST_PROTOCOL_VERSION 6
+#define GUEST_PROTOCOL_VERSION 7
 #define GUEST_INCOMING         (UINT64_C(1) << 63)
 #define GUEST_DATA_MAX         65536
 #define GUEST_HOST_NAME        64
 #define GUEST_INTERFACES_MAX   16
+#define GUEST_PORTS_MAX        64
+#define GUEST_FILE             108
 #define GUEST_ERROR_TEXT       256
 
 enum guest_message_type {
@@ -90,6 +91,11 @@ enum guest_message_type {
 	GUEST_CLOSE,     /* no holder is left of a socket that has no attached end, or one that says
 			    nothing (both); no answer */
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
+	GUEST_FIND, /* `remote`, in the host; value: how many ports are wanted. Answered with struct
+		       guest_found, or ENOENT: connections there go by CONNECT alone */
+	GUEST_VOUCH,      /* value: a process's number. Answered with 0 if it is a supervisor of the host that joins
+			     directly */
+	GUEST_JOINED,     /* `local`, `remote`: a direct connection, which lasts; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_SYNC,       /* answered, and so behind all that was said before it came */
 	GUEST_DONE,       /* the last: the tree has ended. What its programs have written is still
@@ -103,7 +109,7 @@ enum guest_message_type {
 				      + a copy of the network process's end */
 	GUEST_STALE,               /* nobody listens at the file of this listener any more; here it
 				      is closed */
-	GUEST_EXACT,               /* a connect that asked for a direct join has not met one */
+	GUEST_FORGET, /* what FIND has told, but for the ports, may be otherwise now */
 	GUEST_RESET,  /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...; value 1: behind the peer's
 			orderly end */
 	GUEST_CLOSED, /* done in order; the duplicate may go */
@@ -122,8 +128,7 @@ enum guest_flags {
 	GUEST_REUSE_ADDRESS = 1 << 2, /* BIND, CONNECT, LISTEN: as the socket has it now */
 	GUEST_REUSE_PORT = 1 << 3,
 	GUEST_IPV6_ONLY = 1 << 4,
-	GUEST_DIRECT = 1 << 5, /* CONNECT, its ANSWER, INCOMING */
-	GUEST_ECHO = 1 << 6,   /* with GUEST_UDP: an echo socket; likewise with the first message */
+	GUEST_ECHO = 1 << 5, /* with GUEST_UDP: an echo socket; likewise with the first message */
 };
 
 /* What control data and flags of a call say of one datagram. */
@@ -158,6 +163,14 @@ struct guest_problem { /* struct reeve_udp_problem */
 	int64_t realtime_ns;
 };
 
+/* Where connections to one address and port may be joined, and the names that they have. */
+struct guest_found {
+	struct reeve_address source;     /* of the connecting side */
+	uint32_t wanted, count;          /* ports; they are the session's until it ends */
+	uint16_t ports[GUEST_PORTS_MAX]; /* free ones */
+	char file[GUEST_FILE];           /* the listener's, with its NUL */
+};
+
 /* What SET and GET speak of: enum reeve_tcp_option or reeve_udp_option, and these. */
 enum guest_setting {
 	GUEST_SETTING_TCP_INFO = 256, /* data: struct reeve_tcp_info */
@@ -184,7 +197,7 @@ struct guest_hello {
 	uint32_t version;
 	uint32_t uid;
 	uint32_t supervisor_pid, program_pid;
-	uint8_t is_direct;            /* its listeners take direct joins */
+	uint8_t is_direct;            /* its programs are joined directly */
 	char host[GUEST_HOST_NAME];   /* NUL-terminated */
 	struct reeve_address address; /* all zeroes: whichever the host has or gets */
 	struct port_grant grant;

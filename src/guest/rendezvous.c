@@ -181,18 +181,20 @@ bool rendezvous_put_token(const struct rendezvous *r, uint32_t path)
 	return is_there;
 }
 
-int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid)
+int rendezvous_accept(int fd, bool nonblocking, struct rendezvous_guest *ret)
 {
 	/* The program's listener may block; this process must not. */
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))
 		return -EAGAIN;
-	const int accepted =
-		accept4(fd, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+	ret->name_length = sizeof(ret->name);
+
+	const int accepted = accept4(fd, (struct sockaddr *)&ret->name, &ret->name_length,
+				     SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
 
 	if (accepted < 0)
 		return -errno;
-	*ret_pid = made_by(accepted);
+	ret->pid = made_by(accepted);
 	return accepted;
 }

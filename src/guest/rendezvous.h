@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #define RENDEZVOUS_PREFIX "reeve-run-" /* of the directories' names */
 #define RENDEZVOUS_PATH   80
@@ -53,6 +55,13 @@ int rendezvous_connect(int fd, const char *file);
  * when it is full, and so ready anyhow. */
 bool rendezvous_put_token(const struct rendezvous *r, uint32_t path);
 
-/* The next connection that waits at the program's listener `fd`, and which process made it; -EAGAIN
- * when there is none. */
-int rendezvous_accept(int fd, bool nonblocking, pid_t *ret_pid);
+/* Who has joined a listener. */
+struct rendezvous_guest {
+	pid_t pid;
+	struct sockaddr_un name;
+	socklen_t name_length;
+};
+
+/* The next connection that waits at the program's listener `fd`, and whose it is; -EAGAIN when there is
+ * none. */
+int rendezvous_accept(int fd, bool nonblocking, struct rendezvous_guest *ret);

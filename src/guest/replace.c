@@ -204,7 +204,9 @@ int replace_end(struct supervisor *s, struct call *c, bool renumber)
 	liveness_remove(&s->liveness, dead);
 	dead->state = SOCKET_FRESH;
 	dead->is_shut = dead->is_marked = dead->has_shut_read = dead->is_confirmed = false;
-	dead->is_direct = dead->is_offered = dead->is_both = false;
+	dead->is_both = dead->is_asked = false;
+	if (dead->is_direct)
+		direct_end(s, dead);
 	socket_set_cookie(&s->sockets, dead, cookie);
 	if (renumber)
 		socket_set_number(&s->sockets, dead, cookie);

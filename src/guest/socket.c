@@ -115,6 +115,7 @@ struct guest_socket *socket_new(struct socket_table *t, enum socket_kind kind, i
 	list_init(&s->queue);
 	list_init(&s->listening);
 	list_init(&s->member);
+	list_init(&s->young);
 	socket_options_init(&s->options);
 	list_append(&t->all, &s->node);
 	t->count++;

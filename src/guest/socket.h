@@ -81,8 +81,9 @@ struct guest_socket {
 	bool has_reset;      /* reset while still in a listener's queue */
 	bool is_shut;        /* the program has shut down its sending; */
 	bool is_marked;      /* behind its last byte lies one of ours (peer_leave_mark()) */
-	bool is_offered;     /* CONNECTING, and it may yet be joined directly */
-	bool is_direct;      /* joined to another program's socket: `end` is -1 */
+	bool is_asked;       /* CONNECTING, but only where to (direct_ask()) */
+	bool is_direct;      /* joined to another program's socket: `end` is -1, and not `is_known`; */
+	bool is_told;        /* but listed */
 	bool is_echo;        /* UDP: an echo socket (IPPROTO_ICMP) */
 	bool is_deaf;        /* UDP: shut down for receiving; */
 	bool is_mute;        /* for sending */
@@ -103,9 +104,10 @@ struct guest_socket {
 	int hint_fd;
 
 	struct guest_socket *listener; /* while in its queue */
-	pid_t joiner;                  /* there: the process whose connection it is */
 	struct list queue;             /* of a listener; or the member in one */
 	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
+	struct list young;     /* direct.c's, of those that are not told */
+	uint16_t lease;        /* the local port, if it is direct.c's to give again; 0 */
 	int early_fd;          /* a listener's: taken from its queue and not yet a call's; -1 */
 	pid_t early_joiner;    /* whose connection that is */
 	bool has_token;        /* a connection of ours lies there, so that it is ready */

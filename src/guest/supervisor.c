@@ -131,6 +131,10 @@ static void run_timers(struct supervisor *s)
 			channel_send_parcel(s);
 			continue;
 		}
+		if (t->kind == SUPERVISOR_TIMER_DIRECT) {
+			direct_tell(s);
+			continue;
+		}
 		if (t->kind != SUPERVISOR_TIMER_SWEEP) {
 			call_timer(s, t);
 			continue;
@@ -376,6 +380,7 @@ static int init(struct supervisor *s, const struct supervisor_start *start)
 	list_init(&s->calls);
 	list_init(&s->free_calls);
 	liveness_init(&s->liveness);
+	direct_init(&s->direct);
 	s->now = supervisor_clock();
 	timers_init(&s->timers, s->now);
 	timer_init(&s->sweep_timer, SUPERVISOR_TIMER_SWEEP);

@@ -16,6 +16,7 @@
 #include "guest/channel.h"
 #include "guest/count.h"
 #include "guest/descriptor.h"
+#include "guest/direct.h"
 #include "guest/interfaces.h"
 #include "guest/listeners.h"
 #include "guest/liveness.h"
@@ -38,6 +39,7 @@ struct supervisor {
 	struct socket_table sockets;
 	struct liveness liveness;
 	struct listeners listeners;
+	struct direct direct;
 	struct rendezvous rendezvous;
 	struct interfaces interfaces;
 	struct guest_welcome welcome;
@@ -62,7 +64,7 @@ struct supervisor {
 	uint8_t *scratch; /* GUEST_DATA_MAX bytes for one call's data */
 };
 
-enum { SUPERVISOR_TIMER_SWEEP = 8, SUPERVISOR_TIMER_PARCEL };
+enum { SUPERVISOR_TIMER_SWEEP = 8, SUPERVISOR_TIMER_PARCEL, SUPERVISOR_TIMER_DIRECT };
 
 /* What the program's start needs of the supervisor; kept by value. */
 struct supervisor_start {

@@ -11,17 +11,12 @@
 #include "guest/peer.h"
 #include "guest/supervisor.h"
 
-/* The program's new end belongs to the oldest of the queue that the same process has joined: theirs
- * have one order. NULL when it is not announced yet. */
-static struct guest_socket *announced(const struct guest_socket *listener, pid_t joiner)
+/* The network process joins a listener in the order in which it announces. NULL when it has not yet. */
+static struct guest_socket *announced(const struct guest_socket *listener)
 {
-	list_for_each(node, &listener->queue) {
-		struct guest_socket *socket = list_entry(node, struct guest_socket, queue);
-
-		if (socket->joiner == joiner)
-			return socket;
-	}
-	return NULL;
+	return list_is_empty(&listener->queue)
+		       ? NULL
+		       : list_entry(list_first(&listener->queue), struct guest_socket, queue);
 }
 
 /* The backlog has room again: told at once only when much of it has. */
@@ -36,18 +31,26 @@ static void report(struct supervisor *s, struct guest_socket *listener,
 	peer_tell(s, accepted, GUEST_ACCEPTED);
 }
 
+static bool is_connection(const struct supervisor *s, const struct rendezvous_guest *g)
+{
+	return g->pid == (pid_t)s->welcome.pid ||
+	       (s->is_direct && direct_is_name(&g->name, g->name_length));
+}
+
 /* A connection of the network process's, or of another program's supervisor where those may join;
  * strangers' are closed, and the token. -EAGAIN when there is none. */
 static int accept_known(const struct supervisor *s, const struct call *c, pid_t *ret_joiner)
 {
 	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
+	struct rendezvous_guest g;
 
 	for (;;) {
-		const int fd = rendezvous_accept(c->fd, is_nonblocking, ret_joiner);
+		const int fd = rendezvous_accept(c->fd, is_nonblocking, &g);
 
-		if (fd < 0 || s->is_direct || *ret_joiner == (pid_t)s->welcome.pid)
+		*ret_joiner = g.pid;
+		if (fd < 0 || is_connection(s, &g))
 			return fd;
-		if (*ret_joiner == getpid())
+		if (g.pid == getpid())
 			c->socket->has_token = false;
 		close(fd);
 	}
@@ -60,15 +63,18 @@ static void look_for_token(const struct supervisor *s, const struct call *c)
 	struct guest_socket *listener = c->socket;
 
 	while (listener->has_token && listener->early_fd < 0) {
-		const int fd = rendezvous_accept(c->fd, false, &listener->early_joiner);
+		struct rendezvous_guest g;
+		const int fd = rendezvous_accept(c->fd, false, &g);
 
 		if (fd < 0)
 			return;
-		listener->has_token = listener->early_joiner != getpid();
-		if (listener->early_joiner == (pid_t)s->welcome.pid)
+		listener->early_joiner = g.pid;
+		if (is_connection(s, &g)) {
 			listener->early_fd = fd;
-		else
-			close(fd);
+			continue;
+		}
+		listener->has_token = g.pid != getpid();
+		close(fd);
 	}
 }
 
@@ -77,12 +83,15 @@ static void look_for_token(const struct supervisor *s, const struct call *c)
 static void give_back(struct supervisor *s, struct guest_socket *listener,
 		      struct guest_socket *socket, int fd)
 {
-	socket->listener = listener;
-	list_prepend(&listener->queue, &socket->queue);
 	listener->early_fd = fd;
-	listener->early_joiner = socket->joiner;
-	/* Where others may join, one that comes from here may be a connection. */
-	if (!listener->has_token && !s->is_direct)
+	listener->early_joiner = socket->is_direct ? s->rendezvous.pid : (pid_t)s->welcome.pid;
+	if (socket->is_direct) {
+		peer_drop(s, socket); /* its end has all names */
+	} else {
+		socket->listener = listener;
+		list_prepend(&listener->queue, &socket->queue);
+	}
+	if (!listener->has_token)
 		listener->has_token = rendezvous_put_token(&s->rendezvous, listener->path);
 }
 
@@ -100,7 +109,7 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 		r = -ENOBUFS;
 	if (r < 0 && notify_is_waiting(&s->notify, &c->trapped)) {
 		/* As Linux has it, the connection was accepted and is closed again. */
-		if (!socket->has_reset)
+		if (!socket->has_reset && !socket->is_direct)
 			peer_tell(s, socket, GUEST_CLOSE);
 		peer_drop(s, socket);
 		close(fd);
@@ -122,7 +131,10 @@ static void hand_over(struct supervisor *s, struct call *c, struct guest_socket 
 	peer_set_buffers(socket, fd);
 	socket->hint_pid = descriptor_process(&s->descriptors, c->trapped.tid);
 	socket_set_cookie(&s->sockets, socket, cookie);
-	if (socket->has_reset) {
+	if (socket->is_direct) {
+		socket_set_number(&s->sockets, socket, cookie);
+		direct_begin(s, socket);
+	} else if (socket->has_reset) {
 		socket->state = SOCKET_RESET;
 		peer_reset_end(socket, fd);
 	} else {
@@ -152,24 +164,42 @@ static int take_end(const struct supervisor *s, const struct call *c)
 	return fd;
 }
 
-/* The program's new end, and in *ret_socket what it is; -EAGAIN: there is none. While its
- * announcement is still on its way it stays with the listener, and may then be another call's. */
-static int next_end(const struct supervisor *s, const struct call *c,
-		    struct guest_socket **ret_socket)
+/* Whose the end is: the socket, NULL while nobody can say, or -ECONNABORTED in *ret_error: nobody's. */
+static struct guest_socket *identify(struct supervisor *s, const struct guest_socket *listener, int fd,
+				     int *ret_error)
+{
+	*ret_error = -ECONNABORTED;
+	if (listener->early_joiner == (pid_t)s->welcome.pid) {
+		*ret_error = s->channel.is_lost ? -ECONNABORTED : -EAGAIN; /* who would announce it? */
+		return announced(listener);
+	}
+	const int known = direct_is_known(s, listener, listener->early_joiner);
+
+	if (known > 0)
+		return direct_accepted(s, listener, fd);
+	if (known == -EAGAIN)
+		*ret_error = -EAGAIN;
+	return NULL;
+}
+
+/* The program's new end, and in *ret_socket what it is; -EAGAIN: there is none. While it is not known
+ * what it is it stays with the listener, and may then be another call's. */
+static int next_end(struct supervisor *s, const struct call *c, struct guest_socket **ret_socket)
 {
 	struct guest_socket *listener = c->socket;
+	int error = 0;
 
 	for (;;) {
 		const int fd = take_end(s, c);
 
-		*ret_socket = fd >= 0 ? announced(listener, listener->early_joiner) : NULL;
+		*ret_socket = fd >= 0 ? identify(s, listener, fd, &error) : NULL;
 		if (fd < 0 || *ret_socket)
 			return fd;
-		if (!s->channel.is_lost) {
+		if (error == -EAGAIN) {
 			listener->early_fd = fd;
 			return fd;
 		}
-		close(fd); /* nobody is left to announce it */
+		close(fd);
 	}
 }
 
@@ -181,8 +211,8 @@ static void try_accept(struct supervisor *s, struct call *c)
 		(void)call_answer(s, c, -EINVAL);
 		return;
 	}
-	/* Nothing is taken that is not announced. */
-	const bool waits = list_is_empty(&listener->queue) && !s->channel.is_lost &&
+	/* What the network process joins, it announces. */
+	const bool waits = list_is_empty(&listener->queue) && !s->channel.is_lost && !s->is_direct &&
 			   !descriptor_is_nonblocking(c->fd);
 	const int fd = waits ? -EAGAIN : next_end(s, c, &socket);
 
@@ -191,18 +221,21 @@ static void try_accept(struct supervisor *s, struct call *c)
 		return;
 	}
 	if (socket) {
-		list_remove(&socket->queue);
+		if (!socket->is_direct)
+			list_remove(&socket->queue);
 		socket->listener = NULL;
 		hand_over(s, c, socket, fd);
 		return;
 	}
-	/* One that is there and not yet announced will be at any moment: then it is tried again. */
+	/* What one is that is there will be known at any moment: then it is tried again. */
 	if (fd < 0 && !waits && descriptor_is_nonblocking(c->fd)) {
 		(void)call_answer(s, c, -EAGAIN);
 		return;
 	}
-	/* A direct one is announced before it is there. */
-	if (!list_is_empty(&listener->queue) && c->watch.fd < 0)
+	/* A direct one is announced by nobody. */
+	if (fd >= 0)
+		watch_stop(s->epoll_fd, &c->watch);
+	else if (s->is_direct && c->watch.fd < 0)
 		(void)watch_start(s->epoll_fd, &c->watch, c->fd, EPOLLIN);
 	if (c->is_kept)
 		return;

@@ -9,6 +9,7 @@
 #include "guest/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -50,7 +51,7 @@ static void go_on(struct supervisor *s, struct call *c)
 {
 	struct guest_socket *socket = c->socket;
 
-	if (!socket || socket->state != SOCKET_CONNECTING || socket->is_offered || socket->end >= 0)
+	if (!socket || socket->state != SOCKET_CONNECTING || socket->is_asked || socket->end >= 0)
 		return;
 	const int r = peer_fill(s, socket, c->fd);
 
@@ -77,7 +78,7 @@ static void try_connect(struct supervisor *s, struct call *c)
 
 	switch (socket->state) {
 	case SOCKET_CONNECTING:
-		if (!socket->is_offered)
+		if (!socket->is_asked)
 			wait_for(s, c);
 		return;
 	case SOCKET_CONNECTED:
@@ -143,21 +144,6 @@ static int join(struct supervisor *s, struct guest_socket *socket)
 	return socket->end < 0 ? socket->end : 0;
 }
 
-/* Straight to the other program's listener. */
-static int join_directly(struct guest_socket *socket, const char *file, size_t length)
-{
-	const struct call *c = first_waiting(socket);
-
-	if (!c || length == 0 || file[length - 1] != '\0')
-		return -ENOENT;
-	const int r = rendezvous_connect(c->fd, file);
-
-	if (r == 0 && c->progress == DOES_NOT_WAIT)
-		make_edge(c->fd);
-	socket->is_direct = r == 0;
-	return r;
-}
-
 static void fail(struct supervisor *s, struct guest_socket *socket, int error)
 {
 	struct call *c = first_waiting(socket);
@@ -181,13 +167,10 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 	struct guest_socket *socket = socket_by_number(&s->sockets, r->socket);
 	int error = answer->error;
 
+	(void)data;
 	if (!socket || socket->state != SOCKET_CONNECTING)
 		return;
-	socket->is_offered = false;
-	const int joined = error ? 0
-			   : answer->flags & GUEST_DIRECT
-				   ? join_directly(socket, (const char *)data, answer->data_length)
-				   : join(s, socket);
+	const int joined = error ? 0 : join(s, socket);
 
 	if (joined < 0) {
 		peer_tell(s, socket, GUEST_ABORT);
@@ -199,15 +182,13 @@ static void connected(struct supervisor *s, struct request *r, const struct gues
 		socket->remote = answer->remote;
 		socket->is_bound = true;
 		socket->state = SOCKET_CONNECTED;
-		/* A direct one has no other end that would say when the program has closed. */
-		if (!socket->is_direct)
-			liveness_remove(&s->liveness, socket);
+		liveness_remove(&s->liveness, socket);
 	} else {
 		fail(s, socket, error);
 	}
 	call_retry_all(s, socket);
 	/* Behind the answer: what the program writes at once is met with the end itself. */
-	if (error == 0 && !socket->is_direct)
+	if (error == 0)
 		peer_attach(s, socket);
 }
 
@@ -216,25 +197,13 @@ static bool is_own(const struct supervisor *s, const struct reeve_address *a)
 	return reeve_address_is_loopback(a) || reeve_address_equal(a, &s->welcome.address);
 }
 
-static void start(struct supervisor *s, struct call *c, const struct name *name)
+/* By way of the network process. */
+static void start(struct supervisor *s, struct call *c, const struct reeve_sockaddr *to)
 {
 	struct guest_socket *socket = c->socket;
-
-	if (socket->state == SOCKET_FAILED) {
-		const int r = replace_end(s, c, false);
-
-		if (r < 0) {
-			(void)call_answer(s, c, r);
-			return;
-		}
-	}
 	struct guest_message m = peer_message(socket, GUEST_CONNECT, c->fd);
 
-	const bool is_offered = s->is_direct && is_own(s, &name->socket.address);
-
-	m.remote = name->socket;
-	if (is_offered)
-		m.flags |= GUEST_DIRECT;
+	m.remote = *to;
 	peer_bind_again(s, socket);
 	peer_tell_options(s, socket);
 	struct request *r = channel_request(s, &m, NULL, connected);
@@ -243,19 +212,67 @@ static void start(struct supervisor *s, struct call *c, const struct name *name)
 		(void)call_answer(s, c, -ENOBUFS);
 		return;
 	}
-	socket->remote = name->socket;
+	socket->remote = *to;
 	socket->error = 0;
 	socket->state = SOCKET_CONNECTING;
 	socket->hint_fd = call_int(c, 0);
-	socket->is_offered = is_offered;
-	if (!is_offered) {
-		wait_for(s, c);
+	wait_for(s, c);
+}
+
+/* By this process itself: 0, and the call is answered. */
+static int start_directly(struct supervisor *s, struct call *c, const struct reeve_sockaddr *to)
+{
+	struct guest_socket *socket = c->socket;
+	const int flags = fcntl(c->fd, F_GETFL);
+	const int r = flags < 0 ? -errno : direct_join(s, socket, c->fd, flags, to);
+
+	if (r < 0)
+		return r;
+	socket->error = 0;
+	socket->state = SOCKET_CONNECTED;
+	socket->hint_fd = call_int(c, 0);
+	c->progress = flags & O_NONBLOCK ? DOES_NOT_WAIT : WAITS;
+	if (flags & O_NONBLOCK)
+		make_edge(c->fd);
+	try_connect(s, c);
+	call_retry_all(s, socket);
+	return 0;
+}
+
+/* When the network process has said where to. */
+static void start_asked(struct supervisor *s, struct call *c)
+{
+	const struct guest_socket *socket = c->socket;
+
+	if (socket->is_asked)
+		return;
+	if (c->request) /* disconnected meanwhile */
+		try_connect(s, c);
+	else if (start_directly(s, c, &socket->remote) < 0)
+		start(s, c, &socket->remote);
+}
+
+/* Nothing but the connection itself is wanted. */
+static bool may_be_direct(const struct supervisor *s, const struct call *c,
+			  const struct reeve_sockaddr *to)
+{
+	const struct guest_socket *socket = c->socket;
+
+	return s->is_direct && !c->then && !socket->is_bound && !socket->is_known &&
+	       !socket->is_fast_open && is_own(s, &to->address);
+}
+
+static void begin(struct supervisor *s, struct call *c, const struct reeve_sockaddr *to)
+{
+	int r = c->socket->state == SOCKET_FAILED ? replace_end(s, c, false) : 0;
+
+	if (r < 0) {
+		(void)call_answer(s, c, r);
 		return;
 	}
-	/* Filling the socket would spoil the join: so the answer whether there is one comes first,
-	 * and that takes no longer than the network process needs to look. */
-	c->progress = descriptor_is_nonblocking(c->fd) ? DOES_NOT_WAIT : WAITS;
-	call_hold(s, c, try_connect);
+	r = may_be_direct(s, c, to) ? start_directly(s, c, to) : -ENOENT;
+	if (r < 0 && (r != -EAGAIN || direct_ask(s, c, to, start_asked) < 0))
+		start(s, c, to);
 }
 
 static void connect_stream(struct supervisor *s, struct call *c, const struct name *name)
@@ -297,7 +314,7 @@ static void connect_stream(struct supervisor *s, struct call *c, const struct na
 	socket->is_confirmed = false;
 	socket->is_fast_open =
 		c->then || socket_option(&socket->options, IPPROTO_TCP, TCP_FASTOPEN_CONNECT) != 0;
-	start(s, c, name);
+	begin(s, c, &name->socket);
 }
 
 static void connected_datagram(struct supervisor *s, struct request *r,

@@ -15,7 +15,8 @@
 
 #define CONGESTION_NAME  16 /* TCP_CA_NAME_MAX */
 #define SEGMENT_LEAST    88
-#define SEGMENT_DEFAULT  536 /* RFC 9293, 3.7.1 */
+#define SEGMENT_DEFAULT  536   /* RFC 9293, 3.7.1 */
+#define SEGMENT_LOOPBACK 65483 /* Linux's */
 #define LINGER_DEFAULT_S 60
 #define LINGER_MOST_S    120
 #define WINDOW_LEAST     1152 /* half of the smallest buffer */
@@ -333,9 +334,13 @@ static int get_info(struct supervisor *s, struct call *c, struct guest_socket *s
 
 	if (socket->is_known && socket->state != SOCKET_RESET && !s->channel.is_lost)
 		return ask_info(s, c, socket);
-	/* Of one whose network is gone, too. */
+	/* Of one whose network is gone, too; and of a direct one, which has no segments. */
 	const struct reeve_tcp_info nothing = {
-		.state = socket->state == SOCKET_LISTENING ? REEVE_TCP_LISTEN : REEVE_TCP_CLOSED,
+		.state = socket->state == SOCKET_LISTENING ? REEVE_TCP_LISTEN
+			 : socket->is_direct		   ? REEVE_TCP_ESTABLISHED
+							   : REEVE_TCP_CLOSED,
+		.send_mss = socket->is_direct ? SEGMENT_LOOPBACK : 0,
+		.receive_mss = socket->is_direct ? SEGMENT_LOOPBACK : 0,
 		.pacing_rate = socket->pacing_max,
 		.pacing_rate_max = socket->pacing_max,
 	};
@@ -352,6 +357,8 @@ static int get_segment(struct supervisor *s, struct call *c, struct guest_socket
 
 	if (socket->is_known && socket->state == SOCKET_CONNECTED && !s->channel.is_lost)
 		return ask_info(s, c, socket);
+	if (socket->is_direct)
+		return option_write_int(c, SEGMENT_LOOPBACK);
 	return option_write_int(c, value ? value : SEGMENT_DEFAULT);
 }
 

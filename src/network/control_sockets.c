@@ -81,6 +81,7 @@ static bool is_own(const struct reeve_socket_info *info)
 
 static void add_sockets(json_t *sockets, const struct network_host *host)
 {
+	const struct guest_socket *direct = NULL;
 	struct process_name last = { 0 };
 	struct reeve_socket_info info;
 	uint64_t cursor = 0;
@@ -88,6 +89,8 @@ static void add_sockets(json_t *sockets, const struct network_host *host)
 	while (reeve_host_next_socket(host->stack, &cursor, &info))
 		if (info.kind != REEVE_PING && !is_own(&info))
 			json_array_append_new(sockets, describe_socket(host, &info, &last));
+	while ((direct = guest_next_direct(host, direct, &info)))
+		json_array_append_new(sockets, describe_socket(host, &info, &last));
 }
 
 static void list_sockets(struct control_call *call)

@@ -41,6 +41,7 @@ void guest_session_over(struct guest_session *session)
 	list_append(&session->server->gone, &session->node);
 	if (!session->host)
 		return;
+	guest_direct_deinit(session);
 	session->host->programs--;
 	host_release(session->host);
 	session->host = NULL;
@@ -297,6 +298,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	list_init(&s->delivering);
 	list_init(&s->gone);
 	list_init(&s->dead);
+	guest_listener_init(s);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0)
 		return release(s);
 	if (s->charges && s->probe_fd >= 0)
@@ -420,6 +422,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	guest_end_all(s);
 	guest_give_up(s);
 	guest_settle(s);
+	guest_listener_deinit(s);
 	return release(s);
 }
 

@@ -10,11 +10,13 @@
 #include <sys/types.h>
 
 #include "port/policy.h"
+#include "reeve/host.h"
 
 struct network;
 struct network_host;
 struct guest_server;
 struct guest_session;
+struct guest_socket;
 
 /* Owns the listening descriptor in any case; -1: none. NULL: no memory. */
 struct guest_server *guest_server_new(struct network *n, int listen_fd);
@@ -57,3 +59,8 @@ struct guest_program {
 const struct guest_session *guest_next_program(const struct guest_server *s,
 					       const struct guest_session *after,
 					       struct guest_program *ret);
+
+/* The direct connections of a host's programs, of which the stack has nothing: likewise. */
+const struct guest_socket *guest_next_direct(const struct network_host *host,
+					     const struct guest_socket *after,
+					     struct reeve_socket_info *ret);

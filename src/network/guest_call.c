@@ -191,6 +191,7 @@ static void hello(struct guest_call *call)
 	session->program = (pid_t)h.program_pid;
 	session->actor = (struct port_actor){ .is_owner = h.uid == geteuid(), .grant = h.grant };
 	session->is_direct = h.is_direct;
+	guest_direct_init(session);
 	memcpy(session->command, h.command, sizeof(session->command));
 	tree_add(&session->members, (pid_t)h.program_pid);
 	if (call->fd >= 0 &&
@@ -236,6 +237,7 @@ static void do_listen(struct guest_call *call)
 		s->is_listener = true;
 		s->owner.pid = call->message->pid;
 		guest_socket_name(s, &values);
+		guest_direct_changed(call->session->host);
 	}
 	guest_answer(call, r, &values);
 	if (r == 0 && !call->session->gone)
@@ -251,6 +253,7 @@ static void do_open(struct guest_call *call)
 	if (!s || !s->is_listener || s->path || length == 0 || path[length - 1] != '\0')
 		return;
 	s->path = strndup(path, length);
+	guest_direct_changed(s->session->host);
 	guest_stream_accept(s);
 }
 
@@ -265,8 +268,6 @@ static void connect_stream(struct guest_call *call, struct guest_socket *s)
 	}
 	s->connecting = true;
 	s->connect_request = call->message->request;
-	if (call->message->flags & GUEST_DIRECT)
-		guest_direct_offer(s);
 	guest_listener_look(s);
 }
 
@@ -375,6 +376,8 @@ static void set(struct guest_call *call)
 
 	guest_answer(call, s ? set_value(s, call->message->value, call->message->value2) : -ENOBUFS,
 		     NULL);
+	if (s && s->is_listener)
+		guest_direct_changed(call->session->host);
 }
 
 static int64_t not_yet_sent(const struct reeve_tcp *tcp)
@@ -404,18 +407,6 @@ static int get_value(const struct guest_socket *s, int64_t setting, int64_t *ret
 	return 0;
 }
 
-static void answer_with_data(struct guest_call *call, const void *data, size_t length)
-{
-	const struct guest_message m = {
-		.type = GUEST_ANSWER,
-		.request = call->message->request,
-		.socket = call->message->socket,
-	};
-
-	if (m.request)
-		guest_send(call->session, &m, data, length);
-}
-
 static void get(struct guest_call *call)
 {
 	struct guest_socket *s = guest_socket_get(call);
@@ -427,7 +418,7 @@ static void get(struct guest_call *call)
 		reeve_tcp_info(s->tcp, &info);
 		info.congestion_control = NULL; /* a pointer of this process */
 		info.accept_queue += s->pending;
-		answer_with_data(call, &info, sizeof(info));
+		guest_answer_data(call, &info, sizeof(info));
 		return;
 	}
 	if (s)
@@ -534,9 +525,7 @@ static void do_close(struct guest_call *call)
 	}
 	if (s->udp)
 		guest_datagram_catch_up(s);
-	guest_direct_end(s, call->message->type == GUEST_CLOSE);
-	/* Of a direct one nothing is left to be delivered, nor to be waited for. */
-	if (s->reset_on_close || s->is_direct || call->message->type == GUEST_ABORT)
+	if (s->reset_on_close || call->message->type == GUEST_ABORT)
 		reeve_tcp_abort(s->tcp);
 	else
 		reeve_tcp_close(s->tcp);
@@ -549,7 +538,7 @@ static void interfaces(struct guest_call *call)
 	struct guest_interface list[GUEST_INTERFACES_MAX];
 	const unsigned count = list_interfaces(call->session->host, list);
 
-	answer_with_data(call, list, count * sizeof(list[0]));
+	guest_answer_data(call, list, count * sizeof(list[0]));
 }
 
 static void dispatch(struct guest_call *call)
@@ -586,6 +575,12 @@ static void dispatch(struct guest_call *call)
 	case GUEST_CLOSE:
 	case GUEST_ABORT:
 		return do_close(call);
+	case GUEST_FIND:
+		return guest_direct_find(call);
+	case GUEST_VOUCH:
+		return guest_direct_vouch(call);
+	case GUEST_JOINED:
+		return guest_direct_joined(call);
 	case GUEST_INTERFACES:
 		return interfaces(call);
 	case GUEST_SYNC:
@@ -599,7 +594,7 @@ static void dispatch(struct guest_call *call)
 	case GUEST_REFUSED:
 	case GUEST_INCOMING_CONNECTION:
 	case GUEST_STALE:
-	case GUEST_EXACT:
+	case GUEST_FORGET:
 	case GUEST_RESET:
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:

@@ -1,115 +1,229 @@
 /*
  * Two programs of one host joined directly, where both were started so (`--loopback=direct`): their
- * AF_UNIX sockets are connected to each other, and no byte comes by here.
+ * AF_UNIX sockets are connected to each other by the supervisor of the one that connects, and no byte
+ * and no word comes by here.
  *
- * The connection is made in the stack all the same, so that ports, conflicts, refusals and listings
- * are what they are. A connect() to the host itself is an *offer*: within two rounds of the host's
- * work the handshake goes round its loopback interface, and if the listener's program takes direct
- * ones, the connecting supervisor is told the listener's file, and the accepting one who will come.
- * What has not met by then goes its ordinary way, and the supervisor is told that, too, since it
- * keeps the program waiting for that moment.
+ * The ports are this process's all the same. It says which listener a connect() would reach, where that
+ * is beyond doubt, and says so again when a listener comes or goes; and it leases a supervisor ports for
+ * the connecting ends. A leased port is a bound socket of the stack's. It has SO_REUSEADDR, so that a
+ * server that has it too gets the port.
  *
- * The two sockets of the stack stay while the programs' do, as their names; nothing is sent, at the end
- * neither: closed ones are found many at a time, and their resets would crowd out the SYNs of others.
+ * A connection that lasts is told, and is a name in listings.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "network/guest_private.h"
 
-#define ROUNDS 2
+#define LEASES_MAX 4096 /* a session: of the 28,232 that all clients of a host share */
 
-void guest_direct_offer(struct guest_socket *s)
+struct lease {
+	struct list node;
+	struct reeve_tcp *tcp;
+};
+
+static void nothing(struct socket_owner *owner)
 {
-	s->offer_rounds = ROUNDS;
-	list_append(&s->session->host->offers, &s->offer);
-	socket_owner_resume(&s->owner);
+	(void)owner;
 }
 
-void guest_direct_withdraw(struct guest_socket *s)
+static void no_event(struct socket_owner *owner, const struct reeve_event *event)
 {
-	list_remove(&s->offer);
+	(void)owner;
+	(void)event;
 }
 
-bool guest_direct_round(struct guest_socket *s)
-{
-	const struct guest_message m = { .type = GUEST_EXACT, .socket = s->number };
+static const struct socket_owner_ops quiet_ops = { .event = no_event, .resume = nothing };
 
-	if (--s->offer_rounds > 0) {
-		socket_owner_resume(&s->owner);
-		return false;
+void guest_direct_init(struct guest_session *session)
+{
+	list_init(&session->leases);
+	socket_owner_init(&session->lessor, &quiet_ops, session->host);
+}
+
+static void end_lease(struct guest_session *session, struct lease *lease)
+{
+	list_remove(&lease->node);
+	reeve_tcp_close(lease->tcp);
+	free(lease);
+	session->lease_count--;
+	session->host->own_sockets--;
+}
+
+void guest_direct_deinit(struct guest_session *session)
+{
+	list_for_each_safe(node, &session->leases)
+		end_lease(session, list_entry(node, struct lease, node));
+	socket_owner_deinit(&session->lessor);
+}
+
+/* Returns the port, or 0. */
+static uint16_t lease(struct guest_session *session)
+{
+	const struct reeve_sockaddr any = { .address = reeve_any_ipv6 };
+	struct lease *l = calloc(1, sizeof(*l));
+	struct reeve_sockaddr name = { 0 };
+
+	if (!l)
+		return 0;
+	l->tcp = reeve_tcp_new(session->host->stack, REEVE_IPV6, &session->lessor);
+	if (!l->tcp) {
+		free(l);
+		return 0;
 	}
-	list_remove(&s->offer);
-	guest_send(s->session, &m, NULL, 0);
-	return true;
+	list_append(&session->leases, &l->node);
+	session->lease_count++;
+	session->host->own_sockets++;
+	if (reeve_tcp_bind(l->tcp, &any) < 0 || reeve_tcp_local(l->tcp, &name) < 0) {
+		end_lease(session, l);
+		return 0;
+	}
+	/* Not before, or it might share its port with another. */
+	reeve_tcp_set(l->tcp, REEVE_TCP_REUSE_ADDRESS, 1);
+	return name.port;
 }
 
-struct guest_socket *guest_direct_find(const struct guest_socket *listener, struct reeve_tcp *tcp)
+/* As Linux chooses it for a socket that connects there. */
+static bool find_source(const struct network_host *host, const struct reeve_sockaddr *to,
+			struct reeve_address *ret)
 {
-	struct reeve_sockaddr remote, local, from, to;
+	struct reeve_udp *probe = reeve_udp_new(host->stack, REEVE_IPV6, NULL);
+	struct reeve_sockaddr name;
+	bool is_found;
 
-	if (!listener->session->is_direct || list_is_empty(&listener->session->host->offers) ||
-	    reeve_tcp_remote(tcp, &remote) < 0 || reeve_tcp_local(tcp, &local) < 0)
+	if (!probe)
+		return false;
+	is_found = reeve_udp_connect(probe, to) == 0 && reeve_udp_local(probe, &name) == 0;
+	reeve_udp_close(probe);
+	if (is_found)
+		*ret = name.address;
+	return is_found;
+}
+
+/* The listener that whoever connects there reaches, or NULL: none, one of several, or one that wants
+ * more than to be joined. */
+static struct guest_socket *find(const struct network_host *host, const struct reeve_sockaddr *to)
+{
+	const struct reeve_sockaddr from = { .address = to->address };
+	struct guest_socket *s;
+
+	if (!reeve_address_is_loopback(&to->address) &&
+	    !reeve_address_equal(&to->address, &host->address))
 		return NULL;
-	list_for_each(node, &listener->session->host->offers) {
-		struct guest_socket *s = list_entry(node, struct guest_socket, offer);
+	s = guest_listener_find(host, to, &from);
+	return s && s->session->is_direct && s->path && strlen(s->path) < GUEST_FILE &&
+			       reeve_tcp_get(s->tcp, REEVE_TCP_REUSE_PORT) == 0 &&
+			       reeve_tcp_get(s->tcp, REEVE_TCP_DEFER_ACCEPT_S) == 0
+		       ? s
+		       : NULL;
+}
 
-		if (reeve_tcp_local(s->tcp, &from) == 0 && reeve_tcp_remote(s->tcp, &to) == 0 &&
-		    reeve_sockaddr_equal(&from, &remote) && reeve_sockaddr_equal(&to, &local))
-			return s;
+void guest_direct_find(struct guest_call *call)
+{
+	struct guest_session *session = call->session;
+	const struct guest_message *m = call->message;
+	struct guest_found found = { .wanted = (uint32_t)m->value };
+	const struct guest_socket *listener =
+		session->is_direct ? find(session->host, &m->remote) : NULL;
+	uint16_t port;
+
+	session->has_found = true;
+	if (!listener || !find_source(session->host, &m->remote, &found.source)) {
+		guest_answer(call, -ENOENT, NULL);
+		return;
+	}
+	while (found.count < m->value && found.count < GUEST_PORTS_MAX &&
+	       session->lease_count < LEASES_MAX && (port = lease(session)))
+		found.ports[found.count++] = port;
+	snprintf(found.file, sizeof(found.file), "%s", listener->path);
+	guest_answer_data(call, &found, sizeof(found));
+}
+
+static struct guest_session *find_knowing(const struct network_host *host)
+{
+	list_for_each(node, &host->station.network->guests->sessions) {
+		struct guest_session *session = list_entry(node, struct guest_session, node);
+
+		if (session->host == host && session->has_found)
+			return session;
 	}
 	return NULL;
 }
 
-void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
-		       struct guest_socket *offer)
+void guest_direct_changed(const struct network_host *host)
 {
-	struct guest_message incoming = {
-		.type = GUEST_INCOMING_CONNECTION,
-		.flags = GUEST_DIRECT,
-		.socket = accepted->number,
-		.value = (int64_t)listener->number,
-		.pid = (uint32_t)offer->session->supervisor,
-	};
-	struct guest_message answer = {
-		.type = GUEST_ANSWER,
-		.flags = GUEST_DIRECT,
-		.request = offer->connect_request,
-		.socket = offer->number,
-	};
+	const struct guest_message m = { .type = GUEST_FORGET };
+	struct guest_session *session;
 
-	list_remove(&offer->offer);
-	offer->connecting = false;
-	offer->connected = true;
-	offer->is_direct = accepted->is_direct = true;
-	offer->peer = accepted;
-	accepted->peer = offer;
-	guest_socket_name(accepted, &incoming);
-	guest_socket_name(offer, &answer);
-	/* In this order: mostly the connection is there when who accepts hears of it, and need not be
-	 * waited for. One that is met unannounced waits for its announcement. */
-	guest_send(offer->session, &answer, listener->path, strlen(listener->path) + 1);
-	guest_send(listener->session, &incoming, NULL, 0);
+	/* Each time from the first, as one that can't be told ends, and its listeners with it. */
+	while ((session = find_knowing(host))) {
+		session->has_found = false;
+		guest_send(session, &m, NULL, 0);
+	}
 }
 
-void guest_direct_end(struct guest_socket *s, bool was_joined)
+void guest_direct_vouch(struct guest_call *call)
 {
-	struct guest_socket *peer = s->peer;
+	const struct guest_session *session = call->session;
+	bool is_one = false;
 
-	if (s->is_direct)
-		reeve_tcp_forget(s->tcp);
-	s->peer = NULL;
-	if (!peer)
-		return;
-	peer->peer = NULL;
-	reeve_tcp_forget(peer->tcp);
-	if (!was_joined && peer->is_pending) {
-		const struct guest_message m = {
-			.type = GUEST_RESET,
-			.socket = peer->number,
-			.error = ECONNRESET,
-		};
+	/* 0 is a process that nobody can name. */
+	list_for_each(node, &session->server->sessions) {
+		const struct guest_session *other = list_entry(node, struct guest_session, node);
 
-		guest_send(peer->session, &m, NULL, 0);
+		is_one |= call->message->value && other->is_direct && other->host == session->host &&
+			  other->supervisor == call->message->value;
 	}
+	guest_answer(call, is_one ? 0 : -EPERM, NULL);
+}
+
+void guest_direct_joined(struct guest_call *call)
+{
+	struct guest_session *session = call->session;
+	const struct guest_message *m = call->message;
+	struct guest_socket *s = NULL;
+
+	if (session->is_direct && !(m->socket & GUEST_INCOMING) &&
+	    !guest_socket_find(session, m->socket))
+		s = guest_socket_add(session, m->socket);
+	if (!s)
+		return;
+	socket_owner_init(&s->owner, &quiet_ops, session->host);
+	s->owner.program = session->command;
+	s->owner.pid = m->pid;
+	s->is_direct = true;
+	s->local = m->local;
+	s->remote = m->remote;
+	list_append(&session->host->direct, &s->direct);
+	session->host->direct_count++;
+}
+
+void guest_direct_left(struct guest_socket *s)
+{
+	if (!s->is_direct)
+		return;
+	list_remove(&s->direct);
+	s->session->host->direct_count--;
+}
+
+const struct guest_socket *guest_next_direct(const struct network_host *host,
+					     const struct guest_socket *after,
+					     struct reeve_socket_info *ret)
+{
+	struct list *const node = after ? after->direct.next : host->direct.next;
+	struct guest_socket *s;
+
+	if (node == &host->direct)
+		return NULL;
+	s = list_entry(node, struct guest_socket, direct);
+	*ret = (struct reeve_socket_info){
+		.kind = REEVE_TCP,
+		.state = REEVE_TCP_ESTABLISHED,
+		.local = s->local,
+		.remote = s->remote,
+		.user = &s->owner,
+	};
+	return s;
 }

@@ -6,6 +6,10 @@
  * asked before a SYN sets out for it, and who connects is refused, as by Linux. What is closed while
  * the SYN is under way, or is connected to by a station of a link, is missed when the connection is
  * to be handed over, and that is reset.
+ *
+ * The file's queue is as long as the kernel allows, and longer than what this process lets wait there.
+ * But supervisors that join directly put theirs into it, too, and of a full one nothing tells when it has
+ * room: then it is tried again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +17,8 @@
 #include <sys/un.h>
 
 #include "network/guest_private.h"
+
+#define FULL_MS 10
 
 int guest_listener_join(const struct guest_socket *listener, int fd)
 {
@@ -48,8 +54,8 @@ void guest_listener_miss(struct guest_socket *listener)
 	guest_send(session, &m, NULL, 0);
 }
 
-static struct guest_socket *find(const struct network_host *host, const struct reeve_sockaddr *to,
-				 const struct reeve_sockaddr *from)
+struct guest_socket *guest_listener_find(const struct network_host *host, const struct reeve_sockaddr *to,
+					 const struct reeve_sockaddr *from)
 {
 	struct socket_owner *owner = reeve_tcp_listener(host->stack, to, from);
 
@@ -71,6 +77,48 @@ void guest_listener_look(const struct guest_socket *s)
 	if (!host)
 		return;
 	/* With each that is closed another of its group may be next. */
-	while ((listener = find(host, &to, &from)) && is_closed(listener))
+	while ((listener = guest_listener_find(host, &to, &from)) && is_closed(listener))
 		guest_listener_miss(listener);
+}
+
+struct reeve_tcp *guest_listener_take_held(struct guest_socket *listener)
+{
+	struct reeve_tcp *tcp = listener->held;
+
+	listener->held = NULL;
+	list_remove(&listener->full);
+	return tcp;
+}
+
+void guest_listener_hold(struct guest_socket *listener, struct reeve_tcp *tcp_take)
+{
+	struct guest_server *server = listener->session->server;
+	struct network *n = server->network;
+
+	listener->held = tcp_take;
+	list_append(&server->full, &listener->full);
+	loop_timer_arm(n->loop, &server->full_timer, reeve_time_add_ms(network_now(n), FULL_MS));
+}
+
+static void try_again(struct loop_timer *timer)
+{
+	struct guest_server *server = container_of(timer, struct guest_server, full_timer);
+
+	list_for_each(node, &server->full) {
+		struct guest_socket *listener = list_entry(node, struct guest_socket, full);
+
+		socket_owner_resume(&listener->owner);
+		host_activate(listener->session->host);
+	}
+}
+
+void guest_listener_init(struct guest_server *server)
+{
+	list_init(&server->full);
+	loop_timer_init(&server->full_timer, try_again);
+}
+
+void guest_listener_deinit(struct guest_server *server)
+{
+	loop_timer_disarm(server->network->loop, &server->full_timer);
 }

@@ -28,6 +28,8 @@ struct guest_server {
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
 	struct charges *charges;
+	struct list full;            /* listeners at which a connection waits to be joined */
+	struct loop_timer full_timer; /* to try again */
 	int probe_fd; /* asks listeners whether they are still there (guest_listener.c) */
 };
 
@@ -42,7 +44,11 @@ struct guest_session {
 	bool gone;
 	bool is_done; /* the tree has ended in order */
 	bool is_delivering;
-	bool is_direct; /* its listeners take direct joins */
+	bool is_direct; /* its programs are joined directly */
+	bool has_found; /* a listener, or none, which may change */
+	struct list leases; /* of ports; guest_direct.c's */
+	struct socket_owner lessor;
+	uint32_t lease_count;
 	struct port_actor actor;
 	uint32_t uid;
 	pid_t supervisor, program;
@@ -75,16 +81,17 @@ struct guest_socket {
 	bool connecting;
 	bool connected;
 
-	struct list offer;         /* in the host's, of a connect that may be joined directly */
-	unsigned offer_rounds;     /* of the host's work that are left to it */
-	bool is_direct;            /* joined: only a name */
-	struct guest_socket *peer; /* a direct one's other side, while both are there */
+	bool is_direct;     /* only a name: neither tcp nor udp */
+	struct list direct; /* of these, in the host's */
+	struct reeve_sockaddr local, remote;
 
 	uint32_t backlog;  /* a listener's */
 	char *path;        /* its file; NULL: not open yet */
 	uint32_t pending;  /* a listener's connections that the program has not accepted */
 	uint64_t listener; /* while counted there: its number */
 	bool is_listener, is_pending;
+	struct reeve_tcp *held; /* a listener's: accepted, and the queue of its file was full */
+	struct list full;       /* then: in the server's */
 
 	uint32_t read_size; /* what the next read is likely to bring */
 
@@ -125,6 +132,7 @@ bool guest_send_descriptor(struct guest_session *session, const struct guest_mes
 void guest_send_later(struct guest_session *session, const struct guest_message *message);
 /* The answer to the call, unless it wants none. `error` is 0 or a negative errno. */
 void guest_answer(const struct guest_call *call, int error, const struct guest_message *values);
+void guest_answer_data(const struct guest_call *call, const void *data, size_t length);
 
 void guest_outgoing_init(struct guest_session *session);
 void guest_outgoing_stop(struct guest_session *session); /* nothing more is sent */
@@ -162,29 +170,35 @@ void guest_stream_shut(struct guest_socket *s, bool has_mark, bool is_both);
 void guest_stream_closed(struct guest_socket *s); /* by the program, after a shutdown of both */
 void guest_stream_accept(struct guest_socket *listener);
 
-/* guest_listener.c. Joins `fd` to the listener's file; 0 or a negative errno. */
+/* guest_listener.c. The program's listener that would get that SYN; NULL: none. */
+struct guest_socket *guest_listener_find(const struct network_host *host, const struct reeve_sockaddr *to,
+					 const struct reeve_sockaddr *from);
+/* Joins `fd` to the listener's file; 0 or a negative errno. */
 int guest_listener_join(const struct guest_socket *listener, int fd);
 /* Does that error say that nobody listens there any more? */
 bool guest_listener_is_missing(int error);
+/* Its file takes no more: the connection waits until it does. */
+void guest_listener_hold(struct guest_socket *listener, struct reeve_tcp *tcp_take);
+/* The one that waits, now the caller's; NULL: none. */
+struct reeve_tcp *guest_listener_take_held(struct guest_socket *listener);
+void guest_listener_init(struct guest_server *server);
+void guest_listener_deinit(struct guest_server *server);
 /* Closes it and tells its supervisor, by which sessions may end. */
 void guest_listener_miss(struct guest_socket *listener);
 /* After connect() and before the SYN is out: whoever would get it is missed if it is closed. The
  * socket may be gone then. */
 void guest_listener_look(const struct guest_socket *s);
 
-/* guest_direct.c */
-void guest_direct_offer(struct guest_socket *s);
-void guest_direct_withdraw(struct guest_socket *s);
-/* One round is over. True when it was the last: all goes its ordinary way now. */
-bool guest_direct_round(struct guest_socket *s);
-/* The offer at the other end of what the listener is about to accept; NULL: none. */
-struct guest_socket *guest_direct_find(const struct guest_socket *listener, struct reeve_tcp *tcp);
-/* Tells both supervisors. */
-void guest_direct_join(struct guest_socket *listener, struct guest_socket *accepted,
-		       struct guest_socket *offer);
-/* Before the socket's connection goes: of a direct one both ends are forgotten. `was_joined`: as far as
- * its supervisor knows. */
-void guest_direct_end(struct guest_socket *s, bool was_joined);
+/* guest_direct.c. Of a session that has its host. */
+void guest_direct_init(struct guest_session *session);
+void guest_direct_deinit(struct guest_session *session);
+void guest_direct_find(struct guest_call *call);
+void guest_direct_vouch(struct guest_call *call);
+void guest_direct_joined(struct guest_call *call);
+/* Before the socket goes. */
+void guest_direct_left(struct guest_socket *s);
+/* A listener of the host has come, gone, or changed. */
+void guest_direct_changed(const struct network_host *host);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);

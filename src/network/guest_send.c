@@ -171,6 +171,18 @@ void guest_answer(const struct guest_call *call, int error, const struct guest_m
 	guest_send(call->session, &m, NULL, 0);
 }
 
+void guest_answer_data(const struct guest_call *call, const void *data, size_t length)
+{
+	const struct guest_message m = {
+		.type = GUEST_ANSWER,
+		.request = call->message->request,
+		.socket = call->message->socket,
+	};
+
+	if (m.request)
+		guest_send(call->session, &m, data, length);
+}
+
 void guest_flush(struct guest_session *session)
 {
 	while (session->first && !session->gone) {

@@ -85,7 +85,8 @@ struct guest_socket *guest_socket_add(struct guest_session *session, uint64_t nu
 	s->session = session;
 	s->number = number;
 	list_init(&s->dead);
-	list_init(&s->offer);
+	list_init(&s->direct);
+	list_init(&s->full);
 	loop_source_init(&s->source, attached_ready);
 	b = bucket_of(number, session->buckets);
 	s->next = session->sockets[b];
@@ -147,6 +148,8 @@ struct guest_socket *guest_socket_get(const struct guest_call *call)
 	const struct guest_message *m = call->message;
 	struct guest_socket *s = guest_socket_find(call->session, m->socket);
 
+	if (s && s->is_direct)
+		return NULL; /* nothing can be asked of a name */
 	if (s) {
 		if (s->udp)
 			guest_datagram_catch_up(s);
@@ -198,8 +201,8 @@ void guest_socket_drop(struct guest_socket *s)
 	*at = s->next;
 	session->count--;
 	uncount(s);
-	guest_direct_withdraw(s);
-	check(!s->peer);
+	guest_direct_left(s);
+	reeve_tcp_abort(guest_listener_take_held(s));
 	if (s->owner.host)
 		socket_owner_deinit(&s->owner);
 	if (fd >= 0) {
@@ -211,6 +214,8 @@ void guest_socket_drop(struct guest_socket *s)
 	s->tcp = NULL;
 	s->udp = NULL;
 	list_append(&session->server->dead, &s->dead);
+	if (s->is_listener)
+		guest_direct_changed(session->host);
 	if (session->is_delivering && session->count == 0)
 		guest_session_over(session);
 }
@@ -228,7 +233,6 @@ void guest_socket_drop_all(struct guest_session *session, bool deliver)
 				guest_datagram_catch_up(s);
 			else if (deliver && s->source.fd >= 0)
 				continue;
-			guest_direct_end(s, true);
 			reeve_tcp_abort(s->tcp);
 			reeve_udp_close(s->udp);
 			guest_socket_drop(s);

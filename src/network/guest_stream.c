@@ -421,7 +421,6 @@ static void answer_connect(struct guest_socket *s, int error)
 		.error = error,
 	};
 
-	guest_direct_withdraw(s);
 	s->connecting = false;
 	s->connected = error == 0;
 	if (error == 0)
@@ -468,7 +467,7 @@ static struct guest_socket *accepted_new(const struct guest_socket *listener)
 	return s;
 }
 
-/* False when the session or the listener is gone. */
+/* False when the session or the listener is gone, or can take no more now. */
 static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 {
 	struct guest_session *session = listener->session;
@@ -476,13 +475,16 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 		.type = GUEST_INCOMING_CONNECTION,
 		.value = (int64_t)listener->number,
 	};
-	struct guest_socket *offer = guest_direct_find(listener, tcp);
 	struct guest_socket *s = accepted_new(listener);
-	const int r = !s ? -ENOMEM : offer ? 0 : join(s, listener);
+	const int r = !s ? -ENOMEM : join(s, listener);
 
 	if (r < 0) {
 		if (s)
 			guest_socket_drop(s);
+		if (r == -EAGAIN) {
+			guest_listener_hold(listener, tcp);
+			return false;
+		}
 		turn_away(listener, tcp, r);
 		return !session->gone && listener->path;
 	}
@@ -492,10 +494,6 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	s->listener = listener->number;
 	listener->pending++;
 	reeve_tcp_set_user(tcp, &s->owner);
-	if (offer) {
-		guest_direct_join(listener, s, offer);
-		return !session->gone;
-	}
 	m.socket = s->number;
 	guest_socket_name(s, &m);
 	return guest_send_descriptor(session, &m, s->source.fd);
@@ -506,8 +504,10 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 void guest_stream_accept(struct guest_socket *listener)
 {
 	while (listener->path && listener->pending <= listener->backlog) {
-		struct reeve_tcp *tcp = reeve_tcp_accept(listener->tcp, NULL);
+		struct reeve_tcp *tcp = guest_listener_take_held(listener);
 
+		if (!tcp)
+			tcp = reeve_tcp_accept(listener->tcp, NULL);
 		if (!tcp || !announce(listener, tcp))
 			return;
 	}
@@ -522,8 +522,6 @@ static void stream_event(struct socket_owner *owner, const struct reeve_event *e
 			guest_stream_accept(s);
 		return;
 	}
-	if (s->is_direct)
-		return;
 	if (event->what & REEVE_FAILED) {
 		const int error = reeve_tcp_error(s->tcp);
 
@@ -533,11 +531,7 @@ static void stream_event(struct socket_owner *owner, const struct reeve_event *e
 		}
 		s->failed = error ? error : ECONNRESET;
 	} else if (s->connecting && (event->what & REEVE_CONNECTED)) {
-		/* An offer's answer has to wait for whether it is met. */
-		if (list_is_linked(&s->offer))
-			s->connected = true;
-		else
-			answer_connect(s, 0);
+		answer_connect(s, 0);
 	}
 	pump(s);
 }
@@ -550,8 +544,6 @@ static void stream_resume(struct socket_owner *owner)
 		guest_stream_accept(s);
 		return;
 	}
-	if (list_is_linked(&s->offer) && guest_direct_round(s) && s->tcp && s->connected)
-		answer_connect(s, 0);
 	pump(s);
 }
 

@@ -337,7 +337,7 @@ static struct network_host *make_host(struct network *n, const char *name, uint3
 	list_init(&host->resume);
 	list_init(&host->node);
 	list_init(&host->resolvers);
-	list_init(&host->offers);
+	list_init(&host->direct);
 	if (make_link(host, n) < 0) {
 		free(host);
 		return NULL;

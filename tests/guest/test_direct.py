@@ -1,8 +1,11 @@
 """`reeve run --loopback=direct`: connections inside a host that no byte leaves the programs for."""
 
+import contextlib
 import json
 import os
+import pathlib
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -30,6 +33,9 @@ for i in range({count}):
 print("done")
 """
 
+# struct direct_name of src/guest/direct.h.
+NAME_LENGTH = 64
+
 DIRECT = ("--loopback", "direct", "--host", "h")
 
 
@@ -37,7 +43,8 @@ def test_names_belong_to_their_connections(reeve):
     """Several trees connect at once; what each is to its server is what it is to itself."""
     server = reeve.start_python(SERVER, *DIRECT)
     reeve.wait_for_text(server, "ready\n")
-    clients = [reeve.start_python(CLIENT.format(count=50), *DIRECT) for _ in range(4)]
+    # More than there are ports at first: they are used again.
+    clients = [reeve.start_python(CLIENT.format(count=200), *DIRECT) for _ in range(4)]
     for c in clients:
         assert c.communicate(timeout=WAIT)[0] == "done\n"
 
@@ -115,13 +122,181 @@ sys.stdin.readline()
         rows = json.loads(reeve.command("ports", "--json").stdout)
         return sorted(row["state"] for row in rows)
 
-    assert states() == ["ESTAB", "ESTAB", "LISTEN"]
+    # What is closed at once is never listed.
+    assert wait_until(lambda: states() == ["ESTAB", "ESTAB", "LISTEN"])
     p.stdin.write("\n")
     p.stdin.flush()
     reeve.wait_for_text(p, "closed\n")
     assert wait_until(lambda: states() == ["LISTEN"])
     p.stdin.write("\n")
     p.stdin.close()
+
+
+def test_two_kinds_of_clients(reeve):
+    """A listener whose connections come both ways, and a program that polls it."""
+    server = """
+import select, socket
+l = socket.create_server(("127.0.0.1", 7000))
+l.setblocking(False)
+p = select.poll()
+p.register(l, select.POLLIN)
+print("ready", flush=True)
+for i in range(200):
+    while True:
+        p.poll()
+        try:
+            s, name = l.accept()
+            break
+        except BlockingIOError:
+            pass
+    s.setblocking(True)
+    text = s.makefile().readline()
+    s.sendall(("same" if text == f"{name[0]} {name[1]}\\n" else f"{name} {text}").encode())
+    s.close()
+"""
+    p = reeve.start_python(server, *DIRECT)
+    reeve.wait_for_text(p, "ready\n")
+    clients = [reeve.start_python(CLIENT.format(count=50), *options)
+               for options in (DIRECT, DIRECT, DIRECT[2:], DIRECT[2:])]
+    for c in clients:
+        assert c.communicate(timeout=WAIT)[0] == "done\n"
+    assert p.wait(WAIT) == 0
+
+
+def test_addresses(reeve):
+    """To each of the host's, and by IPv6; what the sockets are called, and what is known of them."""
+    code = """
+import errno, fcntl, socket, struct, termios
+own = socket.gethostbyname("h")
+for family, bound, to, source in (
+        (socket.AF_INET, "0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        (socket.AF_INET, "0.0.0.0", own, own),
+        (socket.AF_INET, own, own, own),
+        (socket.AF_INET6, "::", "::1", "::1"),
+        (socket.AF_INET6, "::", "::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+        (socket.AF_INET6, "::", f"::ffff:{own}", f"::ffff:{own}")):
+    l = socket.socket(family)
+    l.bind((bound, 0))
+    l.listen()
+    port = l.getsockname()[1]
+    for nonblocking in False, True:
+        c = socket.socket(family)
+        c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        c.setblocking(not nonblocking)
+        r = c.connect_ex((to, port))
+        assert r == (errno.EINPROGRESS if nonblocking else 0), r
+        s, name = l.accept()
+        assert name[0] == source and name == c.getsockname(), (name, c.getsockname())
+        assert c.getpeername() == s.getsockname() and c.getpeername()[:2] == (to, port)
+        for e in c, s:
+            assert e.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+            assert e.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\\x01"
+            assert e.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) > 1000
+            assert fcntl.ioctl(e, termios.TIOCOUTQ, b"1234") == bytes(4)
+        assert c.connect_ex((to, port)) == (0 if nonblocking else errno.EISCONN)
+        s.close()
+        c.close()
+    l.close()
+print("done")
+"""
+    got = reeve.python(code, *DIRECT)
+    assert got.stdout == "done\n", got.stderr
+
+
+def test_held_and_used_again(reeve):
+    """Each has a port of its own while it lives; then others have it."""
+    code = """
+import socket
+l = socket.create_server(("127.0.0.1", 7000), backlog=300)
+for _ in range(3):
+    ends = []
+    for i in range(200):
+        c = socket.create_connection(("127.0.0.1", 7000))
+        s, name = l.accept()
+        assert name == c.getsockname()
+        ends += [c, s]
+    assert len({c.getsockname() for c in ends[::2]}) == 200
+    for i, c in enumerate(ends[::2]):
+        c.sendall(b"%d" % i)
+    assert [int(s.recv(9)) for s in ends[1::2]] == list(range(200))
+# Disconnected, and the same socket once more.
+before = ends[0].getsockname()
+libc = __import__("ctypes").CDLL(None)
+assert libc.connect(ends[0].fileno(), bytes(16), 16) == 0
+assert ends[1].recv(1) == b""
+ends[0].connect(("127.0.0.1", 7000))
+s, name = l.accept()
+assert name == ends[0].getsockname() != before
+ends[0].sendall(b"again")
+assert s.recv(9) == b"again"
+l.close()
+try:
+    socket.create_connection(("127.0.0.1", 7000))
+except ConnectionRefusedError:
+    print("done")
+"""
+    got = reeve.python(code, *DIRECT)
+    assert got.stdout == "done\n", got.stderr
+
+
+def test_no_descriptor_left(reeve):
+    """accept() fails and the connection stays, with all that belongs to it."""
+    code = """
+import errno, os, resource, select, socket
+l = socket.create_server(("127.0.0.1", 7000))
+clients = [socket.create_connection(("127.0.0.1", 7000)) for _ in range(2)]
+clients[0].sendall(b"first")
+lowest = os.dup(0)
+os.close(lowest)
+resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, 4096))
+for _ in range(2):
+    try:
+        l.accept()
+    except OSError as e:
+        assert e.errno == errno.EMFILE, e
+poll = select.poll()
+poll.register(l, select.POLLIN)
+assert poll.poll(0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+for c in clients:
+    s, name = l.accept()
+    assert name == c.getsockname()
+    c.sendall(b"!")
+    print(s.recv(9))
+assert not poll.poll(0)
+"""
+    got = reeve.python(code, *DIRECT)
+    assert got.stdout == "b'first!'\nb'!'\n", got.stdout + got.stderr
+
+
+def test_strangers(reeve):
+    """A process outside that finds the listener's file, and says that it is one of us."""
+    p = reeve.start_python("""
+import socket
+l = socket.create_server(("127.0.0.1", 7000))
+print("ready", flush=True)
+s, name = l.accept()
+print(s.recv(9).decode(), flush=True)
+""", *DIRECT)
+    reeve.wait_for_text(p, "ready\n")
+    file, = [f for f in pathlib.Path(reeve.env["XDG_RUNTIME_DIR"]).glob("reeve-run-*/*") if f.name != "0"]
+    strangers = []
+    for name in b"", b"\0reeve/d".ljust(NAME_LENGTH, b"\0"):
+        s = socket.socket(socket.AF_UNIX)
+        if name:
+            s.bind(name)
+        s.connect(str(file))
+        s.sendall(b"stranger")
+        strangers.append(s)
+    got = reeve.python("""
+import socket
+socket.create_connection(("127.0.0.1", 7000)).sendall(b"known")
+""", *DIRECT)
+    assert got.returncode == 0, got.stderr
+    assert p.communicate(timeout=WAIT)[0] == "known\n"
+    for s in strangers:
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(1) == b""
 
 
 def test_one_port_to_two_listeners(reeve):

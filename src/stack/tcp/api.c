@@ -304,12 +304,6 @@ void reeve_tcp_abort(struct reeve_tcp *tcp)
 	tcp_reap(t);
 }
 
-void reeve_tcp_forget(struct reeve_tcp *tcp)
-{
-	if (tcp->state != REEVE_TCP_CLOSED && tcp->state != REEVE_TCP_LISTEN)
-		tcp_fail(tcp, ECONNABORTED);
-}
-
 int reeve_tcp_error(struct reeve_tcp *tcp)
 {
 	const int error = tcp->error;

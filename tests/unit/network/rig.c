@@ -147,6 +147,7 @@ static void join(struct rig *rig, struct rig_session *s, const char *host, bool 
 	struct guest_message m = { .type = GUEST_HELLO };
 	struct guest_hello h = { .version = GUEST_PROTOCOL_VERSION,
 				 .uid = geteuid(),
+				 .supervisor_pid = is_direct ? RIG_DIRECT_SUPERVISOR : 0,
 				 .is_direct = is_direct };
 	int pair[2];
 

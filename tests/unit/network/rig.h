@@ -34,7 +34,8 @@ int rig_control(struct rig *rig);
 
 /* A supervisor's connection, welcomed. The caller closes rig_session.fd. */
 void rig_join(struct rig *rig, struct rig_session *session, const char *host);
-/* One whose program's connections inside the host are joined directly. */
+/* One whose program's connections inside the host are joined directly. No process has its number. */
+#define RIG_DIRECT_SUPERVISOR 0x7ffffff0u
 void rig_join_direct(struct rig *rig, struct rig_session *session, const char *host);
 
 /* Sends a message; a request is given a number. */

@@ -12,7 +12,6 @@
 
 #include "../base/cmocka_all.h"
 #include "../base/seed.h"
-#include "guest/parcel.h"
 #include "network/host.h"
 #include "pair.h"
 
@@ -166,143 +165,180 @@ static void test_backlog(void **state)
 	}
 }
 
-static void connect_directly(struct pair *p, uint64_t socket)
+static struct guest_message find_listener(struct pair *p, int64_t ports, struct guest_found *ret)
 {
-	struct guest_message m = message(GUEST_CONNECT, socket);
+	struct guest_message m = message(GUEST_FIND, 300);
 
 	m.request = ++p->client.request;
-	m.flags = GUEST_DIRECT;
+	m.value = ports;
 	m.remote = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = PORT };
 	rig_send(&p->client, &m, NULL, 0, -1);
+	return rig_receive(&p->client, ret, sizeof(*ret));
 }
 
-/* Both sides are told who the other is, and where to meet; the ports are taken until they say that
- * the programs have closed. */
+static void join_both_directly(struct pair *p)
+{
+	close(p->server.fd);
+	close(p->client.fd);
+	rig_join_direct(p->rig, &p->server, "web");
+	rig_join_direct(p->rig, &p->client, "web");
+}
+
+/* Where the listener is, and ports that are nobody else's. */
 static void test_direct(void **state)
 {
 	struct pair *p = *state;
-	char file[64] = "";
-	struct guest_message m, incoming;
+	struct guest_found first, second;
+	struct guest_message m;
 
-	close(p->server.fd);
-	close(p->client.fd);
-	rig_join_direct(p->rig, &p->server, "web");
-	rig_join_direct(p->rig, &p->client, "web");
+	join_both_directly(p);
 	listen_on(p, 10);
-	connect_directly(p, 300);
-	incoming = rig_receive(&p->server, NULL, 0);
-	assert_int_equal(incoming.type, GUEST_INCOMING_CONNECTION);
-	assert_int_equal(incoming.flags, GUEST_DIRECT);
-	assert_int_equal(p->server.received_fd, -1);
-	m = rig_receive(&p->client, file, sizeof(file));
-	assert_int_equal(m.type, GUEST_ANSWER);
-	assert_int_equal(m.error, 0);
-	assert_int_equal(m.flags, GUEST_DIRECT);
-	assert_string_equal(file, p->path);
-	assert_true(reeve_sockaddr_equal(&m.local, &incoming.remote));
-	/* Never joined: the other side may forget it. */
-	m = message(GUEST_ABORT, 300);
-	rig_send(&p->client, &m, NULL, 0, -1);
-	expect(&p->server, GUEST_RESET, incoming.socket, ECONNRESET);
-	m = message(GUEST_CLOSE, incoming.socket);
-	rig_send(&p->server, &m, NULL, 0, -1);
-	/* Joined and closed: nobody is told anything. */
-	connect_directly(p, 301);
-	incoming = rig_receive(&p->server, NULL, 0);
-	assert_int_equal(rig_receive(&p->client, file, sizeof(file)).error, 0);
-	m = message(GUEST_CLOSE, 301);
-	rig_send(&p->client, &m, NULL, 0, -1);
+	assert_int_equal(find_listener(p, 3, &first).error, 0);
+	assert_string_equal(first.file, p->path);
+	assert_int_equal(first.count, 3);
+	assert_true(reeve_address_equal(&first.source, &reeve_loopback_ipv4));
+	assert_int_equal(find_listener(p, GUEST_PORTS_MAX + 1, &second).error, 0);
+	assert_int_equal(second.count, GUEST_PORTS_MAX);
+	for (unsigned i = 0; i < second.count; i++)
+		for (unsigned k = 0; k < first.count; k++)
+			assert_int_not_equal(second.ports[i], first.ports[k]);
+	/* A server may have one all the same, where it may have one that is connected. */
+	m = message(GUEST_BIND, 400);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[0] };
+	assert_int_equal(rig_call(&p->server, m).error, EADDRINUSE);
+	m = message(GUEST_BIND, 401);
+	m.flags = GUEST_REUSE_ADDRESS;
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[0] };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	/* Until whoever has them goes. */
+	close(p->client.fd);
 	rig_settle(p->rig);
-	assert_int_equal(recv(p->server.fd, &m, sizeof(m), MSG_DONTWAIT), -1);
-	m = message(GUEST_CLOSE, incoming.socket);
-	rig_send(&p->server, &m, NULL, 0, -1);
+	m = message(GUEST_BIND, 402);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[1] };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	rig_join_direct(p->rig, &p->client, "web");
 }
 
-enum { MANY = 1200 };
-
-/* The first one's number at the server; the others follow. */
-static uint64_t connect_many(struct pair *p)
-{
-	uint64_t first = 0;
-	char file[64];
-
-	for (unsigned i = 0; i < MANY; i++) {
-		connect_directly(p, 300 + i);
-		const struct guest_message m = rig_receive(&p->server, NULL, 0);
-
-		assert_int_equal(m.flags, GUEST_DIRECT);
-		assert_int_equal(rig_receive(&p->client, file, sizeof(file)).flags, GUEST_DIRECT);
-		if (i == 0)
-			first = m.socket;
-	}
-	return first;
-}
-
-/* All at once, as a sweep finds them. */
-static void close_many(struct rig_session *s, uint64_t first)
-{
-	struct guest_message parcel[PARCEL_MOST];
-
-	for (uint64_t done = 0; done < MANY;) {
-		unsigned n = 0;
-
-		for (; n < PARCEL_MOST && done < MANY; n++, done++)
-			parcel[n] = message(GUEST_CLOSE, first + done);
-		assert_true(send(s->fd, parcel, n * sizeof(parcel[0]), MSG_DONTWAIT) > 0);
-	}
-	rig_settle(s->rig);
-}
-
-/* More than the loopback interface has room for: no packet tells of their ends, whether each is said or
- * the session ends, and so none is in the way of others. */
-static void test_direct_ends(void **state)
+/* One supervisor is not given all the ports that there are. */
+static void test_direct_ports_end(void **state)
 {
 	struct pair *p = *state;
-	struct reeve_host_stats before, after;
+	struct guest_found found;
+	unsigned count = 0;
 
-	close(p->server.fd);
-	close(p->client.fd);
-	rig_join_direct(p->rig, &p->server, "web");
-	rig_join_direct(p->rig, &p->client, "web");
-	listen_on(p, 2 * MANY);
-	const uint64_t first = connect_many(p);
-
-	reeve_host_stats(host_by_name(&p->rig->network, "web")->stack, &before);
-	close_many(&p->client, 300);
-	close_many(&p->server, first);
-	(void)connect_many(p);
-	close(p->client.fd);
-	rig_settle(p->rig);
-	reeve_host_stats(host_by_name(&p->rig->network, "web")->stack, &after);
-	assert_memory_equal(after.drops, before.drops, sizeof(before.drops));
-	rig_join_direct(p->rig, &p->client, "web");
+	join_both_directly(p);
+	listen_on(p, 10);
+	do {
+		assert_int_equal(find_listener(p, GUEST_PORTS_MAX, &found).error, 0);
+		count += found.count;
+	} while (found.count > 0);
+	assert_int_equal(count, 4096);
 }
 
-/* Where only one side wants it, where there is no listener, and where the backlog is full. */
+/* What was said is taken back whenever it may be otherwise, once. */
+static void test_direct_changes(void **state)
+{
+	struct pair *p = *state;
+	struct guest_found found;
+	struct guest_message m;
+
+	join_both_directly(p);
+	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
+	listen_on(p, 10);
+	expect(&p->client, GUEST_FORGET, 0, 0);
+	assert_int_equal(find_listener(p, 1, &found).error, 0);
+	m = message(GUEST_SET, p->listener);
+	m.value = REEVE_TCP_DEFER_ACCEPT_S;
+	m.value2 = 10;
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	expect(&p->client, GUEST_FORGET, 0, 0);
+	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
+	m.value2 = 0;
+	assert_int_equal(rig_call(&p->server, m).error, 0);
+	expect(&p->client, GUEST_FORGET, 0, 0);
+	assert_int_equal(find_listener(p, 1, &found).error, 0);
+	m = message(GUEST_CLOSE, p->listener);
+	rig_send(&p->server, &m, NULL, 0, -1);
+	expect(&p->client, GUEST_FORGET, 0, 0);
+	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
+}
+
+/* Where only one side wants it. */
 static void test_not_direct(void **state)
 {
 	struct pair *p = *state;
-	struct guest_message m;
+	struct guest_found found;
 
+	listen_on(p, 10);
+	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
 	close(p->client.fd);
 	rig_join_direct(p->rig, &p->client, "web");
-	connect_directly(p, 300);
-	expect(&p->client, GUEST_ANSWER, 300, ECONNREFUSED);
-	listen_on(p, 0);
-	for (uint64_t i = 301; i < 303; i++) {
-		connect_directly(p, i);
-		expect(&p->client, GUEST_EXACT, i, 0);
-		m = rig_receive(&p->client, NULL, 0);
-		assert_int_equal(m.type, GUEST_ANSWER);
-		assert_int_equal(m.error, 0);
-		assert_int_equal(m.flags, 0);
-	}
-	connect_directly(p, 303);
-	expect(&p->client, GUEST_EXACT, 303, 0);
-	for (uint64_t i = 301; i < 304; i++) {
-		m = message(GUEST_ABORT, i);
-		rig_send(&p->client, &m, NULL, 0, -1);
-	}
+	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
+}
+
+static int vouch(struct rig_session *s, uint32_t pid)
+{
+	struct guest_message m = message(GUEST_VOUCH, 1);
+
+	m.value = pid;
+	return rig_call(s, m).error;
+}
+
+static void test_vouch(void **state)
+{
+	struct pair *p = *state;
+	struct rig_session other;
+
+	join_both_directly(p);
+	rig_join_direct(p->rig, &other, "elsewhere");
+	const int known = vouch(&p->server, RIG_DIRECT_SUPERVISOR), unknown = vouch(&p->server, 1),
+		  nobody = vouch(&p->server, 0);
+
+	close(p->server.fd);
+	close(p->client.fd);
+	rig_join(p->rig, &p->server, "web");
+	rig_join(p->rig, &p->client, "web");
+	const int of_other_host = vouch(&p->server, RIG_DIRECT_SUPERVISOR);
+
+	close(other.fd);
+	assert_int_equal(known, 0);
+	assert_int_equal(unknown, EPERM);
+	assert_int_equal(nobody, EPERM);
+	assert_int_equal(of_other_host, EPERM);
+}
+
+/* A connection that is told is listed until it is closed, and nothing else can be done with it. */
+static void test_joined(void **state)
+{
+	struct pair *p = *state;
+	const struct network_host *host;
+	struct reeve_socket_info info;
+	struct guest_message m = message(GUEST_JOINED, 500);
+
+	join_both_directly(p);
+	host = host_by_name(&p->rig->network, "web");
+	m.local = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = 40000 };
+	m.remote = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = PORT };
+	rig_send(&p->client, &m, NULL, 0, -1);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	rig_settle(p->rig);
+	const struct guest_socket *s = guest_next_direct(host, NULL, &info);
+
+	assert_non_null(s);
+	assert_int_equal(info.state, REEVE_TCP_ESTABLISHED);
+	assert_true(reeve_sockaddr_equal(&info.local, &m.local));
+	assert_true(reeve_sockaddr_equal(&info.remote, &m.remote));
+	assert_null(guest_next_direct(host, s, &info));
+	m = message(GUEST_GET, 500);
+	assert_int_equal(rig_call(&p->client, m).error, ENOBUFS);
+	m = message(GUEST_SHUT, 500);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	m = message(GUEST_ATTACH, 501);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	m = message(GUEST_CLOSE, 500);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	rig_settle(p->rig);
+	assert_null(guest_next_direct(host, NULL, &info));
 }
 
 /* A listener whose last holder is gone refuses, is named to the supervisor, and has given up its
@@ -501,8 +537,11 @@ int main(void)
 		PAIR_CASE(test_bind_conflict),
 		PAIR_CASE(test_backlog),
 		PAIR_CASE(test_direct),
-		PAIR_CASE(test_direct_ends),
+		PAIR_CASE(test_direct_ports_end),
+		PAIR_CASE(test_direct_changes),
 		PAIR_CASE(test_not_direct),
+		PAIR_CASE(test_vouch),
+		PAIR_CASE(test_joined),
 		PAIR_CASE(test_closed_listener),
 		PAIR_CASE(test_forgotten_listener),
 		PAIR_CASE(test_listener_opens_late),

@@ -221,28 +221,6 @@ static void test_data_after_shutdown(void **state)
 	end(&s);
 }
 
-/* Not a word of it to the peer, then or when the socket is closed; what the peer sends meets nobody. */
-static void test_forget(void **state)
-{
-	struct scene s = { 0 };
-
-	(void)state;
-	set(&s, &peer_modern);
-	reeve_tcp_forget(s.listener); /* which has no connection of its own */
-	assert_int_equal(reeve_tcp_state(s.listener), REEVE_TCP_LISTEN);
-	reeve_tcp_forget(s.tcp);
-	assert_int_equal(rig_events(&s.r, s.tcp), REEVE_FAILED);
-	assert_int_equal(reeve_tcp_state(s.tcp), REEVE_TCP_CLOSED);
-	assert_int_equal(reeve_tcp_error(s.tcp), ECONNABORTED);
-	assert_int_equal(port_demux_flow_count(s.r.host->tcp->demux), 0);
-	reeve_tcp_forget(s.tcp);
-	reeve_tcp_abort(s.tcp);
-	rig_none(&s.r);
-	peer_send(&s.p, TCP_ACK, bytes, 10);
-	assert_true(rig_take(&s.r)->h.flags & TCP_RST);
-	end(&s);
-}
-
 /* FIN-WAIT-2 of a closed socket ends after a while; of an open one never by itself. */
 static void test_fin_wait_2(void **state)
 {
@@ -512,7 +490,6 @@ int main(void)
 		cmocka_unit_test(test_close_with_unread_data),
 		cmocka_unit_test(test_data_after_close),
 		cmocka_unit_test(test_data_after_shutdown),
-		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_fin_wait_2),
 		cmocka_unit_test(test_reset_by_peer),
 		cmocka_unit_test(test_host_goes),
