@@ -574,6 +574,7 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 		break;
 	case GUEST_PROBLEM:
 		problems_push(&socket->problems, &m->remote, data, m->data_length);
+		socket->error = m->error;
 		call_retry_all(s, socket);
 		break;
 	case GUEST_SOCKET_ERROR:

@@ -117,9 +117,10 @@ enum guest_message_type {
 			   value: struct guest_arrival; value2: when it came, CLOCK_REALTIME in ns;
 			   flags: ttl << 8 | tos; error: the interface, from 1; pid: how many were
 			   lost so far */
-	GUEST_PROBLEM,  /* UDP: `remote`, and data: struct guest_problem, bytes quoted */
-	GUEST_SOCKET_ERROR, /* UDP: an ICMP error, behind its problem. The program's end says already
-			       that there is one, but not which */
+	GUEST_PROBLEM,  /* UDP: `remote`, and data: struct guest_problem, bytes quoted; error: what is
+			   pending with it */
+	GUEST_SOCKET_ERROR, /* UDP: an ICMP error, of a socket that keeps no problems. The program's end
+			       says already, of both, that there is one, but not which */
 };
 
 enum guest_flags {

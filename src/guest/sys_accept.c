@@ -42,7 +42,7 @@ static bool is_connection(const struct supervisor *s, const struct rendezvous_gu
 static int accept_known(const struct supervisor *s, const struct call *c, pid_t *ret_joiner)
 {
 	const bool is_nonblocking = (int)c->progress & SOCK_NONBLOCK;
-	struct rendezvous_guest g;
+	struct rendezvous_guest g = { .pid = 0 };
 
 	for (;;) {
 		const int fd = rendezvous_accept(c->fd, is_nonblocking, &g);

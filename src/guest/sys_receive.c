@@ -70,8 +70,9 @@ static int64_t copy_out(const struct call *c, const struct message *m, const uin
 	return r < 0 ? r : (int64_t)n;
 }
 
-/* The first datagram's length, its bytes in the scratch memory. */
-static int64_t look_at_first(struct supervisor *s, const struct call *c)
+/* The first datagram's length, its bytes in the scratch memory. *ret_poke: the end has told its error,
+ * and is to poll it again, when the datagram has been taken: before, a read would find it once more. */
+static int64_t look_at_first(struct supervisor *s, const struct call *c, bool *ret_poke)
 {
 	const int flags = MSG_DONTWAIT | MSG_TRUNC | MSG_PEEK;
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };
@@ -83,8 +84,7 @@ static int64_t look_at_first(struct supervisor *s, const struct call *c)
 	length = recv(c->fd, s->scratch, GUEST_DATA_MAX, flags);
 	if (length >= 0 || errno != ECONNRESET)
 		return length < 0 ? -errno : length;
-	if (c->socket->problems.count)
-		peer_tell(s, c->socket, GUEST_POKE);
+	*ret_poke = c->socket->problems.count > 0;
 	length = recv(c->fd, s->scratch, GUEST_DATA_MAX, flags);
 	return length < 0 ? -errno : length;
 }
@@ -117,6 +117,7 @@ static int64_t receive_datagram(struct supervisor *s, struct call *c, const stru
 {
 	struct guest_socket *socket = c->socket;
 	struct socket_datagram d;
+	bool is_poked = false;
 
 	if (socket->error)
 		return -peer_take_error(socket, c->fd);
@@ -126,17 +127,18 @@ static int64_t receive_datagram(struct supervisor *s, struct call *c, const stru
 	if (!may_wait && peer_error_is_on_its_way(socket, c->fd))
 		return -EINPROGRESS;
 	align_datagrams(socket);
-	const int64_t length = look_at_first(s, c);
+	const int64_t length = look_at_first(s, c, &is_poked);
+	const bool is_known = length >= 0 && find_address(&socket->datagrams, length, &d);
 
-	if (length < 0)
-		return length == -EAGAIN && socket->is_deaf && may_wait ? 0 : length;
-	if (!find_address(&socket->datagrams, length, &d))
-		return -EINPROGRESS;
-	if (!(m->flags & MSG_PEEK)) {
+	if (is_known && !(m->flags & MSG_PEEK)) {
 		(void)recv(c->fd, NULL, 0, MSG_DONTWAIT);
 		socket_datagram_pop(&socket->datagrams);
 	}
-	return give_datagram(s, c, m, &d);
+	if (is_poked)
+		peer_tell(s, socket, GUEST_POKE);
+	if (length < 0)
+		return length == -EAGAIN && socket->is_deaf && may_wait ? 0 : length;
+	return is_known ? give_datagram(s, c, m, &d) : -EINPROGRESS;
 }
 
 /* The oldest problem; the next one's errno is what is pending then. */

@@ -165,7 +165,7 @@ static void pump(struct guest_socket *s)
 		socket_owner_resume(&s->owner);
 }
 
-static bool say_problem(struct guest_socket *s, const struct reeve_udp_problem *p)
+static bool say_problem(struct guest_socket *s, const struct reeve_udp_problem *p, int error)
 {
 	struct {
 		struct guest_problem head;
@@ -188,6 +188,7 @@ static bool say_problem(struct guest_socket *s, const struct reeve_udp_problem *
 	const struct guest_message m = {
 		.type = GUEST_PROBLEM,
 		.socket = s->number,
+		.error = error,
 		.remote = p->remote,
 	};
 	size_t length = 0;
@@ -230,22 +231,28 @@ void guest_datagram_poke(struct guest_socket *s)
 		;
 }
 
-/* False when the session has gone. */
+/* The end polls an error before it is said which, so that a call that is made then waits for that. And
+ * a problem is said with its error in one, or a call between the two would find one of them alone. False
+ * when the session has gone. */
 static bool say_error(struct guest_socket *s)
 {
-	struct guest_message m = { .type = GUEST_SOCKET_ERROR, .socket = s->number };
+	const struct guest_message m = {
+		.type = GUEST_SOCKET_ERROR,
+		.socket = s->number,
+		.error = reeve_udp_error(s->udp),
+	};
+	bool is_said = m.error == 0;
 	struct reeve_udp_problem p;
 
 	while (reeve_udp_problem(s->udp, &p)) {
-		if (!say_problem(s, &p))
+		guest_datagram_poke(s);
+		(void)reeve_udp_problem(s->udp, &p); /* others may have come behind it */
+		if (!say_problem(s, &p, m.error ? m.error : p.error))
 			return false;
 		reeve_udp_consume_problem(s->udp);
-		m.error = p.error;
+		is_said = true;
 	}
-	const int error = reeve_udp_error(s->udp);
-
-	m.error = error ? error : m.error;
-	if (m.error == 0)
+	if (is_said)
 		return true;
 	guest_datagram_poke(s);
 	return guest_send(s->session, &m, NULL, 0);
