@@ -542,6 +542,16 @@ bool peer_error_is_on_its_way(const struct guest_socket *socket, int fd)
 	       p.revents & POLLERR;
 }
 
+static void look(struct supervisor *s, const struct guest_message *m)
+{
+	const struct guest_message answer = { .type = GUEST_LOOKED, .value = m->value };
+
+	listeners_look_at_all(s);
+	(void)liveness_sweep(s);
+	direct_tell(s);
+	channel_send(s, &answer, NULL, -1);
+}
+
 void peer_dispatch(struct supervisor *s, const struct guest_message *m, const uint8_t *data)
 {
 	if (m->type == GUEST_INCOMING_CONNECTION) {
@@ -550,6 +560,10 @@ void peer_dispatch(struct supervisor *s, const struct guest_message *m, const ui
 	}
 	if (m->type == GUEST_FORGET) {
 		direct_forget(&s->direct);
+		return;
+	}
+	if (m->type == GUEST_LOOK) {
+		look(s, m);
 		return;
 	}
 	struct guest_socket *socket = socket_by_number(&s->sockets, m->socket);

@@ -97,6 +97,7 @@ enum guest_message_type {
 			     directly */
 	GUEST_JOINED,     /* `local`, `remote`: a direct connection, which lasts; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
+	GUEST_LOOKED,     /* value: of LOOK; behind a CLOSE for each that is gone; no answer */
 	GUEST_SYNC,       /* answered, and so behind all that was said before it came */
 	GUEST_DONE,       /* the last: the tree has ended. What its programs have written is still
 			     delivered, where without it their flows are reset; no answer */
@@ -109,6 +110,7 @@ enum guest_message_type {
 				      + a copy of the network process's end */
 	GUEST_STALE,               /* nobody listens at the file of this listener any more; here it
 				      is closed */
+	GUEST_LOOK,   /* which sockets does the program still hold? value: a number */
 	GUEST_FORGET, /* what FIND has told, but for the ports, may be otherwise now */
 	GUEST_RESET,  /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...; value 1: behind the peer's
 			orderly end */

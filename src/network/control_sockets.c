@@ -1,9 +1,11 @@
 /* ListSockets, ListPrograms. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "network/control_private.h"
 #include "network/guest.h"
 #include "port/registry.h"
@@ -93,21 +95,56 @@ static void add_sockets(json_t *sockets, const struct network_host *host)
 		json_array_append_new(sockets, describe_socket(host, &info, &last));
 }
 
+/* A call that waits until what is known is what there is. */
+struct listing {
+	struct control_session session;
+	struct control_client *client;
+	struct guest_look look;
+};
+
+static void client_gone(struct control_session *session)
+{
+	struct listing *l = container_of(session, struct listing, session);
+
+	guest_look_cancel(&l->look);
+	free(l);
+}
+
+static void list_now(struct guest_look *look)
+{
+	struct listing *l = container_of(look, struct listing, look);
+	struct control_client *client = l->client;
+	struct network_host *one = l->session.host;
+	json_t *sockets = json_array();
+
+	for (struct network_host *host = one ? one : host_first(client->network); host;
+	     host = one ? NULL : host_next(host))
+		add_sockets(sockets, host);
+	client->session = NULL;
+	free(l);
+	control_reply(client, json_pack("{s:o}", "sockets", sockets), false);
+	control_end(client);
+}
+
 static void list_sockets(struct control_call *call)
 {
 	const char *name = NULL;
-	struct network_host *host;
-	json_t *sockets;
+	struct network_host *host = NULL;
+	struct listing *l;
 
 	if (!control_string(call, "host", true, &name))
 		return;
-	host = name ? control_find_host(call, name) : host_first(call->network);
-	if (name && !host)
+	if (name && !(host = control_find_host(call, name)))
 		return;
-	sockets = json_array();
-	for (; host; host = name ? NULL : host_next(host))
-		add_sockets(sockets, host);
-	control_reply(call->client, json_pack("{s:o}", "sockets", sockets), false);
+	l = calloc(1, sizeof(*l));
+	if (!l) {
+		control_no_memory(call->client, "list");
+		return;
+	}
+	l->session = (struct control_session){ .end = client_gone, .host = host };
+	l->client = call->client;
+	call->client->session = &l->session;
+	guest_look_begin(call->network->guests, &l->look, host, list_now);
 }
 
 static void list_programs(struct control_call *call)

@@ -73,6 +73,7 @@ void guest_session_end(struct guest_session *session, const char *why)
 	if (session->gone)
 		return;
 	session->gone = true;
+	guest_looked(session, UINT64_MAX);
 	/* An orderly supervisor goes when the tree has: then nobody is found. Before it hears that
 	 * its connection has ended, so that no call of theirs is answered with that. */
 	if (session->host)
@@ -298,6 +299,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	list_init(&s->delivering);
 	list_init(&s->gone);
 	list_init(&s->dead);
+	list_init(&s->looking);
 	guest_listener_init(s);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0)
 		return release(s);
@@ -423,6 +425,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	guest_give_up(s);
 	guest_settle(s);
 	guest_listener_deinit(s);
+	guest_look_deinit(s);
 	return release(s);
 }
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/list.h"
+#include "network/loop.h"
 #include "port/policy.h"
 #include "reeve/host.h"
 
@@ -59,6 +61,26 @@ struct guest_program {
 const struct guest_session *guest_next_program(const struct guest_server *s,
 					       const struct guest_session *after,
 					       struct guest_program *ret);
+
+/* A look by all supervisors at what their programs still hold, of one host or of all. */
+struct guest_look;
+typedef void guest_look_done(struct guest_look *look);
+
+struct guest_look {
+	struct list node;
+	struct loop *loop;
+	const struct network_host *host;
+	uint64_t number;
+	uint32_t left; /* supervisors that have not answered */
+	struct loop_timer timer;
+	guest_look_done *done;
+};
+
+/* `host` NULL: all; else it must stay until the look is over. `done` is called by the loop when all have
+ * said what is gone, or not in time; never when it was cancelled before, or the server has ended. */
+void guest_look_begin(struct guest_server *s, struct guest_look *look, const struct network_host *host,
+		      guest_look_done *done);
+void guest_look_cancel(struct guest_look *look);
 
 /* The direct connections of a host's programs, of which the stack has nothing: likewise. */
 const struct guest_socket *guest_next_direct(const struct network_host *host,

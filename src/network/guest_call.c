@@ -581,6 +581,8 @@ static void dispatch(struct guest_call *call)
 		return guest_direct_vouch(call);
 	case GUEST_JOINED:
 		return guest_direct_joined(call);
+	case GUEST_LOOKED:
+		return guest_looked(call->session, (uint64_t)call->message->value);
 	case GUEST_INTERFACES:
 		return interfaces(call);
 	case GUEST_SYNC:
@@ -595,6 +597,7 @@ static void dispatch(struct guest_call *call)
 	case GUEST_INCOMING_CONNECTION:
 	case GUEST_STALE:
 	case GUEST_FORGET:
+	case GUEST_LOOK:
 	case GUEST_RESET:
 	case GUEST_CLOSED:
 	case GUEST_DATAGRAM:

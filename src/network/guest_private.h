@@ -28,6 +28,8 @@ struct guest_server {
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
 	struct charges *charges;
+	struct list looking;         /* struct guest_look */
+	uint64_t looks;              /* the last one's number */
 	struct list full;            /* listeners at which a connection waits to be joined */
 	struct loop_timer full_timer; /* to try again */
 	int probe_fd; /* asks listeners whether they are still there (guest_listener.c) */
@@ -45,6 +47,7 @@ struct guest_session {
 	bool is_done; /* the tree has ended in order */
 	bool is_delivering;
 	bool is_direct; /* its programs are joined directly */
+	uint64_t asked, looked; /* the last look that it was asked for, and that it has answered */
 	bool has_found; /* a listener, or none, which may change */
 	struct list leases; /* of ports; guest_direct.c's */
 	struct socket_owner lessor;
@@ -199,6 +202,11 @@ void guest_direct_joined(struct guest_call *call);
 void guest_direct_left(struct guest_socket *s);
 /* A listener of the host has come, gone, or changed. */
 void guest_direct_changed(const struct network_host *host);
+
+/* guest_look.c */
+void guest_look_deinit(struct guest_server *s); /* no look is answered any more */
+/* It has answered the look of that number, and all before. */
+void guest_looked(struct guest_session *session, uint64_t number);
 
 /* guest_datagram.c */
 void guest_datagram_attach(struct guest_socket *s, int fd_take);

@@ -122,12 +122,11 @@ sys.stdin.readline()
         rows = json.loads(reeve.command("ports", "--json").stdout)
         return sorted(row["state"] for row in rows)
 
-    # What is closed at once is never listed.
-    assert wait_until(lambda: states() == ["ESTAB", "ESTAB", "LISTEN"])
+    assert states() == ["ESTAB", "ESTAB", "LISTEN"]
     p.stdin.write("\n")
     p.stdin.flush()
     reeve.wait_for_text(p, "closed\n")
-    assert wait_until(lambda: states() == ["LISTEN"])
+    assert states() == ["LISTEN"]
     p.stdin.write("\n")
     p.stdin.close()
 

@@ -566,3 +566,32 @@ sys.stdin.read()
     kill(supervisor)
     assert wait_until(lambda: sockets(reeve) == []), sockets(reeve)
     p.communicate(timeout=WAIT)
+
+
+def test_closed_is_not_listed(reeve):
+    """At once, and not when the next sweep has come: sockets whose closing nobody tells."""
+    p = reeve.start_python("""
+import socket, sys
+bound = socket.socket(type=socket.SOCK_DGRAM)
+bound.bind(("", 5000))
+l = socket.create_server(("", 5001))
+print("open", flush=True)
+sys.stdin.readline()
+for s in bound, l:
+    s.close()
+print("closed", flush=True)
+sys.stdin.readline()
+""", "--host", "h", stdin=subprocess.PIPE)
+
+    def ports():
+        rows = json.loads(reeve.command("ports", "--json").stdout)
+        return sorted(row["local"].rpartition(":")[2] for row in rows)
+
+    reeve.wait_for_text(p, "open\n")
+    assert ports() == ["5000", "5001"]
+    p.stdin.write("\n")
+    p.stdin.flush()
+    reeve.wait_for_text(p, "closed\n")
+    assert ports() == []
+    p.stdin.write("\n")
+    p.stdin.close()

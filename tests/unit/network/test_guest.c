@@ -341,6 +341,84 @@ static void test_joined(void **state)
 	assert_null(guest_next_direct(host, NULL, &info));
 }
 
+struct counted_look {
+	struct guest_look look;
+	unsigned done;
+};
+
+static void count_done(struct guest_look *look)
+{
+	container_of(look, struct counted_look, look)->done++;
+}
+
+static void answer_look(struct rig_session *s)
+{
+	const struct guest_message asked = rig_receive(s, NULL, 0);
+	struct guest_message m = message(GUEST_LOOKED, 0);
+
+	assert_int_equal(asked.type, GUEST_LOOK);
+	m.value = asked.value;
+	rig_send(s, &m, NULL, 0, -1);
+	rig_settle(s->rig);
+}
+
+/* By a look for which nobody is asked: what was over before has been told then. */
+static void pass_a_tick(struct pair *p)
+{
+	struct network *n = &p->rig->network;
+	struct counted_look nobody = { .done = 0 };
+
+	guest_look_begin(n->guests, &nobody.look, host_by_name(n, "gateway"), count_done);
+	while (nobody.done == 0)
+		assert_int_equal(loop_turn(n->loop, -1), 0);
+}
+
+/* Over when all have answered that were asked, or have gone, and not for others; and never once it was
+ * cancelled. */
+static void test_look(void **state)
+{
+	struct pair *p = *state;
+	struct guest_server *guests = p->rig->network.guests;
+	struct counted_look all = { .done = 0 }, one = { .done = 0 }, cancelled = { .done = 0 };
+	struct guest_message stale = message(GUEST_LOOKED, 0);
+	struct rig_session late, other;
+	unsigned done[4];
+
+	rig_join(p->rig, &other, "elsewhere");
+	guest_look_begin(guests, &all.look, NULL, count_done);
+	guest_look_begin(guests, &one.look, host_by_name(&p->rig->network, "elsewhere"), count_done);
+	guest_look_begin(guests, &cancelled.look, NULL, count_done);
+	rig_join(p->rig, &late, "elsewhere");
+	close(late.fd);
+	answer_look(&other);
+	pass_a_tick(p);
+	done[0] = one.done;
+	answer_look(&other);
+	pass_a_tick(p);
+	done[1] = one.done;
+	answer_look(&p->client);
+	rig_send(&p->client, &stale, NULL, 0, -1);
+	stale.value = INT64_MAX; /* not asked for: no more than what was */
+	rig_send(&p->client, &stale, NULL, 0, -1);
+	rig_settle(p->rig);
+	pass_a_tick(p);
+	done[2] = all.done;
+	guest_look_cancel(&cancelled.look);
+	close(p->server.fd);
+	rig_settle(p->rig);
+	pass_a_tick(p);
+	done[3] = all.done;
+	close(other.fd);
+	rig_settle(p->rig);
+	pass_a_tick(p);
+	rig_join(p->rig, &p->server, "web");
+	assert_int_equal(done[0], 0);
+	assert_int_equal(done[1], 1);
+	assert_int_equal(done[2], 0);
+	assert_int_equal(done[3], 1);
+	assert_int_equal(cancelled.done, 0);
+}
+
 /* A listener whose last holder is gone refuses, is named to the supervisor, and has given up its
  * port, whatever its supervisor does about it. */
 static void test_closed_listener(void **state)
@@ -542,6 +620,7 @@ int main(void)
 		PAIR_CASE(test_not_direct),
 		PAIR_CASE(test_vouch),
 		PAIR_CASE(test_joined),
+		PAIR_CASE(test_look),
 		PAIR_CASE(test_closed_listener),
 		PAIR_CASE(test_forgotten_listener),
 		PAIR_CASE(test_listener_opens_late),
