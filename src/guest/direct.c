@@ -13,6 +13,7 @@
 #define MARK      "reeve/d"
 #define MOMENT_MS 10
 #define RESTING   32 /* ports, so that one that was closed is not used again at once */
+#define KNOWN_MS  1000
 
 static_assert(sizeof(struct direct_name) <= sizeof(((struct sockaddr_un *)0)->sun_path),
 	      "it is a socket's name");
@@ -80,7 +81,8 @@ static void found(struct supervisor *s, struct request *r, const struct guest_me
 	if (answer->error == 0 && answer->data_length == sizeof(f))
 		memcpy(&f, data, sizeof(f)); /* or nothing, which is no place */
 	d->has_all_ports |= f.wanted > 0 && f.count == 0;
-	for (uint32_t i = 0; i < f.count && d->leased < DIRECT_PORTS; i++, d->leased++)
+	for (uint32_t i = 0; i < f.count && i < GUEST_PORTS_MAX && d->leased < DIRECT_PORTS;
+	     i++, d->leased++)
 		give_port(d, f.ports[i]);
 	if (!socket)
 		return;
@@ -204,7 +206,8 @@ static void vouched(struct supervisor *s, struct request *r, const struct guest_
 	(void)data;
 	d->asked = 0;
 	if (answer->error == 0)
-		d->known[d->next_known++ % DIRECT_KNOWN] = pid;
+		d->known[d->next_known++ % DIRECT_KNOWN] =
+			(struct direct_known){ pid, reeve_time_add_ms(s->now, KNOWN_MS) };
 	if (!listener)
 		return;
 	if (answer->error && listener->early_fd >= 0 && listener->early_joiner == pid) {
@@ -217,14 +220,12 @@ static void vouched(struct supervisor *s, struct request *r, const struct guest_
 int direct_is_known(struct supervisor *s, const struct guest_socket *listener, pid_t pid)
 {
 	struct direct *d = &s->direct;
-	struct guest_message m = { .type = GUEST_VOUCH,
-				   .socket = listener->number,
-				   .value = pid };
+	struct guest_message m = { .type = GUEST_VOUCH, .socket = listener->number, .value = pid };
 
 	if (pid == s->rendezvous.pid)
 		return 1;
 	for (unsigned i = 0; i < DIRECT_KNOWN; i++)
-		if (d->known[i] == pid)
+		if (d->known[i].pid == pid && reeve_time_before(s->now, d->known[i].until))
 			return 1;
 	if (s->channel.is_lost)
 		return 0;
@@ -233,7 +234,8 @@ int direct_is_known(struct supervisor *s, const struct guest_socket *listener, p
 	return -EAGAIN;
 }
 
-struct guest_socket *direct_accepted(struct supervisor *s, const struct guest_socket *listener, int fd)
+struct guest_socket *direct_accepted(struct supervisor *s, const struct guest_socket *listener,
+				     int fd)
 {
 	struct sockaddr_un un;
 	socklen_t length = sizeof(un);

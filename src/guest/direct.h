@@ -4,7 +4,7 @@
  * not asked. What it has to say once is kept: which file is at a port, and which ports are ours to give.
  *
  * Who accepts learns both names from the connecting end's own, an abstract one, and asks the network
- * process once for each process that joins whether it is a supervisor.
+ * process now and then whether a process that joins is a supervisor.
  *
  * Of a connection that has been closed within a moment nobody hears. What has lasted is told, for
  * listings; then, as of any socket without another end, sweeps find out that it was closed, and until
@@ -32,33 +32,39 @@ struct direct_place {
 	char file[GUEST_FILE]; /* "": connections there go the ordinary way */
 };
 
+/* A process that has been vouched for; its number may be another's one day. */
+struct direct_known {
+	pid_t pid;
+	struct reeve_time until;
+};
+
 struct direct {
 	struct direct_place places[DIRECT_PLACES];
 	unsigned place_count, next_place;
-	uint16_t ports[DIRECT_PORTS]; /* leased and free: a ring, so that each rests before its next use */
+	/* Leased and free: a ring, so that each rests before its next use. */
+	uint16_t ports[DIRECT_PORTS];
 	uint32_t first, count, leased;
 	bool has_all_ports; /* that it is given */
-	pid_t known[DIRECT_KNOWN]; /* supervisors */
+	struct direct_known known[DIRECT_KNOWN];
 	unsigned next_known;
-	pid_t asked;       /* whether it is one; 0: nobody's */
+	pid_t asked;       /* whether it is a supervisor; 0: nobody's */
 	uint32_t serial;   /* of names */
 	struct list young; /* struct guest_socket: joined and not told */
 	struct timer timer;
 };
 
-/* What the connecting end is bound to. Nothing but its length and the other names on the machine says
- * what it may be. */
+/* What the connecting end is bound to. Anybody could be: who it is says its process. */
 struct direct_name {
 	char abstract; /* 0 */
 	char mark[7];
-	uint32_t pid, serial; /* no other has these */
+	uint32_t pid, serial;                /* no other has these */
 	struct reeve_sockaddr local, remote; /* as who accepts sees them */
 };
 
 void direct_init(struct direct *d);
 
-/* Joins the program's socket `fd`, which has those flags (F_GETFL). 0; -EAGAIN: only when the network process has been asked
- * (direct_ask()); another negative errno: the connection goes the ordinary way. */
+/* Joins the program's socket `fd`, which has those flags (F_GETFL). 0; -EAGAIN: only when the network
+ * process has been asked (direct_ask()); another negative errno: the connection goes the ordinary way. */
 int direct_join(struct supervisor *s, struct guest_socket *socket, int fd, int flags,
 		const struct reeve_sockaddr *to);
 
@@ -78,7 +84,8 @@ bool direct_is_name(const struct sockaddr_un *name, socklen_t length);
 int direct_is_known(struct supervisor *s, const struct guest_socket *listener, pid_t pid);
 
 /* What the program has accepted from it at `fd`; NULL without memory. */
-struct guest_socket *direct_accepted(struct supervisor *s, const struct guest_socket *listener, int fd);
+struct guest_socket *direct_accepted(struct supervisor *s, const struct guest_socket *listener,
+				     int fd);
 
 /* From now on the program holds the socket. */
 void direct_begin(struct supervisor *s, struct guest_socket *socket);

@@ -93,8 +93,8 @@ enum guest_message_type {
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_FIND, /* `remote`, in the host; value: how many ports are wanted. Answered with struct
 		       guest_found, or ENOENT: connections there go by CONNECT alone */
-	GUEST_VOUCH,      /* value: a process's number. Answered with 0 if it is a supervisor of the host that joins
-			     directly */
+	GUEST_VOUCH, /* value: a process's number. Answered with 0 if it is a supervisor of the host
+			that joins directly */
 	GUEST_JOINED,     /* `local`, `remote`: a direct connection, which lasts; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_LOOKED,     /* value: of LOOK; behind a CLOSE for each that is gone; no answer */
@@ -110,8 +110,8 @@ enum guest_message_type {
 				      + a copy of the network process's end */
 	GUEST_STALE,               /* nobody listens at the file of this listener any more; here it
 				      is closed */
-	GUEST_LOOK,   /* which sockets does the program still hold? value: a number */
-	GUEST_FORGET, /* what FIND has told, but for the ports, may be otherwise now */
+	GUEST_LOOK,                /* which sockets does the program still hold? value: a number */
+	GUEST_FORGET,              /* what FIND has told, but for the ports, may be otherwise now */
 	GUEST_RESET,  /* error: ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ...; value 1: behind the peer's
 			orderly end */
 	GUEST_CLOSED, /* done in order; the duplicate may go */
@@ -119,7 +119,7 @@ enum guest_message_type {
 			   value: struct guest_arrival; value2: when it came, CLOCK_REALTIME in ns;
 			   flags: ttl << 8 | tos; error: the interface, from 1; pid: how many were
 			   lost so far */
-	GUEST_PROBLEM,  /* UDP: `remote`, and data: struct guest_problem, bytes quoted; error: what is
+	GUEST_PROBLEM, /* UDP: `remote`, and data: struct guest_problem, bytes quoted; error: what is
 			   pending with it */
 	GUEST_SOCKET_ERROR, /* UDP: an ICMP error, of a socket that keeps no problems. The program's end
 			       says already, of both, that there is one, but not which */

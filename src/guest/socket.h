@@ -82,18 +82,18 @@ struct guest_socket {
 	bool is_shut;        /* the program has shut down its sending; */
 	bool is_marked;      /* behind its last byte lies one of ours (peer_leave_mark()) */
 	bool is_asked;       /* CONNECTING, but only where to (direct_ask()) */
-	bool is_direct;      /* joined to another program's socket: `end` is -1, and not `is_known`; */
-	bool is_told;        /* but listed */
-	bool is_echo;        /* UDP: an echo socket (IPPROTO_ICMP) */
-	bool is_deaf;        /* UDP: shut down for receiving; */
-	bool is_mute;        /* for sending */
-	bool has_shut_read;  /* TCP: its receiving */
-	bool is_both;        /* and its sending: `watch` and `set` tell of a close */
-	bool is_fast_open;   /* its connect() was to use Fast Open */
-	uint16_t filler;     /* bytes of ours in the program's end while CONNECTING */
-	int send_buffer;     /* SO_SNDBUF to restore, while there is filler */
-	int error;           /* SO_ERROR */
-	uint8_t congestion;  /* enum reeve_congestion */
+	bool is_direct; /* joined to another program's socket: `end` is -1, and not `is_known`; */
+	bool is_told;   /* but listed */
+	bool is_echo;   /* UDP: an echo socket (IPPROTO_ICMP) */
+	bool is_deaf;   /* UDP: shut down for receiving; */
+	bool is_mute;   /* for sending */
+	bool has_shut_read; /* TCP: its receiving */
+	bool is_both;       /* and its sending: `watch` and `set` tell of a close */
+	bool is_fast_open;  /* its connect() was to use Fast Open */
+	uint16_t filler;    /* bytes of ours in the program's end while CONNECTING */
+	int send_buffer;    /* SO_SNDBUF to restore, while there is filler */
+	int error;          /* SO_ERROR */
+	uint8_t congestion; /* enum reeve_congestion */
 	uint8_t fast_open_key_length, fast_open_key[32]; /* TCP_FASTOPEN_KEY, once it was set */
 	uint64_t pacing_max;                             /* SO_MAX_PACING_RATE; UINT64_MAX: none */
 	struct reeve_sockaddr local, remote;
@@ -106,8 +106,8 @@ struct guest_socket {
 	struct guest_socket *listener; /* while in its queue */
 	struct list queue;             /* of a listener; or the member in one */
 	uint32_t backlog, unreported;  /* a listener's: the most that wait; accepts not yet told */
-	struct list young;     /* direct.c's, of those that are not told */
-	uint16_t lease;        /* the local port, if it is direct.c's to give again; 0 */
+	struct list young;             /* direct.c's, of those that are not told */
+	uint16_t lease;                /* the local port, if it is direct.c's to give again; 0 */
 	int early_fd;          /* a listener's: taken from its queue and not yet a call's; -1 */
 	pid_t early_joiner;    /* whose connection that is */
 	bool has_token;        /* a connection of ours lies there, so that it is ready */

@@ -165,12 +165,13 @@ static int take_end(const struct supervisor *s, const struct call *c)
 }
 
 /* Whose the end is: the socket, NULL while nobody can say, or -ECONNABORTED in *ret_error: nobody's. */
-static struct guest_socket *identify(struct supervisor *s, const struct guest_socket *listener, int fd,
-				     int *ret_error)
+static struct guest_socket *identify(struct supervisor *s, const struct guest_socket *listener,
+				     int fd, int *ret_error)
 {
 	*ret_error = -ECONNABORTED;
 	if (listener->early_joiner == (pid_t)s->welcome.pid) {
-		*ret_error = s->channel.is_lost ? -ECONNABORTED : -EAGAIN; /* who would announce it? */
+		*ret_error =
+			s->channel.is_lost ? -ECONNABORTED : -EAGAIN; /* who would announce it? */
 		return announced(listener);
 	}
 	const int known = direct_is_known(s, listener, listener->early_joiner);
@@ -212,8 +213,8 @@ static void try_accept(struct supervisor *s, struct call *c)
 		return;
 	}
 	/* What the network process joins, it announces. */
-	const bool waits = list_is_empty(&listener->queue) && !s->channel.is_lost && !s->is_direct &&
-			   !descriptor_is_nonblocking(c->fd);
+	const bool waits = list_is_empty(&listener->queue) && !s->channel.is_lost &&
+			   !s->is_direct && !descriptor_is_nonblocking(c->fd);
 	const int fd = waits ? -EAGAIN : next_end(s, c, &socket);
 
 	if (fd < 0 && fd != -EAGAIN) {

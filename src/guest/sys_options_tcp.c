@@ -337,7 +337,7 @@ static int get_info(struct supervisor *s, struct call *c, struct guest_socket *s
 	/* Of one whose network is gone, too; and of a direct one, which has no segments. */
 	const struct reeve_tcp_info nothing = {
 		.state = socket->state == SOCKET_LISTENING ? REEVE_TCP_LISTEN
-			 : socket->is_direct		   ? REEVE_TCP_ESTABLISHED
+			 : socket->is_direct               ? REEVE_TCP_ESTABLISHED
 							   : REEVE_TCP_CLOSED,
 		.send_mss = socket->is_direct ? SEGMENT_LOOPBACK : 0,
 		.receive_mss = socket->is_direct ? SEGMENT_LOOPBACK : 0,

@@ -64,7 +64,8 @@ static json_t *describe_host(const struct network_host *host)
 	object = json_pack("{s:s,s:o,s:s,s:s,s:I,s:I,s:b}", "name", host->name, "addresses",
 			   describe_addresses(host), "mac", mac, "well_known", well_known,
 			   "programs", (json_int_t)host->programs, "sockets",
-			   (json_int_t)stats.tcp_sockets + stats.udp_sockets + host->direct_count - host->own_sockets,
+			   (json_int_t)stats.tcp_sockets + stats.udp_sockets + host->direct_count -
+				   host->own_sockets,
 			   "explicit", host->is_explicit);
 	json_object_set_new(object, "packets_in", json_integer((json_int_t)iface.rx_packets));
 	json_object_set_new(object, "packets_out", json_integer((json_int_t)iface.tx_packets));

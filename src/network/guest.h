@@ -78,8 +78,8 @@ struct guest_look {
 
 /* `host` NULL: all; else it must stay until the look is over. `done` is called by the loop when all have
  * said what is gone, or not in time; never when it was cancelled before, or the server has ended. */
-void guest_look_begin(struct guest_server *s, struct guest_look *look, const struct network_host *host,
-		      guest_look_done *done);
+void guest_look_begin(struct guest_server *s, struct guest_look *look,
+		      const struct network_host *host, guest_look_done *done);
 void guest_look_cancel(struct guest_look *look);
 
 /* The direct connections of a host's programs, of which the stack has nothing: likewise. */

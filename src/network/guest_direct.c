@@ -173,8 +173,8 @@ void guest_direct_vouch(struct guest_call *call)
 	list_for_each(node, &session->server->sessions) {
 		const struct guest_session *other = list_entry(node, struct guest_session, node);
 
-		is_one |= call->message->value && other->is_direct && other->host == session->host &&
-			  other->supervisor == call->message->value;
+		is_one |= call->message->value && other->is_direct &&
+			  other->host == session->host && other->supervisor == call->message->value;
 	}
 	guest_answer(call, is_one ? 0 : -EPERM, NULL);
 }

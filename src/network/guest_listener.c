@@ -54,7 +54,8 @@ void guest_listener_miss(struct guest_socket *listener)
 	guest_send(session, &m, NULL, 0);
 }
 
-struct guest_socket *guest_listener_find(const struct network_host *host, const struct reeve_sockaddr *to,
+struct guest_socket *guest_listener_find(const struct network_host *host,
+					 const struct reeve_sockaddr *to,
 					 const struct reeve_sockaddr *from)
 {
 	struct socket_owner *owner = reeve_tcp_listener(host->stack, to, from);

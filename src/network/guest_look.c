@@ -21,7 +21,8 @@ static void is_over(struct loop_timer *timer)
 	look->done(look);
 }
 
-static struct guest_session *find_unasked(const struct guest_server *s, const struct guest_look *look)
+static struct guest_session *find_unasked(const struct guest_server *s,
+					  const struct guest_look *look)
 {
 	list_for_each(node, &s->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
@@ -33,13 +34,15 @@ static struct guest_session *find_unasked(const struct guest_server *s, const st
 	return NULL;
 }
 
-void guest_look_begin(struct guest_server *s, struct guest_look *look, const struct network_host *host,
-		      guest_look_done *done)
+void guest_look_begin(struct guest_server *s, struct guest_look *look,
+		      const struct network_host *host, guest_look_done *done)
 {
 	const struct guest_message m = { .type = GUEST_LOOK, .value = (int64_t)++s->looks };
 	struct guest_session *session;
 
-	*look = (struct guest_look){ .loop = s->network->loop, .host = host, .number = s->looks, .done = done };
+	*look = (struct guest_look){
+		.loop = s->network->loop, .host = host, .number = s->looks, .done = done
+	};
 	list_append(&s->looking, &look->node);
 	loop_timer_init(&look->timer, is_over);
 	/* Each time from the first, as one that can't be asked ends, and others may with it. */

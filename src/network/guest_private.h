@@ -28,9 +28,9 @@ struct guest_server {
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
 	struct charges *charges;
-	struct list looking;         /* struct guest_look */
-	uint64_t looks;              /* the last one's number */
-	struct list full;            /* listeners at which a connection waits to be joined */
+	struct list looking;          /* struct guest_look */
+	uint64_t looks;               /* the last one's number */
+	struct list full;             /* listeners at which a connection waits to be joined */
 	struct loop_timer full_timer; /* to try again */
 	int probe_fd; /* asks listeners whether they are still there (guest_listener.c) */
 };
@@ -46,10 +46,10 @@ struct guest_session {
 	bool gone;
 	bool is_done; /* the tree has ended in order */
 	bool is_delivering;
-	bool is_direct; /* its programs are joined directly */
+	bool is_direct;         /* its programs are joined directly */
 	uint64_t asked, looked; /* the last look that it was asked for, and that it has answered */
-	bool has_found; /* a listener, or none, which may change */
-	struct list leases; /* of ports; guest_direct.c's */
+	bool has_found;         /* a listener, or none, which may change */
+	struct list leases;     /* of ports; guest_direct.c's */
 	struct socket_owner lessor;
 	uint32_t lease_count;
 	struct port_actor actor;
@@ -174,7 +174,8 @@ void guest_stream_closed(struct guest_socket *s); /* by the program, after a shu
 void guest_stream_accept(struct guest_socket *listener);
 
 /* guest_listener.c. The program's listener that would get that SYN; NULL: none. */
-struct guest_socket *guest_listener_find(const struct network_host *host, const struct reeve_sockaddr *to,
+struct guest_socket *guest_listener_find(const struct network_host *host,
+					 const struct reeve_sockaddr *to,
 					 const struct reeve_sockaddr *from);
 /* Joins `fd` to the listener's file; 0 or a negative errno. */
 int guest_listener_join(const struct guest_socket *listener, int fd);

@@ -48,8 +48,8 @@ struct network_host {
 	struct list resume;            /* socket owners that want a turn */
 	struct list node;              /* in the table's list */
 	struct network_host *next_by_name;
-	struct list resolvers;    /* dns.c's */
-	struct list direct;       /* struct guest_socket: guest_direct.c's */
+	struct list resolvers; /* dns.c's */
+	struct list direct;    /* struct guest_socket: guest_direct.c's */
 	uint32_t direct_count;
 	uint32_t own_sockets;     /* of the stack's: the name server's, and leased ports */
 	struct socket_owner self; /* of what the gateway has open */

@@ -285,7 +285,8 @@ print(s.recv(9).decode(), flush=True)
         if name:
             s.bind(name)
         s.connect(str(file))
-        s.sendall(b"stranger")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may be out already
+            s.sendall(b"stranger")
         strangers.append(s)
     got = reeve.python("""
 import socket

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../base/cmocka_all.h"
+#include "network/host.h"
 #include "pair.h"
 
 static void test_transfer_and_close(void **state)
@@ -168,6 +169,26 @@ static void test_shut_both(void **state)
 	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
 }
 
+/* or that its whole tree has ended, which is left to the stack as if it had; */
+static void test_shut_both_in_a_tree_that_ends(void **state)
+{
+	struct pair *p = *state;
+	struct guest_message m = message(GUEST_DONE, 0);
+	struct connection c;
+
+	listen_on(p, 10);
+	c = connect_both(p);
+	shut_both(p, &c);
+	rig_send(&p->client, &m, NULL, 0, -1);
+	close(c.client);
+	close(p->client.fd);
+	rig_settle(p->rig);
+	assert_int_equal(host_by_name(&p->rig->network, "client")->programs, 0);
+	close(c.server);
+	expect(&p->server, GUEST_CLOSED, c.server_socket, 0);
+	rig_join(p->rig, &p->client, "client");
+}
+
 /* or the peer ends, too; */
 static void test_shut_both_and_ended(void **state)
 {
@@ -249,17 +270,12 @@ static void test_tree_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PAIR_CASE(test_transfer_and_close),
-		PAIR_CASE(test_half_close),
-		PAIR_CASE(test_unread_is_reset),
-		PAIR_CASE(test_abort),
-		PAIR_CASE(test_linger_zero),
-		PAIR_CASE(test_data_after_close),
-		PAIR_CASE(test_shut_both),
-		PAIR_CASE(test_shut_both_and_ended),
-		PAIR_CASE(test_data_after_shut_both),
-		PAIR_CASE(test_supervisor_dies),
-		PAIR_CASE(test_tree_ends),
+		PAIR_CASE(test_transfer_and_close),  PAIR_CASE(test_half_close),
+		PAIR_CASE(test_unread_is_reset),     PAIR_CASE(test_abort),
+		PAIR_CASE(test_linger_zero),         PAIR_CASE(test_data_after_close),
+		PAIR_CASE(test_shut_both),           PAIR_CASE(test_shut_both_in_a_tree_that_ends),
+		PAIR_CASE(test_shut_both_and_ended), PAIR_CASE(test_data_after_shut_both),
+		PAIR_CASE(test_supervisor_dies),     PAIR_CASE(test_tree_ends),
 	};
 
 	return cmocka_run_group_tests_name("ends", tests, NULL, NULL);

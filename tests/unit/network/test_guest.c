@@ -386,7 +386,8 @@ static void test_look(void **state)
 
 	rig_join(p->rig, &other, "elsewhere");
 	guest_look_begin(guests, &all.look, NULL, count_done);
-	guest_look_begin(guests, &one.look, host_by_name(&p->rig->network, "elsewhere"), count_done);
+	guest_look_begin(guests, &one.look, host_by_name(&p->rig->network, "elsewhere"),
+			 count_done);
 	guest_look_begin(guests, &cancelled.look, NULL, count_done);
 	rig_join(p->rig, &late, "elsewhere");
 	close(late.fd);
