@@ -158,6 +158,8 @@ void channel_send_later(struct supervisor *s, const struct guest_message *m)
 {
 	struct channel *c = &s->channel;
 
+	if (c->is_lost)
+		return;
 	if (parcel_add(&c->parcel, m))
 		transmit(s, NULL, NULL, -1);
 	else if (!timer_is_armed(&c->parcel_timer))

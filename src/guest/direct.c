@@ -12,8 +12,11 @@
 
 #define MARK      "reeve/d"
 #define MOMENT_MS 10
-#define RESTING   32 /* ports, so that one that was closed is not used again at once */
 #define KNOWN_MS  1000
+
+/* So many ports rest, from when their program has closed, as the other may hold its end still. */
+#define RESTING 256
+#define SURPLUS (2 * RESTING)
 
 static_assert(sizeof(struct direct_name) <= sizeof(((struct sockaddr_un *)0)->sun_path),
 	      "it is a socket's name");
@@ -50,6 +53,7 @@ static struct direct_place *add_place(struct direct *d, const struct reeve_socka
 void direct_forget(struct direct *d)
 {
 	d->place_count = d->next_place = 0;
+	d->has_all_ports = false;
 }
 
 static void give_port(struct direct *d, uint16_t port)
@@ -81,6 +85,8 @@ static void found(struct supervisor *s, struct request *r, const struct guest_me
 	if (answer->error == 0 && answer->data_length == sizeof(f))
 		memcpy(&f, data, sizeof(f)); /* or nothing, which is no place */
 	d->has_all_ports |= f.wanted > 0 && f.count == 0;
+	if (r->socket == 0)
+		d->is_topped_up = false;
 	for (uint32_t i = 0; i < f.count && i < GUEST_PORTS_MAX && d->leased < DIRECT_PORTS;
 	     i++, d->leased++)
 		give_port(d, f.ports[i]);
@@ -95,13 +101,21 @@ static void found(struct supervisor *s, struct request *r, const struct guest_me
 	call_retry_all(s, socket);
 }
 
+static struct guest_message find_message(const struct direct *d, const struct reeve_sockaddr *to)
+{
+	return (struct guest_message){
+		.type = GUEST_FIND,
+		.remote = *to,
+		.value = wants_ports(d) ? GUEST_PORTS_MAX : 0,
+	};
+}
+
 int direct_ask(struct supervisor *s, struct call *c, const struct reeve_sockaddr *to,
 	       call_retry *then)
 {
-	struct guest_message m = peer_message(c->socket, GUEST_FIND, -1);
+	struct guest_message m = find_message(&s->direct, to);
 
-	m.remote = *to;
-	m.value = wants_ports(&s->direct) ? GUEST_PORTS_MAX : 0;
+	m.socket = c->socket->number;
 	const int r = call_ask(s, c, &m, NULL, found);
 
 	if (r < 0)
@@ -111,6 +125,15 @@ int direct_ask(struct supervisor *s, struct call *c, const struct reeve_sockaddr
 	c->socket->state = SOCKET_CONNECTING;
 	c->socket->is_asked = true;
 	return 0;
+}
+
+/* More ports, for which nobody waits. */
+static void top_up(struct supervisor *s, const struct reeve_sockaddr *to)
+{
+	struct guest_message m = find_message(&s->direct, to);
+
+	if (!s->direct.is_topped_up && channel_request(s, &m, NULL, found))
+		s->direct.is_topped_up = true;
 }
 
 static socklen_t name_length(void)
@@ -167,15 +190,16 @@ int direct_join(struct supervisor *s, struct guest_socket *socket, int fd, int f
 		return -EAGAIN;
 	if (!place->file[0])
 		return -ENOENT;
-	if (wants_ports(d))
-		direct_tell(s); /* and look whose have been closed */
-	if (wants_ports(d))
-		return -EAGAIN;
 	if (!d->count)
-		return -EADDRNOTAVAIL;
+		direct_tell(s); /* and look whose have been closed */
+	if (!d->count)
+		return d->has_all_ports ? -EADDRNOTAVAIL : -EAGAIN;
+	if (wants_ports(d))
+		top_up(s, to);
 	int r = name_socket(s, socket, fd, place);
+	const bool is_named = r == 0; /* it may have a name of before */
 
-	if (r == 0)
+	if (is_named)
 		r = connect_at_once(fd, flags, place->file);
 	if (r == 0) {
 		socket->is_direct = socket->is_bound = true;
@@ -185,9 +209,26 @@ int direct_join(struct supervisor *s, struct guest_socket *socket, int fd, int f
 	give_port(d, socket->lease);
 	socket->lease = 0;
 	socket->local.port = 0;
-	if (r != -EAGAIN)
+	if (is_named && r != -EAGAIN)
 		direct_forget(d);
 	return -ENOENT;
+}
+
+void direct_return_ports(struct supervisor *s)
+{
+	struct direct *d = &s->direct;
+	uint16_t ports[GUEST_PORTS_MAX];
+
+	while (d->count > SURPLUS && d->count > d->leased / 2) {
+		const struct guest_message m = { .type = GUEST_RETURN,
+						 .data_length = sizeof(ports) };
+
+		for (unsigned i = 0; i < GUEST_PORTS_MAX; i++)
+			ports[i] = take_port(d);
+		d->leased -= GUEST_PORTS_MAX;
+		channel_send(s, &m, ports, -1);
+	}
+	d->has_all_ports = false;
 }
 
 bool direct_is_name(const struct sockaddr_un *name, socklen_t length)
@@ -196,31 +237,40 @@ bool direct_is_name(const struct sockaddr_un *name, socklen_t length)
 	       memcmp(name->sun_path + 1, MARK, sizeof(MARK) - 1) == 0;
 }
 
+static void turn_away(struct guest_socket *listener, pid_t pid)
+{
+	if (listener->early_fd < 0 || listener->early_joiner != pid)
+		return;
+	close(listener->early_fd);
+	listener->early_fd = -1;
+}
+
+/* Others may wait for the same, or to ask for another. */
 static void vouched(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		    const uint8_t *data)
 {
-	struct guest_socket *listener = socket_by_number(&s->sockets, r->socket);
 	struct direct *d = &s->direct;
 	const pid_t pid = d->asked;
 
+	(void)r;
 	(void)data;
 	d->asked = 0;
 	if (answer->error == 0)
 		d->known[d->next_known++ % DIRECT_KNOWN] =
 			(struct direct_known){ pid, reeve_time_add_ms(s->now, KNOWN_MS) };
-	if (!listener)
-		return;
-	if (answer->error && listener->early_fd >= 0 && listener->early_joiner == pid) {
-		close(listener->early_fd);
-		listener->early_fd = -1;
+	list_for_each_safe(node, &s->listeners.all) {
+		struct guest_socket *listener = list_entry(node, struct guest_socket, listening);
+
+		if (answer->error)
+			turn_away(listener, pid);
+		call_retry_all(s, listener);
 	}
-	call_retry_all(s, listener);
 }
 
-int direct_is_known(struct supervisor *s, const struct guest_socket *listener, pid_t pid)
+int direct_is_known(struct supervisor *s, pid_t pid)
 {
 	struct direct *d = &s->direct;
-	struct guest_message m = { .type = GUEST_VOUCH, .socket = listener->number, .value = pid };
+	struct guest_message m = { .type = GUEST_VOUCH, .value = pid };
 
 	if (pid == s->rendezvous.pid)
 		return 1;
@@ -229,8 +279,11 @@ int direct_is_known(struct supervisor *s, const struct guest_socket *listener, p
 			return 1;
 	if (s->channel.is_lost)
 		return 0;
-	if (d->asked == 0 && channel_request(s, &m, NULL, vouched))
-		d->asked = pid;
+	if (d->asked)
+		return -EAGAIN;
+	if (!channel_request(s, &m, NULL, vouched))
+		return 0;
+	d->asked = pid;
 	return -EAGAIN;
 }
 

@@ -45,6 +45,7 @@ struct direct {
 	uint16_t ports[DIRECT_PORTS];
 	uint32_t first, count, leased;
 	bool has_all_ports; /* that it is given */
+	bool is_topped_up;  /* more are on their way */
 	struct direct_known known[DIRECT_KNOWN];
 	unsigned next_known;
 	pid_t asked;       /* whether it is a supervisor; 0: nobody's */
@@ -79,9 +80,9 @@ void direct_forget(struct direct *d);
 /* Is the name of who joined a listener one of ours? */
 bool direct_is_name(const struct sockaddr_un *name, socklen_t length);
 
-/* Does that process join as a supervisor? 1, 0, or -EAGAIN: it is being asked, and the listener's calls
- * are tried again. */
-int direct_is_known(struct supervisor *s, const struct guest_socket *listener, pid_t pid);
+/* Does that process join as a supervisor? 1, 0, or -EAGAIN: it is being asked, and the calls of all
+ * listeners are tried again then. */
+int direct_is_known(struct supervisor *s, pid_t pid);
 
 /* What the program has accepted from it at `fd`; NULL without memory. */
 struct guest_socket *direct_accepted(struct supervisor *s, const struct guest_socket *listener,
@@ -92,6 +93,9 @@ void direct_begin(struct supervisor *s, struct guest_socket *socket);
 
 /* It does no longer, or is given another: the port is free. */
 void direct_end(struct supervisor *s, struct guest_socket *socket);
+
+/* Gives back what is far more than what is used. Now and then. */
+void direct_return_ports(struct supervisor *s);
 
 /* The moment is over. */
 void direct_tell(struct supervisor *s);

@@ -93,6 +93,7 @@ enum guest_message_type {
 	GUEST_ABORT, /* the same with a reset (SO_LINGER 0); also of an attached one; no answer */
 	GUEST_FIND, /* `remote`, in the host; value: how many ports are wanted. Answered with struct
 		       guest_found, or ENOENT: connections there go by CONNECT alone */
+	GUEST_RETURN, /* data: ports that FIND has leased, uint16_t each; no answer */
 	GUEST_VOUCH, /* value: a process's number. Answered with 0 if it is a supervisor of the host
 			that joins directly */
 	GUEST_JOINED,     /* `local`, `remote`: a direct connection, which lasts; no answer */

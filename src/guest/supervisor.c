@@ -101,6 +101,7 @@ static void sweep(struct supervisor *s)
 		is_watching = liveness_sweep(s);
 		s->sweep_due = spaced(s, s->liveness.cost_ns, SWEEP_PART, interval_ms);
 	}
+	direct_return_ports(s);
 	if (is_watching)
 		next = s->sweep_due;
 	if (s->listeners.count)

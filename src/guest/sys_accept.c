@@ -174,7 +174,7 @@ static struct guest_socket *identify(struct supervisor *s, const struct guest_so
 			s->channel.is_lost ? -ECONNABORTED : -EAGAIN; /* who would announce it? */
 		return announced(listener);
 	}
-	const int known = direct_is_known(s, listener, listener->early_joiner);
+	const int known = direct_is_known(s, listener->early_joiner);
 
 	if (known > 0)
 		return direct_accepted(s, listener, fd);

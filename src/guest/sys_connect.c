@@ -235,7 +235,6 @@ static int start_directly(struct supervisor *s, struct call *c, const struct ree
 	if (flags & O_NONBLOCK)
 		make_edge(c->fd);
 	try_connect(s, c);
-	call_retry_all(s, socket);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ static int set_linger(struct supervisor *s, struct call *c, struct guest_socket 
 		return r;
 	/* Kept natively for getsockopt(). */
 	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
-	if (socket->kind != SOCKET_TCP)
+	if (socket->kind != SOCKET_TCP || socket->is_direct)
 		return 0;
 	struct guest_message m = peer_message(socket, GUEST_SET, -1);
 

@@ -188,6 +188,8 @@ static void tell_congestion(struct supervisor *s, struct guest_socket *socket, i
 {
 	struct guest_message m = peer_message(socket, GUEST_SET, -1);
 
+	if (socket->is_direct)
+		return;
 	m.value = REEVE_TCP_CONGESTION_CONTROL;
 	m.value2 = which;
 	channel_send(s, &m, NULL, -1);

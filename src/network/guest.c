@@ -301,6 +301,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	list_init(&s->dead);
 	list_init(&s->looking);
 	guest_listener_init(s);
+	guest_direct_start(s);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0)
 		return release(s);
 	if (s->charges && s->probe_fd >= 0)
@@ -425,6 +426,7 @@ struct guest_server *guest_server_free(struct guest_server *s)
 	guest_give_up(s);
 	guest_settle(s);
 	guest_listener_deinit(s);
+	guest_direct_stop(s);
 	guest_look_deinit(s);
 	return release(s);
 }

@@ -577,6 +577,8 @@ static void dispatch(struct guest_call *call)
 		return do_close(call);
 	case GUEST_FIND:
 		return guest_direct_find(call);
+	case GUEST_RETURN:
+		return guest_direct_return(call);
 	case GUEST_VOUCH:
 		return guest_direct_vouch(call);
 	case GUEST_JOINED:

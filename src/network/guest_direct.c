@@ -85,6 +85,32 @@ static uint16_t lease(struct guest_session *session)
 	return name.port;
 }
 
+static struct lease *find_lease(const struct guest_session *session, uint16_t port)
+{
+	struct reeve_sockaddr name;
+
+	list_for_each(node, &session->leases) {
+		struct lease *l = list_entry(node, struct lease, node);
+
+		if (reeve_tcp_local(l->tcp, &name) == 0 && name.port == port)
+			return l;
+	}
+	return NULL;
+}
+
+void guest_direct_return(struct guest_call *call)
+{
+	uint16_t port;
+
+	for (size_t at = 0; at + sizeof(port) <= call->message->data_length; at += sizeof(port)) {
+		memcpy(&port, call->data + at, sizeof(port));
+		struct lease *l = find_lease(call->session, port);
+
+		if (l)
+			end_lease(call->session, l);
+	}
+}
+
 /* As Linux chooses it for a socket that connects there. */
 static bool find_source(const struct network_host *host, const struct reeve_sockaddr *to,
 			struct reeve_address *ret)
@@ -141,27 +167,52 @@ void guest_direct_find(struct guest_call *call)
 	guest_answer_data(call, &found, sizeof(found));
 }
 
-static struct guest_session *find_knowing(const struct network_host *host)
+static struct guest_session *find_misled(const struct guest_server *server)
 {
-	list_for_each(node, &host->station.network->guests->sessions) {
+	list_for_each(node, &server->sessions) {
 		struct guest_session *session = list_entry(node, struct guest_session, node);
 
-		if (session->host == host && session->has_found)
+		if (session->has_found && session->host->has_changed)
 			return session;
 	}
 	return NULL;
 }
 
-void guest_direct_changed(const struct network_host *host)
+/* Each time from the first, as one that can't be told ends. */
+static void tell_changes(struct loop_timer *timer)
 {
+	struct guest_server *server = container_of(timer, struct guest_server, changed_timer);
 	const struct guest_message m = { .type = GUEST_FORGET };
 	struct guest_session *session;
 
-	/* Each time from the first, as one that can't be told ends, and its listeners with it. */
-	while ((session = find_knowing(host))) {
+	while ((session = find_misled(server))) {
 		session->has_found = false;
 		guest_send(session, &m, NULL, 0);
 	}
+	for (struct network_host *host = host_first(server->network); host; host = host_next(host))
+		host->has_changed = false;
+}
+
+/* Later, and not in the midst of whatever ends a listener. Until then a connection may be joined to one
+ * that is still there, or go the ordinary way. */
+void guest_direct_changed(struct network_host *host)
+{
+	struct network *n = host->station.network;
+
+	if (host->has_changed)
+		return;
+	host->has_changed = true;
+	loop_timer_arm(n->loop, &n->guests->changed_timer, network_now(n));
+}
+
+void guest_direct_start(struct guest_server *server)
+{
+	loop_timer_init(&server->changed_timer, tell_changes);
+}
+
+void guest_direct_stop(struct guest_server *server)
+{
+	loop_timer_disarm(server->network->loop, &server->changed_timer);
 }
 
 void guest_direct_vouch(struct guest_call *call)

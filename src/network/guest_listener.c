@@ -98,6 +98,9 @@ void guest_listener_hold(struct guest_socket *listener, struct reeve_tcp *tcp_ta
 
 	listener->held = tcp_take;
 	list_append(&server->full, &listener->full);
+	if (server->is_retrying)
+		return;
+	server->is_retrying = true;
 	loop_timer_arm(n->loop, &server->full_timer, reeve_time_add_ms(network_now(n), FULL_MS));
 }
 
@@ -105,6 +108,7 @@ static void try_again(struct loop_timer *timer)
 {
 	struct guest_server *server = container_of(timer, struct guest_server, full_timer);
 
+	server->is_retrying = false;
 	list_for_each(node, &server->full) {
 		struct guest_socket *listener = list_entry(node, struct guest_socket, full);
 

@@ -28,10 +28,12 @@ struct guest_server {
 	uint8_t buffer[sizeof(struct guest_message) + GUEST_DATA_MAX + sizeof(struct parcel)];
 	uint8_t datagram[DATAGRAM_BUFFER]; /* one of a program's; while a message is read */
 	struct charges *charges;
-	struct list looking;          /* struct guest_look */
-	uint64_t looks;               /* the last one's number */
-	struct list full;             /* listeners at which a connection waits to be joined */
-	struct loop_timer full_timer; /* to try again */
+	struct list looking;             /* struct guest_look */
+	uint64_t looks;                  /* the last one's number */
+	struct loop_timer changed_timer; /* to tell of listeners that have come or gone */
+	struct list full;                /* listeners at which a connection waits to be joined */
+	struct loop_timer full_timer;    /* to try again */
+	bool is_retrying;
 	int probe_fd; /* asks listeners whether they are still there (guest_listener.c) */
 };
 
@@ -193,16 +195,19 @@ void guest_listener_miss(struct guest_socket *listener);
  * socket may be gone then. */
 void guest_listener_look(const struct guest_socket *s);
 
-/* guest_direct.c. Of a session that has its host. */
+/* guest_direct.c. Of a server, and of a session that has its host. */
+void guest_direct_start(struct guest_server *server);
+void guest_direct_stop(struct guest_server *server);
 void guest_direct_init(struct guest_session *session);
 void guest_direct_deinit(struct guest_session *session);
 void guest_direct_find(struct guest_call *call);
+void guest_direct_return(struct guest_call *call);
 void guest_direct_vouch(struct guest_call *call);
 void guest_direct_joined(struct guest_call *call);
 /* Before the socket goes. */
 void guest_direct_left(struct guest_socket *s);
 /* A listener of the host has come, gone, or changed. */
-void guest_direct_changed(const struct network_host *host);
+void guest_direct_changed(struct network_host *host);
 
 /* guest_look.c */
 void guest_look_deinit(struct guest_server *s); /* no look is answered any more */

@@ -494,6 +494,12 @@ static bool announce(struct guest_socket *listener, struct reeve_tcp *tcp)
 	s->listener = listener->number;
 	listener->pending++;
 	reeve_tcp_set_user(tcp, &s->owner);
+	/* While it was nobody's, its events were, too. */
+	if (reeve_tcp_state(tcp) == REEVE_TCP_CLOSED) {
+		const int error = reeve_tcp_error(tcp);
+
+		s->failed = error ? error : ECONNRESET;
+	}
 	m.socket = s->number;
 	guest_socket_name(s, &m);
 	return guest_send_descriptor(session, &m, s->source.fd);

@@ -165,6 +165,27 @@ static void test_backlog(void **state)
 	}
 }
 
+struct counted_look {
+	struct guest_look look;
+	unsigned done;
+};
+
+static void count_done(struct guest_look *look)
+{
+	container_of(look, struct counted_look, look)->done++;
+}
+
+/* By a look for which nobody is asked: what was over before has been told then. */
+static void pass_a_tick(struct pair *p)
+{
+	struct network *n = &p->rig->network;
+	struct counted_look nobody = { .done = 0 };
+
+	guest_look_begin(n->guests, &nobody.look, host_by_name(n, "gateway"), count_done);
+	while (nobody.done == 0)
+		assert_int_equal(loop_turn(n->loop, -1), 0);
+}
+
 static struct guest_message find_listener(struct pair *p, int64_t ports, struct guest_found *ret)
 {
 	struct guest_message m = message(GUEST_FIND, 300);
@@ -193,6 +214,7 @@ static void test_direct(void **state)
 
 	join_both_directly(p);
 	listen_on(p, 10);
+	pass_a_tick(p);
 	assert_int_equal(find_listener(p, 3, &first).error, 0);
 	assert_string_equal(first.file, p->path);
 	assert_int_equal(first.count, 3);
@@ -210,11 +232,20 @@ static void test_direct(void **state)
 	m.flags = GUEST_REUSE_ADDRESS;
 	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[0] };
 	assert_int_equal(rig_call(&p->server, m).error, 0);
+	/* Or when it is given back; what was not given cannot be. */
+	const uint16_t back[] = { first.ports[1], first.ports[1], 1, PORT };
+
+	m = message(GUEST_RETURN, 0);
+	rig_send(&p->client, &m, back, sizeof(back) - 1, -1);
+	rig_settle(p->rig);
+	m = message(GUEST_BIND, 403);
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[1] };
+	assert_int_equal(rig_call(&p->server, m).error, 0);
 	/* Until whoever has them goes. */
 	close(p->client.fd);
 	rig_settle(p->rig);
 	m = message(GUEST_BIND, 402);
-	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[1] };
+	m.local = (struct reeve_sockaddr){ .address = reeve_any_ipv4, .port = first.ports[2] };
 	assert_int_equal(rig_call(&p->server, m).error, 0);
 	rig_join_direct(p->rig, &p->client, "web");
 }
@@ -228,6 +259,7 @@ static void test_direct_ports_end(void **state)
 
 	join_both_directly(p);
 	listen_on(p, 10);
+	pass_a_tick(p);
 	do {
 		assert_int_equal(find_listener(p, GUEST_PORTS_MAX, &found).error, 0);
 		count += found.count;
@@ -246,20 +278,24 @@ static void test_direct_changes(void **state)
 	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
 	listen_on(p, 10);
 	expect(&p->client, GUEST_FORGET, 0, 0);
+	pass_a_tick(p); /* and what else was changed by then */
 	assert_int_equal(find_listener(p, 1, &found).error, 0);
 	m = message(GUEST_SET, p->listener);
 	m.value = REEVE_TCP_DEFER_ACCEPT_S;
 	m.value2 = 10;
 	assert_int_equal(rig_call(&p->server, m).error, 0);
 	expect(&p->client, GUEST_FORGET, 0, 0);
+	pass_a_tick(p); /* and what else was changed by then */
 	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
 	m.value2 = 0;
 	assert_int_equal(rig_call(&p->server, m).error, 0);
 	expect(&p->client, GUEST_FORGET, 0, 0);
+	pass_a_tick(p); /* and what else was changed by then */
 	assert_int_equal(find_listener(p, 1, &found).error, 0);
 	m = message(GUEST_CLOSE, p->listener);
 	rig_send(&p->server, &m, NULL, 0, -1);
 	expect(&p->client, GUEST_FORGET, 0, 0);
+	pass_a_tick(p); /* and what else was changed by then */
 	assert_int_equal(find_listener(p, 1, &found).error, ENOENT);
 }
 
@@ -341,16 +377,6 @@ static void test_joined(void **state)
 	assert_null(guest_next_direct(host, NULL, &info));
 }
 
-struct counted_look {
-	struct guest_look look;
-	unsigned done;
-};
-
-static void count_done(struct guest_look *look)
-{
-	container_of(look, struct counted_look, look)->done++;
-}
-
 static void answer_look(struct rig_session *s)
 {
 	const struct guest_message asked = rig_receive(s, NULL, 0);
@@ -360,17 +386,6 @@ static void answer_look(struct rig_session *s)
 	m.value = asked.value;
 	rig_send(s, &m, NULL, 0, -1);
 	rig_settle(s->rig);
-}
-
-/* By a look for which nobody is asked: what was over before has been told then. */
-static void pass_a_tick(struct pair *p)
-{
-	struct network *n = &p->rig->network;
-	struct counted_look nobody = { .done = 0 };
-
-	guest_look_begin(n->guests, &nobody.look, host_by_name(n, "gateway"), count_done);
-	while (nobody.done == 0)
-		assert_int_equal(loop_turn(n->loop, -1), 0);
 }
 
 /* Over when all have answered that were asked, or have gone, and not for others; and never once it was
