@@ -84,6 +84,7 @@ void guest_session_end(struct guest_session *session, const char *why)
 static void session_free(struct guest_session *session)
 {
 	guest_outgoing_free(session);
+	list_remove(&session->answering);
 	list_remove(&session->node);
 	free(session->sockets);
 	free(session);
@@ -211,6 +212,7 @@ static struct guest_session *session_new(struct guest_server *s, int fd_take)
 	loop_source_init(&session->source, session_ready);
 	loop_source_init(&session->death, supervisor_died);
 	list_init(&session->node);
+	list_init(&session->answering);
 	guest_outgoing_init(session);
 	if (loop_add(s->network->loop, &session->source, fd_take, EPOLLIN) < 0) {
 		close(fd_take);
@@ -300,6 +302,7 @@ struct guest_server *guest_server_new(struct network *n, int listen_fd)
 	list_init(&s->gone);
 	list_init(&s->dead);
 	list_init(&s->looking);
+	list_init(&s->answering);
 	guest_listener_init(s);
 	guest_direct_start(s);
 	if (listener_init(&s->listener, &listener_ops, n->loop, listen_fd) < 0)
@@ -446,6 +449,7 @@ void guest_settle(struct guest_server *s)
 {
 	struct list *node;
 
+	guest_send_settled(s);
 	while ((node = list_pop(&s->dead)))
 		free(list_entry(node, struct guest_socket, dead));
 	while ((node = list_first(&s->gone)))

@@ -472,7 +472,8 @@ static void do_send(struct guest_call *call)
 		r = send_chained(s, sending.flags, &message, &iov);
 	else if (r == 0)
 		r = reeve_udp_send_message(s->udp, &message, &iov, 1);
-	guest_answer(call, r, NULL);
+	/* As on Linux, inside a network it is there when the call returns. */
+	guest_answer_settled(call, r, NULL);
 }
 
 static void sent(struct guest_call *call)
@@ -480,7 +481,7 @@ static void sent(struct guest_call *call)
 	const struct guest_socket *s = guest_socket_find(call->session, call->message->socket);
 	const struct guest_message values = { .value2 = s ? s->chain_sent : 0 };
 
-	guest_answer(call, s ? s->chain_error : -EBADF, &values);
+	guest_answer_settled(call, s ? s->chain_error : -EBADF, &values);
 }
 
 static void member(struct guest_call *call)

@@ -21,6 +21,7 @@ struct guest_server {
 	struct network *network;
 	struct listener listener;
 	struct list sessions;   /* struct guest_session */
+	struct list answering;  /* struct guest_session: guest_answer_settled() */
 	struct list delivering; /* those that have ended and whose sockets have not */
 	struct list gone;       /* freed at the end of the turn */
 	struct list dead;       /* struct guest_socket, freed at the end of the turn */
@@ -63,6 +64,7 @@ struct guest_session {
 	struct guest_socket **sockets; /* by number, chained */
 	uint32_t buckets, count;
 	uint64_t next_incoming; /* connections that were announced to the supervisor */
+	struct list answering; /* in the server's */
 	struct parcel parcel;
 	struct loop_timer parcel_timer;
 	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */
@@ -137,6 +139,10 @@ bool guest_send_descriptor(struct guest_session *session, const struct guest_mes
 void guest_send_later(struct guest_session *session, const struct guest_message *message);
 /* The answer to the call, unless it wants none. `error` is 0 or a negative errno. */
 void guest_answer(const struct guest_call *call, int error, const struct guest_message *values);
+/* The same behind all that comes of it within this turn, unless it failed. */
+void guest_answer_settled(const struct guest_call *call, int error,
+			  const struct guest_message *values);
+void guest_send_settled(struct guest_server *server); /* these answers; at the end of a turn */
 void guest_answer_data(const struct guest_call *call, const void *data, size_t length);
 
 void guest_outgoing_init(struct guest_session *session);

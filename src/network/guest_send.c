@@ -171,6 +171,39 @@ void guest_answer(const struct guest_call *call, int error, const struct guest_m
 	guest_send(call->session, &m, NULL, 0);
 }
 
+void guest_answer_settled(const struct guest_call *call, int error,
+			  const struct guest_message *values)
+{
+	struct guest_session *session = call->session;
+	struct guest_message m = values ? *values : (struct guest_message){ 0 };
+
+	if (error < 0 || session->gone) {
+		guest_answer(call, error, values);
+		return;
+	}
+	if (call->message->request == 0)
+		return;
+	m.type = GUEST_ANSWER;
+	m.flags = 0;
+	m.request = call->message->request;
+	m.socket = call->message->socket;
+	guest_send_later(session, &m);
+	if (!session->gone && !list_is_linked(&session->answering))
+		list_append(&session->server->answering, &session->answering);
+}
+
+void guest_send_settled(struct guest_server *server)
+{
+	for (struct list *node = list_pop(&server->answering); node;
+	     node = list_pop(&server->answering)) {
+		struct guest_session *session =
+			list_entry(node, struct guest_session, answering);
+
+		if (session->parcel.count)
+			(void)transmit(session, NULL, NULL, 0, -1);
+	}
+}
+
 void guest_answer_data(const struct guest_call *call, const void *data, size_t length)
 {
 	const struct guest_message m = {
