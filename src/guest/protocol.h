@@ -94,8 +94,8 @@ enum guest_message_type {
 	GUEST_FIND, /* `remote`, in the host; value: how many ports are wanted. Answered with struct
 		       guest_found, or ENOENT: connections there go by CONNECT alone */
 	GUEST_RETURN, /* data: ports that FIND has leased, uint16_t each; no answer */
-	GUEST_VOUCH, /* value: a process's number. Answered with 0 if it is a supervisor of the host
-			that joins directly */
+	GUEST_VOUCH, /* value: a process's number. Answered with 0 if it is, or was, a supervisor of
+			the host that joins directly */
 	GUEST_JOINED,     /* `local`, `remote`: a direct connection, which lasts; no answer */
 	GUEST_INTERFACES, /* answered with struct guest_interface records as data */
 	GUEST_LOOKED,     /* value: of LOOK; behind a CLOSE for each that is gone; no answer */

@@ -52,6 +52,8 @@ void guest_session_over(struct guest_session *session)
 static void end(struct guest_session *session, const char *why, unsigned killed)
 {
 	hang_up(session);
+	if (session->host)
+		guest_direct_remember(session);
 	if (killed > 0)
 		log_line("supervisor %d %s: ended %u processes of '%s' on host '%s'",
 			 (int)session->supervisor, why, killed, session->command,

@@ -17,6 +17,10 @@
 
 #include "network/guest_private.h"
 
+/* Supervisors that have ended, for what they have joined may not be accepted yet: as many as the queue
+ * of a listener can be of. */
+#define PAST_MAX 4096
+
 #define LEASES_MAX 4096 /* a session: of the 28,232 that all clients of a host share */
 
 struct lease {
@@ -215,19 +219,40 @@ void guest_direct_stop(struct guest_server *server)
 	loop_timer_disarm(server->network->loop, &server->changed_timer);
 }
 
+void guest_direct_remember(const struct guest_session *session)
+{
+	struct network_host *host = session->host;
+
+	if (!session->is_direct)
+		return;
+	if (!host->past)
+		host->past = calloc(PAST_MAX, sizeof(host->past[0]));
+	if (host->past)
+		host->past[host->past_count++ % PAST_MAX] = session->supervisor;
+}
+
+static bool is_supervisor(const struct guest_session *of, pid_t pid)
+{
+	const struct network_host *host = of->host;
+
+	list_for_each(node, &of->server->sessions) {
+		const struct guest_session *s = list_entry(node, struct guest_session, node);
+
+		if (s->is_direct && s->host == host && s->supervisor == pid)
+			return true;
+	}
+	for (uint32_t i = 0; host->past && i < PAST_MAX; i++)
+		if (host->past[i] == pid)
+			return true;
+	return false;
+}
+
 void guest_direct_vouch(struct guest_call *call)
 {
-	const struct guest_session *session = call->session;
-	bool is_one = false;
+	const pid_t pid = (pid_t)call->message->value;
 
 	/* 0 is a process that nobody can name. */
-	list_for_each(node, &session->server->sessions) {
-		const struct guest_session *other = list_entry(node, struct guest_session, node);
-
-		is_one |= call->message->value && other->is_direct &&
-			  other->host == session->host && other->supervisor == call->message->value;
-	}
-	guest_answer(call, is_one ? 0 : -EPERM, NULL);
+	guest_answer(call, pid > 0 && is_supervisor(call->session, pid) ? 0 : -EPERM, NULL);
 }
 
 void guest_direct_joined(struct guest_call *call)

@@ -64,7 +64,7 @@ struct guest_session {
 	struct guest_socket **sockets; /* by number, chained */
 	uint32_t buckets, count;
 	uint64_t next_incoming; /* connections that were announced to the supervisor */
-	struct list answering; /* in the server's */
+	struct list answering;  /* in the server's */
 	struct parcel parcel;
 	struct loop_timer parcel_timer;
 	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */
@@ -208,6 +208,8 @@ void guest_direct_init(struct guest_session *session);
 void guest_direct_deinit(struct guest_session *session);
 void guest_direct_find(struct guest_call *call);
 void guest_direct_return(struct guest_call *call);
+/* It has ended, and may be vouched for all the same. */
+void guest_direct_remember(const struct guest_session *session);
 void guest_direct_vouch(struct guest_call *call);
 void guest_direct_joined(struct guest_call *call);
 /* Before the socket goes. */

@@ -418,6 +418,7 @@ void host_remove(struct network_host *host)
 	recording_host_removed(host);
 	dns_close(host);
 	host->stack = reeve_host_free(host->stack);
+	free(host->past);
 	station_deinit(&host->station);
 	free(host);
 }

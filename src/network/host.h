@@ -51,6 +51,8 @@ struct network_host {
 	struct list resolvers; /* dns.c's */
 	struct list direct;    /* struct guest_socket: guest_direct.c's */
 	uint32_t direct_count;
+	pid_t *past; /* supervisors that have ended, a ring; NULL: none */
+	uint32_t past_count;
 	bool has_changed;         /* its listeners, since that was told: guest_direct.c's, too */
 	uint32_t own_sockets;     /* of the stack's: the name server's, and leased ports */
 	struct socket_owner self; /* of what the gateway has open */

@@ -1,6 +1,7 @@
 """`reeve run --loopback=direct`: connections inside a host that no byte leaves the programs for."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -297,6 +298,211 @@ socket.create_connection(("127.0.0.1", 7000)).sendall(b"known")
     for s in strangers:
         with contextlib.suppress(ConnectionResetError):
             assert s.recv(1) == b""
+
+
+# In front of a program that stops the network process, by the number that it reads, for so long that
+# its threads are in calls that wait for it.
+STOPPED = """
+import os, signal, socket, sys, threading, time
+NUMBERS = {"x86_64": {"connect": "42", "accept4": "288"}, "aarch64": {"connect": "203", "accept4": "242"}}
+print("begun", flush=True)
+network = int(sys.stdin.readline())
+
+def begin(function, call):
+    t = threading.Thread(target=function)
+    t.start()
+    at = f"/proc/self/task/{t.native_id}/syscall"
+    while open(at).read().split()[0] != NUMBERS[os.uname().machine][call]:
+        time.sleep(0.001)
+    probe.getsockname()  # calls are received in their order
+    return t
+
+probe = socket.socket()
+"""
+
+
+def start_stopped(reeve, code, *options):
+    p = reeve.start_python(STOPPED + code, *options, stdin=subprocess.PIPE)
+    reeve.wait_for_text(p, "begun\n")
+    p.stdin.write(f"{reeve.network()['pid']}\n")
+    p.stdin.flush()
+    return p
+
+
+def test_two_threads_connect_one_socket(reeve):
+    """While the first is being told where to: both are answered, and nothing is out of order behind."""
+    code = """
+l = socket.create_server(("127.0.0.1", 7000))
+s = socket.socket()
+results = []
+os.kill(network, signal.SIGSTOP)
+threads = [begin(lambda: results.append(s.connect_ex(("127.0.0.1", 7000))), "connect") for _ in range(2)]
+os.kill(network, signal.SIGCONT)
+for t in threads:
+    t.join()
+a, name = l.accept()
+s.sendall(b"once")
+print(sorted(results), name == s.getsockname(), a.recv(9))
+l.setblocking(False)
+try:
+    l.accept()
+except BlockingIOError:
+    print("done")
+"""
+    p = start_stopped(reeve, code, *DIRECT)
+    assert p.communicate(timeout=WAIT)[0] == "[0, 0] True b'once'\ndone\n"
+
+
+def test_two_listeners_wait_for_one_answer(reeve):
+    """Whether a process may join is asked once, and both calls that wait for it go on."""
+    server = """
+names = []
+listeners = [socket.create_server(("127.0.0.1", p)) for p in (7000, 7001)]
+print("ready", flush=True)
+sys.stdin.readline()
+os.kill(network, signal.SIGSTOP)
+threads = [begin(lambda l=l: names.append(l.accept()[0].recv(9)), "accept4") for l in listeners]
+os.kill(network, signal.SIGCONT)
+for t in threads:
+    t.join()
+print(sorted(names))
+"""
+    p = start_stopped(reeve, server, *DIRECT)
+    reeve.wait_for_text(p, "ready\n")
+    got = reeve.python("""
+import socket
+for port in 7000, 7001:
+    socket.create_connection(("127.0.0.1", port)).sendall(str(port).encode())
+""", *DIRECT)
+    assert got.returncode == 0, got.stderr
+    p.stdin.write("\n")
+    p.stdin.flush()
+    assert p.communicate(timeout=WAIT)[0] == "[b'7000', b'7001']\n"
+
+
+def test_many_close_without_a_network(reeve):
+    """Nobody is left to be told, and the supervisor keeps nothing for it."""
+    code = """
+import os, resource, signal, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 4096))
+l = socket.create_server(("127.0.0.1", 7000), backlog=400)
+ends = []
+for _ in range(300):
+    ends += [socket.create_connection(("127.0.0.1", 7000)), l.accept()[0]]
+print("joined", flush=True)
+sys.stdin.readline()
+kept = ends[:2]
+for e in ends[2:]:
+    e.close()
+print("closed", flush=True)
+sys.stdin.readline()
+kept[0].sendall(b"still")
+print(kept[1].recv(9))
+"""
+    p = reeve.start_python(code, *DIRECT, stdin=subprocess.PIPE)
+    reeve.wait_for_text(p, "joined\n")
+    states = lambda: len(json.loads(reeve.command("ports", "--json").stdout))  # noqa: E731
+    assert states() == 601
+    os.kill(reeve.network()["pid"], signal.SIGKILL)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    reeve.wait_for_text(p, "closed\n")
+    supervisor = int(pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
+    supervisor = int(pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()[0])
+    sets = lambda: sum("eventpoll" in os.readlink(f) for f in  # noqa: E731
+                       pathlib.Path(f"/proc/{supervisor}/fd").iterdir())
+    assert wait_until(lambda: sets() <= 4)  # its own, and what watches those that are left
+    p.stdin.write("\n")
+    p.stdin.close()
+    reeve.wait_for_text(p, "b'still'\n")
+    assert p.wait(WAIT) == 0
+
+
+def test_options(reeve):
+    """Of what only TCP has, a direct one keeps what it is told, and is none the worse for it."""
+    code = """
+import socket, struct, time
+l = socket.create_server(("127.0.0.1", 7000))
+for moment in 0, 0.1:  # before it is listed, and when it is
+    c = socket.create_connection(("127.0.0.1", 7000))
+    a = l.accept()[0]
+    time.sleep(moment)
+    for e in c, a:
+        e.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 5))
+        e.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+        e.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000)
+        assert e.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 5) == b"reno\\0"
+        assert e.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\\x01"
+        assert e.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) > 1000
+print("done")
+"""
+    got = reeve.python(code, *DIRECT)
+    assert got.stdout == "done\n", got.stderr
+
+
+def test_ports_rest(reeve):
+    """A port whose connection the other program still holds is not used again soon; and one tree that
+    had many does not keep them."""
+    code = """
+import resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+l = socket.create_server(("127.0.0.1", 7000), backlog=1000)
+last = []
+for i in range(1000):
+    c = socket.create_connection(("127.0.0.1", 7000))
+    assert c.getsockname() not in last[-200:]
+    last.append(c.getsockname())
+    c.close()
+    l.accept()[0].close()
+held = [socket.create_connection(("127.0.0.1", 7000)) for _ in range(900)]
+assert len({h.getsockname() for h in held}) == 900
+print("done")
+"""
+    got = reeve.python(code, *DIRECT)
+    assert got.stdout == "done\n", got.stderr
+
+
+def test_reset_while_held(reeve):
+    """An exact connection that waits because direct ones fill the queue, and is reset meanwhile."""
+    server = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+l = socket.socket()
+l.bind(("", 7000))
+l.listen(4096)
+clients = []
+full = False
+while not full:  # up to what the kernel lets wait; then the ordinary way is taken
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(("127.0.0.1", 7000))
+    clients.append(c)
+    full = len(clients) > int(open("/proc/sys/net/core/somaxconn").read())
+print("full", flush=True)
+sys.stdin.readline()
+for _ in clients + [None]:
+    s, name = l.accept()
+    if name[0] != "127.0.0.1":
+        s.settimeout(20)
+        try:
+            print(s.recv(1))
+        except OSError as e:
+            print(e.errno)
+        break
+"""
+    if int(pathlib.Path("/proc/sys/net/core/somaxconn").read_text()) > 8192:
+        pytest.skip("the kernel's queues are too long to be filled")
+    p = reeve.start_python(server, *DIRECT, stdin=subprocess.PIPE)
+    reeve.wait_for_text(p, "full\n")
+    got = reeve.python("""
+import socket, struct
+c = socket.create_connection(("h", 7000))
+c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+""", "--host", "other")
+    assert got.returncode == 0, got.stderr
+    p.stdin.write("\n")
+    p.stdin.flush()
+    assert p.communicate(timeout=WAIT)[0] == f"{errno.ECONNRESET}\n"
 
 
 def test_one_port_to_two_listeners(reeve):

@@ -320,27 +320,47 @@ static int vouch(struct rig_session *s, uint32_t pid)
 	return rig_call(s, m).error;
 }
 
+/* For the supervisors of the host, those that have gone too: what they joined may not be accepted yet. */
 static void test_vouch(void **state)
 {
 	struct pair *p = *state;
 	struct rig_session other;
 
-	join_both_directly(p);
-	rig_join_direct(p->rig, &other, "elsewhere");
+	rig_join_direct(p->rig, &other, "web");
 	const int known = vouch(&p->server, RIG_DIRECT_SUPERVISOR), unknown = vouch(&p->server, 1),
-		  nobody = vouch(&p->server, 0);
-
-	close(p->server.fd);
-	close(p->client.fd);
-	rig_join(p->rig, &p->server, "web");
-	rig_join(p->rig, &p->client, "web");
-	const int of_other_host = vouch(&p->server, RIG_DIRECT_SUPERVISOR);
+		  nobody = vouch(&p->server, 0),
+		  of_other_host = vouch(&p->client, RIG_DIRECT_SUPERVISOR);
 
 	close(other.fd);
+	rig_settle(p->rig);
 	assert_int_equal(known, 0);
 	assert_int_equal(unknown, EPERM);
 	assert_int_equal(nobody, EPERM);
 	assert_int_equal(of_other_host, EPERM);
+	assert_int_equal(vouch(&p->server, RIG_DIRECT_SUPERVISOR), 0);
+}
+
+/* That all sessions end does not have one of them end by another. */
+static void test_all_end(void **state)
+{
+	struct pair *p = *state;
+	struct guest_found found;
+	struct rig_session more;
+
+	join_both_directly(p);
+	rig_join_direct(p->rig, &more, "web");
+	listen_on(p, 10);
+	pass_a_tick(p);
+	(void)find_listener(p, 1, &found);
+	/* It can't be told any more that the listener goes. */
+	close(p->client.fd);
+	guest_end_all(p->rig->network.guests);
+	assert_int_equal(guest_session_count(p->rig->network.guests), 0);
+	rig_settle(p->rig);
+	close(p->server.fd);
+	close(more.fd);
+	rig_join(p->rig, &p->server, "web");
+	rig_join(p->rig, &p->client, "client");
 }
 
 /* A connection that is told is listed until it is closed, and nothing else can be done with it. */
@@ -635,6 +655,7 @@ int main(void)
 		PAIR_CASE(test_direct_changes),
 		PAIR_CASE(test_not_direct),
 		PAIR_CASE(test_vouch),
+		PAIR_CASE(test_all_end),
 		PAIR_CASE(test_joined),
 		PAIR_CASE(test_look),
 		PAIR_CASE(test_closed_listener),
