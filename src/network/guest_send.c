@@ -196,8 +196,7 @@ void guest_send_settled(struct guest_server *server)
 {
 	for (struct list *node = list_pop(&server->answering); node;
 	     node = list_pop(&server->answering)) {
-		struct guest_session *session =
-			list_entry(node, struct guest_session, answering);
+		struct guest_session *session = list_entry(node, struct guest_session, answering);
 
 		if (session->parcel.count)
 			(void)transmit(session, NULL, NULL, 0, -1);

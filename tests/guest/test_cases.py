@@ -49,6 +49,7 @@ UNSHOWN = {
     "bind-across-trees": "two of `reeve run` on one host",
     "closed-listener": "a station of a link, or an impaired one",
     "half-closed-reset": "an urgent byte that is on its way just then",
+    "native-delivery": "to be faster than the network process by microseconds",
     "two-stages": "amounts, of which each kernel has its own",
 }
 LACKING = {"tcp-upper"}  # is shown where the kernel has what it speaks of

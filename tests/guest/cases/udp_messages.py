@@ -371,6 +371,16 @@ def udp_closed_member_of_a_group(near, far):
 
 
 @case
+def udp_there_when_sent(near, far):
+    """Nobody waits for it: sendto() and sendmsg() return when it has come."""
+    a, b, c = (udp(address=near.address), far(udp, address=far.address),
+               udp(address=near.address))
+    name = a.getsockname()
+    yield "sendto", sorted({str(said(a.recv, 9, DONTWAIT)) for _ in range(100) if b.sendto(b"x", name)})
+    yield "sendmsg", sorted({str(said(a.recv, 9, DONTWAIT)) for _ in range(100) if c.sendmsg([b"y"], [], 0, name)})
+
+
+@case
 def udp_full_queue_drops(near):
     a, b = near(udp), near(udp)
     for i in range(3000):
