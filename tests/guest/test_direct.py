@@ -10,7 +10,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import COMMAND, PYTHON, WAIT, wait_until
+from conftest import COMMAND, PYTHON, WAIT, children, wait_until
 
 SERVER = """
 import socket, sys
@@ -380,6 +380,15 @@ for port in 7000, 7001:
     assert p.communicate(timeout=WAIT)[0] == "[b'7000', b'7001']\n"
 
 
+def count_sets(pid):
+    """How many sets of epoll it has open."""
+    count = 0
+    for file in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            count += "eventpoll" in os.readlink(file)
+    return count
+
+
 def test_many_close_without_a_network(reeve):
     """Nobody is left to be told, and the supervisor keeps nothing for it."""
     code = """
@@ -401,17 +410,15 @@ print(kept[1].recv(9))
 """
     p = reeve.start_python(code, *DIRECT, stdin=subprocess.PIPE)
     reeve.wait_for_text(p, "joined\n")
-    states = lambda: len(json.loads(reeve.command("ports", "--json").stdout))  # noqa: E731
-    assert states() == 601
+    assert len(json.loads(reeve.command("ports", "--json").stdout)) == 601
     os.kill(reeve.network()["pid"], signal.SIGKILL)
     p.stdin.write("\n")
     p.stdin.flush()
     reeve.wait_for_text(p, "closed\n")
-    supervisor = int(pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
-    supervisor = int(pathlib.Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()[0])
-    sets = lambda: sum("eventpoll" in os.readlink(f) for f in  # noqa: E731
-                       pathlib.Path(f"/proc/{supervisor}/fd").iterdir())
-    assert wait_until(lambda: sets() <= 4)  # its own, and what watches those that are left
+    keeper, = children(p.pid)
+    supervisor, = children(keeper)
+    # Its own, and what watches those that are left.
+    assert wait_until(lambda: count_sets(supervisor) <= 4)
     p.stdin.write("\n")
     p.stdin.close()
     reeve.wait_for_text(p, "b'still'\n")
