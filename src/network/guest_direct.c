@@ -26,6 +26,7 @@
 struct lease {
 	struct list node;
 	struct reeve_tcp *tcp;
+	uint16_t port;
 };
 
 static void nothing(struct socket_owner *owner)
@@ -43,7 +44,8 @@ static const struct socket_owner_ops quiet_ops = { .event = no_event, .resume = 
 
 void guest_direct_init(struct guest_session *session)
 {
-	list_init(&session->leases);
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+		list_init(&session->leases[i]);
 	socket_owner_init(&session->lessor, &quiet_ops, session->host);
 }
 
@@ -58,8 +60,9 @@ static void end_lease(struct guest_session *session, struct lease *lease)
 
 void guest_direct_deinit(struct guest_session *session)
 {
-	list_for_each_safe(node, &session->leases)
-		end_lease(session, list_entry(node, struct lease, node));
+	for (unsigned i = 0; i < LEASE_BUCKETS; i++)
+		list_for_each_safe(node, &session->leases[i])
+			end_lease(session, list_entry(node, struct lease, node));
 	socket_owner_deinit(&session->lessor);
 }
 
@@ -77,7 +80,7 @@ static uint16_t lease(struct guest_session *session)
 		free(l);
 		return 0;
 	}
-	list_append(&session->leases, &l->node);
+	list_init(&l->node);
 	session->lease_count++;
 	session->host->own_sockets++;
 	if (reeve_tcp_bind(l->tcp, &any) < 0 || reeve_tcp_local(l->tcp, &name) < 0) {
@@ -86,17 +89,17 @@ static uint16_t lease(struct guest_session *session)
 	}
 	/* Not before, or it might share its port with another. */
 	reeve_tcp_set(l->tcp, REEVE_TCP_REUSE_ADDRESS, 1);
-	return name.port;
+	l->port = name.port;
+	list_append(&session->leases[l->port % LEASE_BUCKETS], &l->node);
+	return l->port;
 }
 
-static struct lease *find_lease(const struct guest_session *session, uint16_t port)
+static struct lease *find_lease(struct guest_session *session, uint16_t port)
 {
-	struct reeve_sockaddr name;
-
-	list_for_each(node, &session->leases) {
+	list_for_each(node, &session->leases[port % LEASE_BUCKETS]) {
 		struct lease *l = list_entry(node, struct lease, node);
 
-		if (reeve_tcp_local(l->tcp, &name) == 0 && name.port == port)
+		if (l->port == port)
 			return l;
 	}
 	return NULL;

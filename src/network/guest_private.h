@@ -14,6 +14,7 @@
 #include "network/network.h"
 
 #define DATAGRAM_BUFFER 65536
+#define LEASE_BUCKETS   64
 
 struct charges;
 
@@ -52,7 +53,7 @@ struct guest_session {
 	bool is_direct;         /* its programs are joined directly */
 	uint64_t asked, looked; /* the last look that it was asked for, and that it has answered */
 	bool has_found;         /* a listener, or none, which may change */
-	struct list leases;     /* of ports; guest_direct.c's */
+	struct list leases[LEASE_BUCKETS]; /* of ports, by these; guest_direct.c's */
 	struct socket_owner lessor;
 	uint32_t lease_count;
 	struct port_actor actor;
