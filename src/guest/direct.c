@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guest/peer.h"
@@ -75,6 +76,19 @@ static bool wants_ports(const struct direct *d)
 	return d->count <= RESTING && !d->has_all_ports;
 }
 
+/* In the place of who asked and has ended: one that waits for the same. */
+static void let_another_go_on(const struct direct *d, const struct guest_socket *socket)
+{
+	list_for_each(node, &socket->calls) {
+		struct call *c = list_entry(node, struct call, waiting);
+
+		if (c->trapped.number != SYS_connect)
+			continue;
+		c->retry = d->then;
+		return;
+	}
+}
+
 static void found(struct supervisor *s, struct request *r, const struct guest_message *answer,
 		  const uint8_t *data)
 {
@@ -98,6 +112,8 @@ static void found(struct supervisor *s, struct request *r, const struct guest_me
 	memcpy(place->file, f.file, sizeof(place->file));
 	socket->is_asked = false;
 	socket->state = SOCKET_FRESH;
+	if (!r->call)
+		let_another_go_on(d, socket);
 	call_retry_all(s, socket);
 }
 
@@ -120,7 +136,7 @@ int direct_ask(struct supervisor *s, struct call *c, const struct reeve_sockaddr
 
 	if (r < 0)
 		return r;
-	c->retry = then;
+	c->retry = s->direct.then = then;
 	c->socket->remote = *to;
 	c->socket->state = SOCKET_CONNECTING;
 	c->socket->is_asked = true;

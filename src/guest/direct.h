@@ -50,6 +50,7 @@ struct direct {
 	unsigned next_known;
 	pid_t asked;       /* whether it is a supervisor; 0: nobody's */
 	uint32_t serial;   /* of names */
+	call_retry *then;  /* what goes on when the network process has answered */
 	struct list young; /* struct guest_socket: joined and not told */
 	struct timer timer;
 };

@@ -198,6 +198,10 @@ static int next_end(struct supervisor *s, const struct call *c, struct guest_soc
 			return fd;
 		if (error == -EAGAIN) {
 			listener->early_fd = fd;
+			/* It may take a while, and the call may end before. */
+			if (listener->early_joiner != (pid_t)s->welcome.pid && !listener->has_token)
+				listener->has_token =
+					rendezvous_put_token(&s->rendezvous, listener->path);
 			return fd;
 		}
 		close(fd);

@@ -102,12 +102,19 @@ struct listing {
 	struct guest_look look;
 };
 
+static void listing_free(struct listing *l)
+{
+	if (l->session.host)
+		host_release(l->session.host);
+	free(l);
+}
+
 static void client_gone(struct control_session *session)
 {
 	struct listing *l = container_of(session, struct listing, session);
 
 	guest_look_cancel(&l->look);
-	free(l);
+	listing_free(l);
 }
 
 static void list_now(struct guest_look *look)
@@ -121,7 +128,7 @@ static void list_now(struct guest_look *look)
 	     host = one ? NULL : host_next(host))
 		add_sockets(sockets, host);
 	client->session = NULL;
-	free(l);
+	listing_free(l);
 	control_reply(client, json_pack("{s:o}", "sockets", sockets), false);
 	control_end(client);
 }
@@ -141,6 +148,8 @@ static void list_sockets(struct control_call *call)
 		control_no_memory(call->client, "list");
 		return;
 	}
+	if (host)
+		host_hold(host); /* its last program may end meanwhile */
 	l->session = (struct control_session){ .end = client_gone, .host = host };
 	l->client = call->client;
 	call->client->session = &l->session;

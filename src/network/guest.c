@@ -211,6 +211,7 @@ static struct guest_session *session_new(struct guest_server *s, int fd_take)
 	}
 	session->server = s;
 	session->network = s->network;
+	session->asked = session->looked = s->looks; /* none of those before it */
 	loop_source_init(&session->source, session_ready);
 	loop_source_init(&session->death, supervisor_died);
 	list_init(&session->node);

@@ -66,6 +66,7 @@ struct guest_session {
 	uint32_t buckets, count;
 	uint64_t next_incoming; /* connections that were announced to the supervisor */
 	struct list answering;  /* in the server's */
+	struct parcel settled;  /* its answers */
 	struct parcel parcel;
 	struct loop_timer parcel_timer;
 	struct outgoing *first, **last; /* messages that the supervisor has not yet taken */

@@ -91,6 +91,16 @@ static int send_iov(struct guest_session *session, struct iovec *iov, size_t cou
 	}
 }
 
+/* Now, or when there is room. */
+static bool pass(struct guest_session *session, struct datagram *d)
+{
+	const int sent = session->first ? 0 : send_iov(session, d->iov, d->count, d->fd);
+
+	if (sent < 0)
+		guest_session_end(session, "hears nothing");
+	return sent > 0 || (sent == 0 && put_off(session, d));
+}
+
 /* What waits for company goes first. `m` may be NULL. */
 static bool transmit(struct guest_session *session, const struct guest_message *m, const void *data,
 		     size_t length, int fd)
@@ -102,7 +112,6 @@ static bool transmit(struct guest_session *session, const struct guest_message *
 		const void *in;
 		void *out;
 	} body = { .in = data }; /* sendmsg() only reads it */
-	int sent = 0;
 
 	if (session->gone)
 		return false;
@@ -114,11 +123,7 @@ static bool transmit(struct guest_session *session, const struct guest_message *
 		d.iov[d.count++] = (struct iovec){ &head, sizeof(head) };
 	if (length)
 		d.iov[d.count++] = (struct iovec){ body.out, length };
-	if (!session->first)
-		sent = send_iov(session, d.iov, d.count, fd);
-	if (sent < 0)
-		guest_session_end(session, "hears nothing");
-	const bool good = sent > 0 || (sent == 0 && put_off(session, &d));
+	const bool good = pass(session, &d);
 
 	parcel->count = 0;
 	loop_timer_disarm(session->network->loop, &session->parcel_timer);
@@ -171,6 +176,18 @@ void guest_answer(const struct guest_call *call, int error, const struct guest_m
 	guest_send(call->session, &m, NULL, 0);
 }
 
+static void transmit_settled(struct guest_session *session)
+{
+	struct parcel *parcel = &session->settled;
+	struct datagram d = { .fd = -1, .count = 1 };
+
+	d.iov[0] = (struct iovec){ parcel->messages, parcel->count * sizeof(parcel->messages[0]) };
+	if (parcel->count && !session->gone)
+		(void)pass(session, &d);
+	parcel->count = 0;
+}
+
+/* Not with the parcel, which other messages take along before the turn is over. */
 void guest_answer_settled(const struct guest_call *call, int error,
 			  const struct guest_message *values)
 {
@@ -187,7 +204,8 @@ void guest_answer_settled(const struct guest_call *call, int error,
 	m.flags = 0;
 	m.request = call->message->request;
 	m.socket = call->message->socket;
-	guest_send_later(session, &m);
+	if (parcel_add(&session->settled, &m))
+		transmit_settled(session);
 	if (!session->gone && !list_is_linked(&session->answering))
 		list_append(&session->server->answering, &session->answering);
 }
@@ -195,12 +213,8 @@ void guest_answer_settled(const struct guest_call *call, int error,
 void guest_send_settled(struct guest_server *server)
 {
 	for (struct list *node = list_pop(&server->answering); node;
-	     node = list_pop(&server->answering)) {
-		struct guest_session *session = list_entry(node, struct guest_session, answering);
-
-		if (session->parcel.count)
-			(void)transmit(session, NULL, NULL, 0, -1);
-	}
+	     node = list_pop(&server->answering))
+		transmit_settled(list_entry(node, struct guest_session, answering));
 }
 
 void guest_answer_data(const struct guest_call *call, const void *data, size_t length)

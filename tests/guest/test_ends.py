@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 
 from conftest import PYTHON, RECEIVER, SENDER, WAIT, children, kill, wait_until
@@ -595,3 +596,34 @@ sys.stdin.readline()
     assert ports() == []
     p.stdin.write("\n")
     p.stdin.close()
+
+
+def test_listing_outlives_its_host(reeve):
+    """A supervisor that does not answer, and is killed while a listing of its host waits for it: the
+    host goes with it, and nothing else does."""
+    other = reeve.start_python("import sys; print('there', flush=True); sys.stdin.readline()", "--host", "other",
+                               stdin=subprocess.PIPE)
+    reeve.wait_for_text(other, "there\n")
+    control = reeve.runtime / "reeve" / "default" / "control"
+
+    def call(s, method, **parameters):
+        s.sendall(json.dumps({"method": f"io.reeve.Network.{method}", "parameters": parameters}).encode() + b"\0")
+
+    for _ in range(5):
+        p = reeve.start_python("import sys; print('there', flush=True); sys.stdin.readline()", "--host", "h",
+                               stdin=subprocess.PIPE)
+        reeve.wait_for_text(p, "there\n")
+        supervisor, = children(children(p.pid)[0])
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(WAIT)
+            s.connect(str(control))
+            call(s, "ListPrograms")  # it knows us from here on
+            s.recv(65536)
+            os.kill(supervisor, signal.SIGSTOP)
+            call(s, "ListSockets", host="h")
+            os.kill(supervisor, signal.SIGKILL)
+            assert json.loads(s.recv(65536).rstrip(b"\0"))["parameters"]["sockets"] == []
+        p.wait(WAIT)
+    other.stdin.write("\n")
+    other.stdin.close()
+    assert other.wait(WAIT) == 0

@@ -5,6 +5,7 @@ import errno
 import select
 import socket
 import struct
+import threading
 import time
 
 from kit import WAIT, bits, case, error, eventually, host, later, raw, said, udp, until
@@ -378,6 +379,25 @@ def udp_there_when_sent(near, far):
     name = a.getsockname()
     yield "sendto", sorted({str(said(a.recv, 9, DONTWAIT)) for _ in range(100) if b.sendto(b"x", name)})
     yield "sendmsg", sorted({str(said(a.recv, 9, DONTWAIT)) for _ in range(100) if c.sendmsg([b"y"], [], 0, name)})
+
+
+@case
+def udp_there_when_sent_by_several(near):
+    """However many send at the same time."""
+    found = set()
+
+    def exchange():
+        a, b = near(udp), near(udp)
+        for _ in range(300):
+            b.sendto(b"x", a.getsockname())
+            found.add(str(said(a.recv, 9, DONTWAIT)))
+
+    threads = [threading.Thread(target=exchange) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    yield "found", sorted(found)
 
 
 @case
