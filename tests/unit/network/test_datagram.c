@@ -153,6 +153,49 @@ static void test_datagrams(void **state)
 	close(server);
 }
 
+static int bind_here(struct rig_session *s, uint64_t socket, uint16_t port)
+{
+	struct guest_message m = message(GUEST_BIND, socket);
+
+	m.flags = GUEST_UDP;
+	m.local = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4, .port = port };
+	assert_int_equal(rig_call(s, m).error, 0);
+	return attach_datagram(s, socket);
+}
+
+/* Each sendto() of one turn returns when its datagram is there, whatever else is said in it. */
+static void test_there_when_answered(void **state)
+{
+	struct pair *p = *state;
+	struct rig_session *s = &p->server;
+	const int ends[2] = { bind_here(s, 1, 5001), bind_here(s, 2, 5002) };
+	unsigned answers = 0;
+	char got[16];
+
+	rig_settle(p->rig);
+	for (uint16_t i = 0; i < 2; i++) {
+		struct guest_message m = message(GUEST_SEND, 3u + i);
+
+		m.flags = GUEST_UDP;
+		m.request = ++s->request;
+		m.remote = (struct reeve_sockaddr){ .address = reeve_loopback_ipv4,
+						    .port = (uint16_t)(5001 + i) };
+		rig_send(s, &m, "ping", 4, -1);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		const struct guest_message m = rig_receive(s, NULL, 0);
+
+		assert_int_equal(m.type, i < 2 ? GUEST_DATAGRAM : GUEST_ANSWER);
+		assert_int_equal(m.error, m.type == GUEST_DATAGRAM ? 1 : 0); /* by `lo` */
+		answers += m.type == GUEST_ANSWER;
+	}
+	assert_int_equal(answers, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(recv(ends[i], got, sizeof(got), MSG_DONTWAIT), 4);
+		close(ends[i]);
+	}
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -160,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_datagrams),
 		CASE(test_error_is_seen),
+		CASE(test_there_when_answered),
 	};
 
 	return cmocka_run_group_tests_name("datagram", tests, NULL, NULL);
