@@ -91,7 +91,7 @@ class Soak:
                 self.programs[name] = program
             self.clients = [p for p in self.programs.values() if p is not server]
             self.pid = self.network()["pid"]
-            while not self.are_all_there() or self.is_asked():
+            while not self.are_all_there() or self.is_asked() or not self.are_started():
                 time.sleep(0.05)
             self.least = self.sockets()
             self.stack = stack.pop_all()
@@ -134,6 +134,14 @@ class Soak:
         """The programs, of which the clients have no socket yet."""
         return (self.network()["programs"] == len(self.programs) and
                 sum(self.states().values()) == SOCKETS)
+
+    def are_started(self):
+        """No keeper has what it started with, and each supervisor waits for events, the last that it
+        sets up."""
+        processes = dict(self.processes())
+        return (all(not descriptors(pid)[3:] for what, pid in processes.items() if what.startswith("keeper")) and
+                all(any("eventpoll" in name for name in descriptors(pid))
+                    for what, pid in processes.items() if what.startswith("supervisor")))
 
     def wait_until_settled(self):
         """Until no process of Reeve's has a socket but for the programs and their own, and no other
