@@ -162,18 +162,25 @@ static void parcel_is_due(struct loop_timer *timer)
 	(void)transmit(session, NULL, NULL, 0, -1);
 }
 
-void guest_answer(const struct guest_call *call, int error, const struct guest_message *values)
+static struct guest_message make_answer(const struct guest_call *call, int error,
+					const struct guest_message *values)
 {
 	struct guest_message m = values ? *values : (struct guest_message){ 0 };
 
-	if (call->message->request == 0)
-		return;
 	m.type = GUEST_ANSWER;
 	m.flags = 0;
 	m.request = call->message->request;
 	m.socket = call->message->socket;
 	m.error = -error;
-	guest_send(call->session, &m, NULL, 0);
+	return m;
+}
+
+void guest_answer(const struct guest_call *call, int error, const struct guest_message *values)
+{
+	const struct guest_message m = make_answer(call, error, values);
+
+	if (m.request)
+		guest_send(call->session, &m, NULL, 0);
 }
 
 static void transmit_settled(struct guest_session *session)
@@ -192,18 +199,14 @@ void guest_answer_settled(const struct guest_call *call, int error,
 			  const struct guest_message *values)
 {
 	struct guest_session *session = call->session;
-	struct guest_message m = values ? *values : (struct guest_message){ 0 };
+	const struct guest_message m = make_answer(call, error, values);
 
-	if (error < 0 || session->gone) {
-		guest_answer(call, error, values);
+	if (m.request == 0 || session->gone)
+		return;
+	if (error < 0) {
+		guest_send(session, &m, NULL, 0);
 		return;
 	}
-	if (call->message->request == 0)
-		return;
-	m.type = GUEST_ANSWER;
-	m.flags = 0;
-	m.request = call->message->request;
-	m.socket = call->message->socket;
 	if (parcel_add(&session->settled, &m))
 		transmit_settled(session);
 	if (!session->gone && !list_is_linked(&session->answering))
@@ -219,11 +222,7 @@ void guest_send_settled(struct guest_server *server)
 
 void guest_answer_data(const struct guest_call *call, const void *data, size_t length)
 {
-	const struct guest_message m = {
-		.type = GUEST_ANSWER,
-		.request = call->message->request,
-		.socket = call->message->socket,
-	};
+	const struct guest_message m = make_answer(call, 0, NULL);
 
 	if (m.request)
 		guest_send(call->session, &m, data, length);
