@@ -163,7 +163,7 @@ class Namespace(Place):
             raise Unavailable(f"{self.subject}: not installed")
         self.holder = subprocess.Popen(["unshare", "-Urn", "sleep", "infinity"])
         own = os.readlink("/proc/self/ns/net")
-        while os.readlink(f"/proc/{self.holder.pid}/ns/net") == own:
+        while self.namespace() in (own, None):
             if self.holder.poll() is not None:
                 raise Unavailable(f"{self.subject}: user namespaces are not allowed here")
             time.sleep(0.01)
@@ -175,6 +175,13 @@ class Namespace(Place):
             self.__exit__()
             raise
         return self
+
+    def namespace(self):
+        """The holder's; None when it has ended."""
+        try:
+            return os.readlink(f"/proc/{self.holder.pid}/ns/net")
+        except FileNotFoundError:
+            return None
 
     def __exit__(self, *_):
         self.disconnect()
